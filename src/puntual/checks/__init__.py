@@ -1,0 +1,1 @@
+"""Judges measurements into findings and reconciles totals; never measures anything itself."""

@@ -1,0 +1,1 @@
+"""The commands; wiring alone chooses the adapters."""

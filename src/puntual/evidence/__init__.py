@@ -1,0 +1,1 @@
+"""Canonical bytes, digests, manifests, statements and their offline verification; bytes in, verdict out."""

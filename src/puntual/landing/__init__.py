@@ -1,0 +1,1 @@
+"""Turns what sources send into immutable raw objects, and seals a day."""

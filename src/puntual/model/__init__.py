@@ -1,0 +1,1 @@
+"""Nouns of the field: frozen values and their invariants; no verb lives here."""

@@ -1,0 +1,89 @@
+"""A report project, read and found right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from puntual.model.check import Check
+from puntual.model.contract import Contract, Measure
+from puntual.model.control import ControlRule
+from puntual.model.report import Calendar, Report
+from puntual.model.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """
+    A curated dataset made by one SELECT from others.
+
+    Attributes:
+        name: File name without `.sql`; `^[a-z_][a-z0-9_]{0,62}$`.
+        file: Path relative to the project.
+        sql: The SELECT, in DuckDB's dialect.
+        inputs: Datasets it reads, sorted; each is a contract's dataset or another model.
+        key: Columns that identify a row; uniqueness is checked when given.
+        measures: Columns with exact sums.
+        carries: The source dataset whose rows this model carries one for one (its rows keep
+            `_object` and `_position`), so that the waterfall goes through it; None: it is an
+            aggregate or a mixture.
+        digest: SHA-256 of the file's bytes.
+    """
+
+    name: str
+    file: str
+    sql: str
+    inputs: tuple[str, ...]
+    key: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    carries: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseSettings:
+    """
+    Where the day is loaded.
+
+    Attributes:
+        kind: `duckdb` or `postgresql`.
+        location: Path relative to the project, or connection (`env:NAME` or a URL).
+        tables: Curated datasets that are loaded, sorted; each becomes a table of its name with
+            a `reference_date` column in front.
+    """
+
+    kind: str
+    location: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """
+    Everything `puntual run` needs to know.
+
+    Attributes:
+        name: The project's name.
+        time_zone: IANA zone of schedules and of days where nothing else is said.
+        sources: By name.
+        contracts: By dataset; the keys are those of `sources`.
+        models: In dependency order, by name.
+        checks: By id.
+        controls: By id.
+        reports: By name.
+        calendars: By name.
+        warehouse: Where the day is loaded.
+        digest: SHA-256 over every file that was read, by path.
+    """
+
+    name: str
+    time_zone: str
+    sources: Mapping[str, Source]
+    contracts: Mapping[str, Contract]
+    models: Mapping[str, Model]
+    checks: Mapping[str, Check]
+    controls: Mapping[str, ControlRule]
+    reports: Mapping[str, Report]
+    calendars: Mapping[str, Calendar]
+    warehouse: WarehouseSettings
+    digest: str

@@ -1,0 +1,52 @@
+"""Rows of one query, read in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from puntual.model.contract import Contract
+from puntual.model.source import DatabaseSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """
+    What one snapshot gave.
+
+    Attributes:
+        path: A Parquet file with the contract's source names, in the query's row order. A
+            column is typed by the contract when every value is exactly of that type, else
+            text, so that nothing is lost.
+        records: Rows written.
+        control_count: `count(*)` by the database, in the same snapshot.
+        control_sums: Exact sums by the database, in the same snapshot, by column.
+        snapshot_at: The database's own instant, UTC.
+    """
+
+    path: str
+    records: int
+    control_count: int
+    control_sums: Mapping[str, Decimal]
+    snapshot_at: datetime
+
+
+class Databases(Protocol):
+    """Reads a database; never writes to it."""
+
+    def extract(
+        self, source: DatabaseSource, contract: Contract, reference_date: date, folder: str
+    ) -> Extract:
+        """
+        Run the query in one read-only snapshot and write its rows to a file in `folder`.
+
+        Decimals never pass through a float.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1204 a column of the contract is not in the result.
+        """

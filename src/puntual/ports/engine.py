@@ -1,0 +1,205 @@
+"""
+The engine that reads raw objects and makes curated ones.
+
+Every method is a pure function of its inputs: the same inputs give the same bytes with any
+number of threads (design 4.17). Nothing an engine writes is durable until `Objects` stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from puntual.model.check import Check
+from puntual.model.contract import Contract
+from puntual.model.finding import Place
+from puntual.model.manifest import Totals
+from puntual.model.project import Model
+from puntual.model.seal import Landed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPart:
+    """One raw object to read: where it is, and the name curated rows give it."""
+
+    uri: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDay:
+    """
+    The raw objects of one source's day.
+
+    Attributes:
+        contract: How they are read.
+        reference_date: The day.
+        parts: In order; the order is part of a record's identity.
+        stream: The parts are stream objects (columns shard, sequence, arrived_at,
+            partition_key, payload) whose payload has the contract's form.
+    """
+
+    contract: Contract
+    reference_date: date
+    parts: tuple[RawPart, ...]
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPart:
+    """Stream records of one day; `day` is None where no day could be read from the record."""
+
+    day: date | None
+    path: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curated:
+    """
+    A source's day, parsed.
+
+    landed = data + quarantined + duplicate + late, in records (design 1, step 2).
+
+    Attributes:
+        path: Parquet of the rows that stay: the contract's columns, then `_object` (text, 12
+            hex digits) and `_position` (bigint: the physical line, from 1, on which a record
+            of a text file starts; the row, from 1, in a Parquet object), in the order of parts
+            and positions.
+        totals: Of those rows; without key digest.
+        set_aside_path: Parquet of (`_object`, `_position`, `class`, `reason`, `column_name`,
+            then one decimal per measure, null where it is no number), in the same order;
+            `class` is `quarantined`, `duplicate` or `late`. Never other values.
+        set_aside: Totals by (class, reason), sorted.
+        conflicts: How many duplicates differ from the row that stays in any column of the
+            contract.
+    """
+
+    path: str
+    totals: Totals
+    set_aside_path: str
+    set_aside: Mapping[tuple[str, str], Totals]
+    conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """
+    A model's day.
+
+    Attributes:
+        path: Parquet of the rows, ordered by `_object`, `_position` where the model has them,
+            else by its key, else by all columns.
+        totals: Without key digest.
+        columns: (name, type in DuckDB's words), in order.
+    """
+
+    path: str
+    totals: Totals
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """
+    The curated day a query sees: table name → Parquet files; parameters by name.
+
+    `zone` is the project's IANA zone: what a timestamp is cut into days by.
+    """
+
+    reference_date: date
+    zone: str
+    tables: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offending:
+    """
+    The rows a rule found.
+
+    Attributes:
+        rows: How many.
+        amounts: Sum of the dataset's measures over them.
+        sample: The first 20 places, sorted; empty where rows have none.
+        path: Parquet of (`_object`, `_position`), sorted and distinct, of all of them; "" when
+            the rows have no places.
+        observed: A sentence for rules whose answer is no row (`SumEquals`, `Fresh`); else "".
+    """
+
+    rows: int
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    sample: tuple[Place, ...] = ()
+    path: str = ""
+    observed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Rows of a query, by column, so that nothing loops over rows; `types` in DuckDB's words."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    columns: tuple[tuple[object, ...], ...]
+    truncated: bool = False
+
+
+class Engine(Protocol):
+    """
+    Reads by contract, builds models, finds offending rows.
+
+    Every method Raises:
+        PermanentError: T3001 out of memory or temporary space; names the limit.
+            Q1001 the SQL of a project failed at run time; names the file.
+    """
+
+    digest_algorithm: str
+    """How `totals` makes its key digest natively."""
+
+    def count(self, raw: RawDay) -> Landed:
+        """Count and sum the records of a raw day, without keeping any."""
+
+    def split(self, raw: RawDay, folder: str) -> tuple[DayPart, ...]:
+        """
+        Divide freshly read stream records by the day they belong to.
+
+        Returns:
+            One file a day, sorted by day with None last; rows ordered by shard and sequence.
+        """
+
+    def curate(self, raw: RawDay, folder: str) -> Curated:
+        """Parse, set aside, remove duplicates; see `Curated`."""
+
+    def build(self, model: Model, day: Day, folder: str) -> Built:
+        """Run a model's SELECT over curated tables; see `Built`."""
+
+    def offending(
+        self, check: Check, measures: tuple[str, ...], day: Day, folder: str
+    ) -> Offending:
+        """Find the rows that break a rule; `measures` are the dataset's."""
+
+    def totals(
+        self,
+        files: tuple[str, ...],
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        algorithm: str,
+        without: tuple[str, ...] = (),
+    ) -> Totals:
+        """
+        Count, sum and digest the rows of Parquet files.
+
+        Args:
+            files: What to read.
+            key: Columns of the key digest, with the measures; empty: no digest.
+            measures: Columns to sum.
+            algorithm: `duckdb-hash` (fast, this engine only) or `md5-lower64` (the same on
+                every engine); "" for no digest.
+            without: Parquet files of (`_object`, `_position`): these rows are left out.
+        """
+
+    def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
+        """Answer a read-only SELECT over curated tables."""

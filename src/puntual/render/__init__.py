@@ -1,0 +1,1 @@
+"""Lays report rows out as the regulator's file, and reads them back."""
