@@ -1,1 +1,1 @@
-"""Canonical bytes, digests, manifests, statements and their offline verification; bytes in, verdict out."""
+"""Canonical bytes, digests, manifests, statements, offline verification; bytes in, verdict out."""
