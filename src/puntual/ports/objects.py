@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from puntual.model.manifest import ObjectRef
+from puntual.model.manifest import Digest, ObjectRef
 
 
 class Objects(Protocol):
@@ -69,6 +69,16 @@ class Objects(Protocol):
 
         Raises:
             EvidenceError: V1001 missing or of another size; V1002 of another digest.
+        """
+
+    def read_named(self, prefix: str, sha256: Digest, suffix: str) -> bytes:
+        """
+        Return the bytes of `<prefix>/<sha256><suffix>`, their digest having been checked.
+
+        For what a pointer names by its digest alone, such as a manifest.
+
+        Raises:
+            EvidenceError: V1001 missing; V1002 of another digest.
         """
 
     def verify(self, ref: ObjectRef) -> None:

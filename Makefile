@@ -1,0 +1,71 @@
+# Everything a person or CI asks for. Needs only make and Python 3.11 or newer.
+#   make help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ROWS   ?= 10000000
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench bench-sample sizes docs wheel lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-13s %s\n' "$$n" "$$t"; done
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "puntual needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
+	@echo "setting up $(VENV) (once; a minute or two)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## Deliver the last days of the example bank and say where everything lies
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo.py
+
+test: $(READY) ## Run every test
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m pytest
+
+format: $(READY) ## Let ruff format and repair what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(READY) ## Write the generated pages of docs/reference
+	@$(BIN)/python docs/generate.py
+
+bench: $(READY) ## Ten million events, beside DuckDB and Spark by hand (some 10 minutes)
+	@$(BIN)/python -m bench.run --rows $(ROWS)
+
+bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is there already
+	@$(BIN)/python -m bench.run --rows 200000 --no-install
+
+sizes: $(READY) ## The largest modules, functions and argument lists
+	@$(BIN)/python -m tests.architecture.sizes
+
+wheel: $(READY) ## Build the wheel twice, compare, and try it in a fresh environment
+	@$(BIN)/python -m tests.architecture.wheel
+
+lock: ## Lock requirements/ again from pyproject.toml (LOCK=--upgrade for newer versions)
+	@test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9')
+	@for list in run dev; do \
+	  extras=""; test $$list = run || extras="--extra postgres --group dev"; \
+	  build/lock/bin/uv --quiet pip compile pyproject.toml $$extras $(LOCK) --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements/$$list.txt || exit 1; \
+	done
+	@wc -l requirements/*.txt
+
+clean: ## Remove what was made here: environment, caches, builds, bench data
+	@rm -rf $(VENV) build dist bench/work .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

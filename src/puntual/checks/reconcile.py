@@ -1,0 +1,214 @@
+"""
+Two sides, what explains their difference, and what remains.
+
+Everything is signed and exact. An absent side is unknown, never zero and never equal
+(`traps.md` 1 and 2); keys are compared only where no row left on the way and both sides made
+their digest in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+from functools import reduce
+
+from puntual.model.check import OnFail, Severity
+from puntual.model.control import ControlRule, Explanation, Hop
+from puntual.model.finding import Finding, Verdict
+from puntual.model.manifest import Totals
+
+DIGITS = 120
+"""Precision of differences: 38 digits of a decimal, and room for any number of rows."""
+
+
+def hop(
+    dataset: str,
+    left: str,
+    right: str,
+    before: Totals | None,
+    after: Totals | None,
+    explained: Iterable[Explanation] = (),
+) -> Hop:
+    """
+    Compare two sides of one step to the right.
+
+    Args:
+        dataset: Whose waterfall.
+        left: Name of the left side.
+        right: Name of the right side.
+        before: Totals of the left side; None when there are none.
+        after: Totals of the right side; None when not measured.
+        explained: What left on the way, by cause.
+
+    Returns:
+        The hop with its residual: before − explained − after.
+    """
+    causes = tuple(sorted(explained, key=lambda e: e.cause))
+    if before is None or after is None:
+        return Hop(
+            dataset=dataset, left=left, right=right, before=before, after=after, explained=causes
+        )
+    gone = sum(e.totals.records for e in causes)
+    return Hop(
+        dataset=dataset,
+        left=left,
+        right=right,
+        before=before,
+        after=after,
+        explained=causes,
+        residual_records=before.records - gone - after.records,
+        residual_sums={
+            column: _residual(column, before, after, causes)
+            for column in sorted(before.sums.keys() & after.sums.keys())
+        },
+        keys_agree=None if gone else _keys_agree(before, after),
+    )
+
+
+def findings_of(hops: Iterable[Hop], controls: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """
+    Turn hops into findings, and put those of the controls after them.
+
+    Returns:
+        For each hop one finding: R1001 (source) or R2001 pass or fail, R2002 when only the keys
+        differ, R1002 (source) or R2003 unknown; then the controls' findings.
+    """
+    return (*(_finding(h) for h in hops), *controls)
+
+
+def first_break(hops: Iterable[Hop]) -> Hop | None:
+    """Return the first hop that leaves a residual or has other keys; None if none does."""
+    return next((h for h in hops if is_broken(h)), None)
+
+
+def is_broken(found: Hop) -> bool:
+    """Say whether a measured hop does not agree; a hop that is unknown is not broken."""
+    return (
+        bool(found.residual_records)
+        or any(found.residual_sums.values())
+        or found.keys_agree is False
+    )
+
+
+def is_unknown(found: Hop) -> bool:
+    """Say whether a side of a hop is missing."""
+    return found.residual_records is None
+
+
+def control(rule: ControlRule, left: Decimal | None, right: Decimal | None) -> Finding:
+    """
+    Judge one declared control.
+
+    Args:
+        rule: The two sides and their tolerance.
+        left: The left SELECT's answer; None when it gave null or none.
+        right: The right SELECT's answer; the same.
+
+    Returns:
+        R3001 pass or fail, R3002 unknown: a null equals nothing, not even another null.
+    """
+    unit = f" {rule.unit}" if rule.unit else ""
+    within = f" within {rule.tolerance:,f}{unit}" if rule.tolerance else ""
+    difference = _difference(left, right)
+    unknown = difference is None
+    passed = difference is not None and difference.copy_abs() <= rule.tolerance
+    shown = "no answer" if difference is None else f"{difference:,f}{unit}"
+    return Finding(
+        code="R3002" if unknown else "R3001",
+        rule=rule.id,
+        dataset=rule.kind.value,
+        verdict=Verdict.UNKNOWN if unknown else Verdict.PASS if passed else Verdict.FAIL,
+        severity=rule.severity,
+        on_fail=rule.on_fail,
+        message=_control_message(rule, unknown=unknown, passed=passed),
+        expected=f"left = right{within}",
+        observed=f"{_shown(left, unit)} against {_shown(right, unit)}, difference {shown}",
+        amounts={} if difference is None else {"difference": difference},
+        basis=rule.basis,
+    )
+
+
+def _control_message(rule: ControlRule, *, unknown: bool, passed: bool) -> str:
+    word = "has no answer" if unknown else "agrees" if passed else "does not agree"
+    about = rule.description.rstrip(".")
+    return f"{rule.id} {word}: {about}" if about else f"{rule.id} {word}"
+
+
+def _finding(found: Hop) -> Finding:
+    source = found.left == "source"
+    unknown, broken = is_unknown(found), is_broken(found)
+    only_keys = found.keys_agree is False and not (
+        found.residual_records or any(found.residual_sums.values())
+    )
+    code = ("R1001" if source else "R2001") if not unknown else "R1002" if source else "R2003"
+    word = "cannot be compared" if unknown else "do not agree" if broken else "agree"
+    return Finding(
+        code="R2002" if only_keys else code,
+        rule=f"{found.dataset}:{found.left}-{found.right}",
+        dataset=found.dataset,
+        verdict=Verdict.UNKNOWN if unknown else Verdict.FAIL if broken else Verdict.PASS,
+        severity=Severity.ERROR,
+        on_fail=OnFail.HOLD,
+        message=f"{found.dataset}: {found.left} and {found.right} {word}",
+        expected="residual 0",
+        observed=_unmeasured(found) if unknown else _measured(found),
+        rows=None if found.residual_records is None else abs(found.residual_records),
+        amounts=dict(found.residual_sums),
+    )
+
+
+def _unmeasured(found: Hop) -> str:
+    missing = [
+        name
+        for name, totals in ((found.left, found.before), (found.right, found.after))
+        if totals is None
+    ]
+    return f"no totals of {' and '.join(missing)}"
+
+
+def _measured(found: Hop) -> str:
+    sums = [f"{name} {found.residual_sums[name]:,f}" for name in found.residual_sums]
+    sums += [f"{name} not compared" for name in _one_sided(found)]
+    explained = sum(e.totals.records for e in found.explained)
+    parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
+    parts += [f"{explained:,} rows explained"] if explained else []
+    parts.append(_KEYS[found.keys_agree])
+    return ", ".join(parts)
+
+
+def _one_sided(found: Hop) -> list[str]:
+    before, after = (set(t.sums) if t else set() for t in (found.before, found.after))
+    return sorted(before ^ after)
+
+
+_KEYS: Mapping[bool | None, str] = {
+    True: "keys agree",
+    False: "keys differ",
+    None: "keys not compared",
+}
+
+
+def _residual(
+    column: str, before: Totals, after: Totals, explained: tuple[Explanation, ...]
+) -> Decimal:
+    gone = (e.totals.sums.get(column, Decimal(0)) for e in explained)
+    return reduce(_subtract, (*gone, after.sums[column]), before.sums[column])
+
+
+def _keys_agree(before: Totals, after: Totals) -> bool | None:
+    comparable = before.key_digest and after.key_digest and before.algorithm == after.algorithm
+    return before.key_digest == after.key_digest if comparable else None
+
+
+def _subtract(left: Decimal, right: Decimal) -> Decimal:
+    return Context(prec=DIGITS).subtract(left, right)
+
+
+def _difference(left: Decimal | None, right: Decimal | None) -> Decimal | None:
+    if left is None or right is None or not (left.is_finite() and right.is_finite()):
+        return None
+    return _subtract(left, right)
+
+
+def _shown(value: Decimal | None, unit: str) -> str:
+    return "no answer" if value is None else f"{value:,f}{unit}"

@@ -1,0 +1,42 @@
+"""`puntual check`: read the project, run nothing, report every complaint at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from puntual.cli import text
+from puntual.cli.options import env_option, json_option, project_option, root_of
+from puntual.project.read import lint
+
+
+@click.command(name="check", help="Read the project and report every complaint at once.")
+@project_option
+@env_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, project: Path | None, env: str | None, as_json: bool) -> None:
+    """Lint the project; exit 2 if anything is an error."""
+    began = time.monotonic()
+    root = root_of(ctx, project)
+    _, complaints, files = lint(root, env=env)
+    errors = sum(c.severity == "error" for c in complaints)
+    warnings = len(complaints) - errors
+    if as_json:
+        data: dict[str, object] = {
+            "files": str(files),
+            "errors": str(errors),
+            "warnings": str(warnings),
+            "complaints": [text.complaint_json(c) for c in complaints],
+        }
+        text.envelope("check", data, ok=not errors)
+    else:
+        for line in text.complaint_lines(complaints):
+            text.say(line)
+        text.say(
+            f" {errors} errors, {warnings} warnings in {files} files "
+            f"({time.monotonic() - began:.2f} s)"
+        )
+    ctx.exit(2 if errors else 0)

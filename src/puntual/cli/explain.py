@@ -1,0 +1,115 @@
+"""`puntual explain`: what a code means, or why a delivery is not full and what happens next."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from puntual.cli import text
+from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.places import journal_path
+from puntual.cli.shown import delivery_json, glyph
+from puntual.errors import ProjectError
+from puntual.local.journal import SqliteJournal
+from puntual.model.codes import CODES, Code
+from puntual.model.delivery import Delivery, State
+
+
+@click.command(name="explain", help="Why a delivery is not full, or what a code means.")
+@project_option
+@click.argument("what", metavar="CODE|REPORT")
+@date_option(required=False)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, project: Path | None, what: str, when: str | None, as_json: bool
+) -> None:
+    """
+    Explain a message code such as R3001, or a report's delivery of a date.
+
+    Exits 1 when the delivery is held, 0 otherwise.
+    """
+    if what.upper() in CODES:
+        _code(CODES[what.upper()], as_json)
+        return
+    if when is None:
+        raise _unknown(what)
+    delivery = _delivery(root_of(ctx, project), what, when)
+    if as_json:
+        text.envelope("explain", {"delivery": delivery_json(delivery)}, ok=not _held(delivery))
+    else:
+        for line in _why(delivery):
+            text.say(line)
+    ctx.exit(1 if _held(delivery) else 0)
+
+
+def _unknown(what: str) -> ProjectError:
+    near = get_close_matches(what.upper(), CODES, 1)
+    return ProjectError(
+        "C1006",
+        f"{what!r} is no message code, and a report needs its date",
+        expected="a code such as R3001, or REPORT -d DATE",
+        observed=what,
+        next_step=f"did you mean {near[0]}?" if near else f"puntual explain {what} -d DATE",
+    )
+
+
+def _code(code: Code, as_json: bool) -> None:
+    if as_json:
+        text.envelope(
+            "explain",
+            {
+                "code": code.code,
+                "title": code.title,
+                "meaning": code.meaning,
+                "repair": code.repair,
+            },
+        )
+        return
+    text.say(f" {code.code}  {code.title}")
+    text.say(f"  meaning  {code.meaning}")
+    text.say(f"  repair   {code.repair}")
+
+
+def _delivery(root: Path, report: str, when: str) -> Delivery:
+    day = parse_day(when)
+    journal = SqliteJournal(journal_path(root))
+    found = journal.deliveries(report=report, reference_date=day)
+    if found:
+        return found[0]
+    known = sorted({d.id.report for d in journal.deliveries()})
+    near = get_close_matches(report, known, 1)
+    raise ProjectError(
+        "C1005",
+        f"no delivery {report}/{day.isoformat()} is on record",
+        expected=", ".join(known) or "a run",
+        observed="none",
+        next_step=f"did you mean {near[0]!r}?" if near else f"puntual run -d {day.isoformat()}",
+    )
+
+
+def _held(delivery: Delivery) -> bool:
+    return delivery.state is State.HELD
+
+
+def _why(delivery: Delivery) -> list[str]:
+    day = delivery.id.reference_date.isoformat()
+    due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
+    lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
+    if not _held(delivery):
+        what = delivery.completeness.value if delivery.completeness else "undecided"
+        lines.append(f"  It is {what}; {delivery.exceptions} exception(s) are documented.")
+        if delivery.exceptions:
+            lines.append(f"  next      puntual exceptions -d {day}")
+        return lines
+    lines.append("  Held because:")
+    for reason in delivery.reasons:
+        lines.append(f"   {reason.code}  {reason.about}: {reason.sentence}")
+        if reason.code in CODES:
+            lines.append(f"          {CODES[reason.code].repair}")
+    lines.append("  What happens next: no policy is in force, so nothing is delivered.")
+    lines.append(f"  next      repair the source, then puntual run -d {day}")
+    lines.append(f"            puntual reconcile -d {day}      puntual exceptions -d {day}")
+    return lines

@@ -1,0 +1,125 @@
+"""
+The `puntual` command: finds the sub-command, and turns every outcome into its exit code.
+
+Sub-commands are imported only when they are called, so that `puntual --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from puntual import __version__
+from puntual.cli import text
+from puntual.errors import ProjectError, PuntualError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("puntual.cli.init", "Make a new report project, with data to try it on."),
+    "check": ("puntual.cli.check", "Read the project and report every complaint at once."),
+    "plan": ("puntual.cli.plan", "Say what a run would do, and why."),
+    "run": ("puntual.cli.run", "Do the day: land, prove, load, report, deliver."),
+    "status": ("puntual.cli.status", "What is owed and how it stands."),
+    "explain": ("puntual.cli.explain", "Why a delivery is not full, or what a code means."),
+    "reconcile": ("puntual.cli.reconcile", "Where rows and money fell out, hop by hop."),
+    "exceptions": ("puntual.cli.exceptions", "What is missing or set aside, and why."),
+    "query": ("puntual.cli.query", "Ask the curated data with SQL."),
+    "stream": ("puntual.cli.stream", "Make and feed an embedded stream."),
+    "verify": ("puntual.cli.verify", "Recompute the evidence of a delivery, offline."),
+    "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
+}
+
+EXIT_PROJECT, EXIT_TECHNICAL, EXIT_BUG, EXIT_INTERRUPTED = 2, 3, 70, 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a day uses them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog="Exit codes: 0 delivered or nothing wrong · 1 business finding, held · 2 wrong project "
+    "or call · 3 technical failure · 5 deadline missed · 70 a bug · 130 interrupted",
+)
+@click.option(
+    "-C",
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder of the report project (default: this folder).",
+)
+@click.version_option(__version__, prog_name="puntual")
+@click.pass_context
+def group(ctx: click.Context, project: Path | None) -> None:
+    """Regulatory reports, on time and provably right."""
+    ctx.obj = project
+
+
+def main(argv: list[str] | None = None) -> int:
+    """
+    Run the command line and return its exit code (design 7).
+
+    Args:
+        argv: Arguments after the program's name; None: the process's own.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    wants_json = "--json" in arguments
+    try:
+        group.main(args=arguments, prog_name="puntual", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as wrong:
+        return _wrong_call(wrong, wants_json)
+    except (KeyboardInterrupt, click.Abort):
+        text.complain("interrupted; run again: it continues from what is committed")
+        return EXIT_INTERRUPTED
+    except ProjectError as error:
+        text.fault(error, wants_json)
+        return EXIT_PROJECT
+    except PuntualError as error:
+        text.fault(error, wants_json)
+        return EXIT_TECHNICAL
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_TECHNICAL
+    except Exception:  # noqa: BLE001 - the one place where a bug becomes its exit code
+        traceback.print_exc()
+        text.complain("this is a bug in puntual; nothing was taken for right that was not proven")
+        return EXIT_BUG
+    return 0
+
+
+def _wrong_call(wrong: click.ClickException, wants_json: bool) -> int:
+    if isinstance(wrong, click.exceptions.NoArgsIsHelpError):
+        click.echo(wrong.ctx.get_help() if wrong.ctx else wrong.format_message())
+        return EXIT_PROJECT
+    error = ProjectError(
+        "C1001", wrong.format_message(), next_step="puntual --help, or puntual COMMAND --help"
+    )
+    text.fault(error, wants_json)
+    return EXIT_PROJECT
+
+
+def entry() -> None:
+    """Run as a console script."""
+    sys.exit(main())

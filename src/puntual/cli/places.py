@@ -1,0 +1,42 @@
+"""Where a project's local state lies: paths only, so that nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STATE = ".puntual"
+
+
+def state_folder(root: Path) -> Path:
+    """Return the folder of local state and cache, ignored by git."""
+    return root / STATE
+
+
+def journal_path(root: Path) -> Path:
+    """Return the journal's database."""
+    return root / STATE / "journal.db"
+
+
+def pointers_path(root: Path) -> Path:
+    """Return the database of pointers and leases."""
+    return root / STATE / "state.db"
+
+
+def lake_path(root: Path) -> Path:
+    """Return the root of the object store."""
+    return root / STATE / "lake"
+
+
+def stream_path(root: Path) -> Path:
+    """Return the embedded stream's database."""
+    return root / STATE / "stream.db"
+
+
+def catalog_path(root: Path) -> Path:
+    """Return the catalog's database."""
+    return root / STATE / "catalog.db"
+
+
+def evidence_path(root: Path) -> Path:
+    """Return where evidence packs are laid."""
+    return root / "evidence"

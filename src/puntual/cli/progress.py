@@ -1,0 +1,92 @@
+"""Progress of a run: one line a phase, and on a terminal which step of how many."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from puntual.cli import text
+from puntual.model.plan import Step
+from puntual.runner.execute import NOT_NEEDED, SKIPPED
+
+
+class Progress:
+    """
+    Prints a line when a phase of the day ends; a phase is what stands before a step's colon.
+
+    On a terminal the line in progress is shown live, with the number of the step.
+    """
+
+    def __init__(self, day: date, *, live: bool) -> None:
+        self._phase = ""
+        self._seconds = 0.0
+        self._outcomes: list[str] = []
+        self._summaries: list[str] = []
+        self._live = Live(console=Console(), transient=True, refresh_per_second=8) if live else None
+        text.say(f" {day.isoformat()}")
+        if self._live:
+            self._live.start()
+
+    def started(self, step: Step, number: int, of: int) -> None:
+        """Begin a step; a new phase prints the one before."""
+        phase = step.id.partition(":")[0]
+        if phase != self._phase:
+            self._flush()
+            self._phase = phase
+        if self._live:
+            self._live.update(Text(f"  {phase:<10} ◌  {step.id}  step {number} of {of}"))
+
+    def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
+        """Add a step's outcome to its phase."""
+        self._seconds += seconds
+        self._outcomes.append(outcome)
+        if summary:
+            self._summaries.append(summary)
+
+    def close(self) -> None:
+        """Print the last phase."""
+        self._flush()
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _flush(self) -> None:
+        if not self._outcomes:
+            return
+        line = f"  {self._phase:<10} {self._glyph()}  {' · '.join(self._summaries)}"
+        if set(self._outcomes) == {SKIPPED}:
+            line += "  (committed before)"
+        elif NOT_NEEDED not in self._outcomes:
+            line = f"{line}  {self._seconds:.1f} s"
+        if self._live:
+            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            text.say(line)
+        self._outcomes, self._summaries, self._seconds = [], [], 0.0
+
+    def _glyph(self) -> str:
+        if set(self._outcomes) == {NOT_NEEDED}:
+            return "○"
+        findings = any("finding" in s or "held" in s for s in self._summaries)
+        return "◐" if findings else "●"
+
+
+class Silent:
+    """Says nothing: standard output is for the JSON answer."""
+
+    def started(self, step: Step, number: int, of: int) -> None:
+        """Say nothing."""
+
+    def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
+        """Say nothing."""
+
+    def close(self) -> None:
+        """Say nothing."""
+
+
+def watcher(day: date, *, quiet: bool) -> Progress | Silent:
+    """Return what watches a run: live on a terminal, plain lines elsewhere."""
+    return Silent() if quiet else Progress(day, live=text.on_terminal())

@@ -1,0 +1,71 @@
+"""`puntual query`: SQL over the curated days, read-only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from puntual.cli import text
+from puntual.cli.options import json_option, project_option, root_of
+from puntual.cli.places import catalog_path
+
+
+@click.command(name="query", help="Ask the curated data with SQL.")
+@project_option
+@click.argument("sql")
+@click.option("--limit", type=click.IntRange(1), default=100, help="Rows shown (default 100).")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", help="Form."
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, project: Path | None, sql: str, limit: int, form: str, as_json: bool
+) -> None:
+    """
+    Run one SELECT over every published dataset; each has a `reference_date` column.
+
+    The same tables can be attached by any DuckDB user: `.puntual/catalog.duckdb`.
+    """
+    from puntual.local.catalog import query
+
+    answer = query(catalog_path(root_of(ctx, project)), sql, limit=limit)
+    rows = [[None if v is None else _plain(v) for v in row] for row in zip(*answer.columns, strict=True)]
+    if as_json or form == "json":
+        data: dict[str, object] = {
+            "columns": [
+                {"name": n, "type": t} for n, t in zip(answer.names, answer.types, strict=True)
+            ],
+            "rows": rows,
+            "shown": str(len(rows)),
+            "truncated": answer.truncated,
+        }
+        text.envelope("query", data)
+    elif form == "csv":
+        _csv(answer.names, rows)
+    else:
+        _table(answer.names, rows, truncated=answer.truncated)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, bool | str) else str(value)
+
+
+def _csv(names: tuple[str, ...], rows: list[list[object]]) -> None:
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+
+
+def _table(names: tuple[str, ...], rows: list[list[object]], *, truncated: bool) -> None:
+    cells = [["" if v is None else str(v) for v in row] for row in rows]
+    widths = [max([len(n), *(len(r[i]) for r in cells)]) for i, n in enumerate(names)]
+    text.say("  ".join(n.ljust(w) for n, w in zip(names, widths, strict=True)).rstrip())
+    text.say("  ".join("─" * w for w in widths))
+    for row in cells:
+        text.say("  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip())
+    text.say(f"{len(rows)} rows" + (" shown, there are more: --limit" if truncated else ""))

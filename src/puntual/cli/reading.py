@@ -1,0 +1,67 @@
+"""What commands read before anything heavy is imported: the project, the clock, what ran."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from puntual.cli import places
+from puntual.errors import ProjectError
+from puntual.local.clock import FixedClock, SystemClock
+from puntual.local.pointers import SqlitePointers
+from puntual.model.project import Project
+from puntual.ports.clock import Clock
+from puntual.project.read import read_project
+
+
+def read(root: Path, env: str | None = None) -> Project:
+    """
+    Read the project.
+
+    Raises:
+        ProjectError: C1000 with every complaint.
+    """
+    return read_project(root, env=env)
+
+
+def clock(as_of: datetime | None) -> Clock:
+    """Return the clock: the machine's, or one that stands still at an instant."""
+    return FixedClock(as_of) if as_of else SystemClock()
+
+
+def chosen_reports(project: Project, name: str | None) -> tuple[str, ...]:
+    """
+    Return the report that was named, or all.
+
+    Raises:
+        ProjectError: C1003 there is no such report; names the nearest.
+    """
+    known = tuple(sorted(project.reports))
+    if name is None:
+        return known
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        raise ProjectError(
+            "C1003",
+            f"no report is called {name!r}",
+            expected=", ".join(known),
+            observed=name,
+            next_step=f"did you mean {near[0]!r}?" if near else "name one of the reports",
+        )
+    return (name,)
+
+
+def committed(root: Path, dates: tuple[date, ...]) -> dict[date, frozenset[str]]:
+    """Return the steps that have been committed for each date; empty where nothing ran."""
+    path = places.pointers_path(root)
+    if not path.is_file():
+        return {}
+    names = SqlitePointers(path).read_prefix("")
+    found: dict[date, set[str]] = {day: set() for day in dates}
+    for name in names:
+        step, _, day = name.rpartition("/")
+        for known in dates:
+            if day == known.isoformat():
+                found[known].add(step)
+    return {day: frozenset(steps) for day, steps in found.items()}

@@ -1,0 +1,73 @@
+"""A delivery in words and in JSON: the same three axes in both."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from puntual.model.delivery import Completeness, Delivery, State
+
+GLYPH = {
+    Completeness.FULL: "●",
+    Completeness.PARTIAL: "◐",
+    Completeness.EMERGENCY: "▲",
+}
+
+
+def glyph(delivery: Delivery) -> str:
+    """Return the sign of a delivery's state (ux.md section 8)."""
+    if delivery.state is State.HELD:
+        return "✕"
+    if delivery.completeness is None:
+        return "○"
+    return GLYPH[delivery.completeness]
+
+
+def clock_of(instant: datetime, zone: tzinfo) -> str:
+    """Return an instant as people read it: date, time, zone."""
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def delivery_lines(delivery: Delivery, *, already: bool, zone: tzinfo) -> list[str]:
+    """Return what a run says of a delivery: the three axes first, then why, then what next."""
+    axes = [delivery.state.value]
+    if delivery.completeness:
+        axes.append(delivery.completeness.value)
+    axes.append(delivery.timeliness.value.replace("_", " "))
+    day = delivery.id.reference_date.isoformat()
+    lines = [
+        f" {glyph(delivery)} {delivery.id.report}  {day}  v{delivery.id.version}  "
+        f"{', '.join(axes)}   due {clock_of(delivery.due_at, zone)}"
+    ]
+    if already:
+        lines.append("   already delivered; nothing to do")
+    if delivery.file_name:
+        lines.append(f"   {delivery.file_name}   sha256 {delivery.sha256[:12]}…")
+    lines += [f"   {r.code}  {r.sentence}" for r in delivery.reasons]
+    if delivery.exceptions:
+        lines.append(
+            f"   {delivery.exceptions} exception(s)        next: puntual exceptions -d {day}"
+        )
+    if delivery.state is State.HELD:
+        lines.append(f"   next: puntual explain {delivery.id.report} -d {day}")
+    return lines
+
+
+def delivery_json(delivery: Delivery) -> dict[str, object]:
+    """Return a delivery as JSON values; counts are strings, the version a small integer."""
+    return {
+        "id": str(delivery.id),
+        "report": delivery.id.report,
+        "reference_date": delivery.id.reference_date.isoformat(),
+        "version": delivery.id.version,
+        "state": delivery.state.value,
+        "completeness": delivery.completeness.value if delivery.completeness else None,
+        "timeliness": delivery.timeliness.value,
+        "due_at": delivery.due_at.isoformat(),
+        "sent_at": delivery.sent_at.isoformat() if delivery.sent_at else None,
+        "file_name": delivery.file_name or None,
+        "sha256": delivery.sha256 or None,
+        "exceptions": str(delivery.exceptions),
+        "reasons": [
+            {"code": r.code, "about": r.about, "sentence": r.sentence} for r in delivery.reasons
+        ],
+    }

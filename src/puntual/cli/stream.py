@@ -1,0 +1,115 @@
+"""`puntual stream`: make an embedded stream, feed it from JSON lines, see where it stands."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from puntual.cli import reading, text
+from puntual.cli.options import as_of_option, json_option, project_option, root_of
+from puntual.cli.places import stream_path
+from puntual.local.stream import LocalStream
+
+
+@click.group(name="stream", help="Make and feed an embedded stream.")
+def command() -> None:
+    """Hold the stream's own commands."""
+
+
+@command.command(name="create", help="Make a stream with so many shards.")
+@project_option
+@click.option("--stream", "name", required=True, help="The stream's name.")
+@click.option("--shards", type=click.IntRange(1, 256), default=2, help="Default 2.")
+@click.option("--retention-days", type=click.IntRange(1, 365), default=7, help="Default 7.")
+@json_option
+@click.pass_context
+def create(
+    ctx: click.Context,
+    project: Path | None,
+    name: str,
+    shards: int,
+    retention_days: int,
+    as_json: bool,
+) -> None:
+    """Make the stream; one that exists with the same shape is left as it is."""
+    stream = _open(ctx, project, None)
+    stream.create(name, shards=shards, retention_days=retention_days)
+    if as_json:
+        text.envelope("stream-create", {"stream": name, "shards": str(shards)})
+    else:
+        text.say(f" ● {name}  {shards} shards  keeps {retention_days} days")
+
+
+@command.command(name="put", help="Put JSON lines into a stream.")
+@project_option
+@click.option("--stream", "name", required=True, help="The stream's name.")
+@click.option("--key", required=True, help="JSON field whose value is the partition key.")
+@click.option("--batch", type=click.IntRange(1, 100_000), default=10_000, help="Default 10,000.")
+@as_of_option
+@click.argument("lines", type=click.File("rb"), default="-")
+@json_option
+@click.pass_context
+def put(
+    ctx: click.Context,
+    project: Path | None,
+    name: str,
+    key: str,
+    batch: int,
+    as_of: datetime | None,
+    lines: BinaryIO,
+    as_json: bool,
+) -> None:
+    """Put every line as one record; each batch is durable before the next begins."""
+    began = time.monotonic()
+    result = _open(ctx, project, as_of).put_lines(name, lines, key=key, batch=batch)
+    seconds = max(time.monotonic() - began, 1e-9)
+    if as_json:
+        data: dict[str, object] = {
+            "stream": name,
+            "put": str(result.put),
+            "failed": str(result.failed),
+            "without_key": str(result.without_key),
+            "records_per_second": str(int(result.put / seconds)),
+        }
+        text.envelope("stream-put", data, ok=not result.failed)
+    else:
+        text.say(
+            f" ● {name}  {text.number(result.put)} records put  "
+            f"({text.number(int(result.put / seconds))} records/s)"
+        )
+        if result.without_key:
+            text.complain(f"{result.without_key} records had no {key!r}: put under their own digest")
+        for code, count in sorted(result.errors.items()):
+            text.complain(f"{count} records refused: {code}")
+    sys.stdout.flush()
+    ctx.exit(1 if result.failed else 0)
+
+
+@command.command(name="status", help="Shards, records and positions of the streams.")
+@project_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, project: Path | None, as_json: bool) -> None:
+    """List each stream's shards and how many records they hold."""
+    shown = _open(ctx, project, None).describe()
+    if as_json:
+        text.envelope("stream-status", {"streams": shown})
+        return
+    for entry in shown:
+        text.say(
+            f" {entry['stream']}  {entry['shard']}  {entry['records']} records  "
+            f"last {entry['last'] or 'none'}"
+        )
+    if not shown:
+        text.say(" ○ no stream        next: puntual stream create --stream NAME")
+
+
+def _open(ctx: click.Context, project: Path | None, as_of: datetime | None) -> LocalStream:
+    path = stream_path(root_of(ctx, project))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return LocalStream(path, reading.clock(as_of))

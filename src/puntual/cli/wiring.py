@@ -1,0 +1,134 @@
+"""The one place that chooses adapters; everything else is given its ports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from puntual import __version__
+from puntual.cli import places
+from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.engines.duckdb_warehouse import DuckDBWarehouse
+from puntual.errors import ProjectError
+from puntual.evidence.digest import sha256
+from puntual.landing.land import Landing
+from puntual.local.catalog import SqliteCatalog
+from puntual.local.database import LocalDatabases
+from puntual.local.drop import LocalDrop
+from puntual.local.folder import FolderDestinations
+from puntual.local.journal import SqliteJournal
+from puntual.local.objects import LocalObjects
+from puntual.local.pointers import SqliteLeases, SqlitePointers
+from puntual.local.stream import LocalStream
+from puntual.model.manifest import Digest
+from puntual.model.project import Project, WarehouseSettings
+from puntual.ports.clock import Clock
+from puntual.ports.warehouse import Warehouse
+from puntual.project.zones import zone
+from puntual.runner.world import World
+
+
+def code_digest() -> Digest:
+    """Return the digest of this program: its version and the bytes of its modules."""
+    root = resources.files("puntual")
+    lines = [f"puntual {__version__}"]
+    for name, data in sorted(_sources(root, "")):
+        lines.append(f"{sha256(data)}  {name}")
+    return sha256("\n".join(lines).encode())
+
+
+def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        name = f"{prefix}{entry.name}"
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _sources(entry, f"{name}/")
+        elif entry.name.endswith((".py", ".sql")):
+            yield name, entry.read_bytes()
+
+
+@contextmanager
+def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
+    """Lend the ports of this machine for a project, and close what they hold open."""
+    state = places.state_folder(root)
+    state.mkdir(parents=True, exist_ok=True)
+    objects = LocalObjects(places.lake_path(root))
+    pointers = SqlitePointers(places.pointers_path(root))
+    engine = DuckDBEngine()
+    warehouse = open_warehouse(project.warehouse, root)
+    landing = Landing(
+        project=project,
+        objects=objects,
+        pointers=pointers,
+        engine=engine,
+        streams=LocalStream(places.stream_path(root), clock),
+        drop=LocalDrop(root),
+        databases=LocalDatabases(root),
+        clock=clock,
+        zone=zone,
+    )
+    try:
+        yield World(
+            objects=objects,
+            pointers=pointers,
+            leases=SqliteLeases(places.pointers_path(root), clock),
+            engine=engine,
+            warehouse=warehouse,
+            lander=landing,
+            destinations=FolderDestinations(root),
+            journal=SqliteJournal(places.journal_path(root)),
+            catalog=SqliteCatalog(places.catalog_path(root)),
+            clock=clock,
+            zone=zone,
+            code=code_digest(),
+        )
+    finally:
+        warehouse.close()
+
+
+def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:
+    """
+    Return the warehouse that the project names.
+
+    Raises:
+        ProjectError: C1004 its connection is not given, or its kind needs an extra that is not
+            installed.
+    """
+    if settings.kind == "duckdb":
+        return DuckDBWarehouse(root / settings.location)
+    try:
+        from puntual.engines.postgresql.warehouse import PostgreSQLWarehouse
+    except ModuleNotFoundError as exc:
+        raise ProjectError(
+            "C1004",
+            "a PostgreSQL warehouse needs an extra that is not installed",
+            expected="psycopg 3",
+            observed=str(exc),
+            next_step="pip install 'puntual[postgres]'",
+        ) from exc
+    return PostgreSQLWarehouse(connection(settings.location))
+
+
+def connection(location: str) -> str:
+    """
+    Return what `env:NAME` stands for; anything else is returned as it is.
+
+    Raises:
+        ProjectError: C1004 the variable is not set.
+    """
+    scheme, _, name = location.partition(":")
+    if scheme != "env":
+        return location
+    value = os.environ.get(name)
+    if not value:
+        raise ProjectError(
+            "C1004",
+            f"the environment variable {name} is not set",
+            where="puntual.yaml: warehouse.location",
+            expected=f"a connection in {name}",
+            observed="nothing",
+            next_step=f"export {name}=postgresql://…",
+        )
+    return value

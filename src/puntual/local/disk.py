@@ -1,0 +1,141 @@
+"""Files that are there whole or not at all, and durable; errors of the disk, translated once."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from io import BufferedReader, BufferedWriter
+from pathlib import Path
+
+from puntual.errors import PermanentError
+
+_BLOCK = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def disk_error(error: OSError, where: str) -> PermanentError:
+    """Return the known fault that an error of the operating system means."""
+    seen = error.strerror or type(error).__name__
+    if error.errno in _FULL:
+        return PermanentError(
+            "T1001",
+            f"disk full at {where}",
+            where=where,
+            expected="free space",
+            observed=seen,
+            next_step="Free space on that disk, then run again: it continues where it stopped.",
+        )
+    if error.errno in _DENIED:
+        return PermanentError(
+            "T1002",
+            f"not permitted at {where}",
+            where=where,
+            expected="a folder that this user may read and write",
+            observed=seen,
+            next_step="Correct owner or mode, then run again.",
+        )
+    return PermanentError(
+        "T1003",
+        f"input/output error at {where}",
+        where=where,
+        expected="a disk that answers",
+        observed=seen,
+        next_step="Look at the disk (`dmesg`, `smartctl`) before anything is run again.",
+    )
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """
+    Turn an error of the operating system into its known fault.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise disk_error(exc, where) from exc
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, each durable in the one above it."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+    sync_folder(folder.parent)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """
+    Open a regular file for reading; a symlink, a pipe or a device is refused.
+
+    Raises:
+        OSError: It is no regular file, or cannot be opened.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(fd, "rb")
+
+
+def create(path: Path, mode: int) -> BufferedWriter:
+    """Create a file that must not exist yet, for writing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, mode), "wb")
+
+
+def write_synced(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file and make its bytes durable; its name is not yet durable."""
+    with create(path, mode) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def hash_synced(path: Path) -> str:
+    """Make a finished file's bytes durable and return their SHA-256."""
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    return digest
+
+
+def copy_synced(source: Path, target: Path, mode: int) -> str:
+    """Copy bytes and nothing else into a new durable file and return their SHA-256."""
+    digest = hashlib.sha256()
+    with open_regular(source) as read, create(target, mode) as write:
+        while block := read.read(_BLOCK):
+            digest.update(block)
+            write.write(block)
+        write.flush()
+        os.fsync(write.fileno())
+    return digest.hexdigest()
+
+
+def inner_path(name: str) -> bool:
+    """Tell whether a name with `/` stays inside the folder it is joined to."""
+    parts = name.split("/")
+    return len(name) <= 1024 and all(
+        part not in {"", ".", ".."}
+        and len(part.encode()) <= 255
+        and not any(c in "\\\0" or ord(c) < 32 for c in part)
+        for part in parts
+    )

@@ -1,0 +1,282 @@
+"""Ports `Pointers` and `Leases` on SQLite: what is published, and who may publish."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from puntual.errors import PermanentError, TransientError
+from puntual.local.disk import translated
+from puntual.local.process import Holder, may_live, myself
+from puntual.local.state import answering, open_state, transaction
+from puntual.model.manifest import Digest
+from puntual.ports.clock import Clock
+
+_POINTERS = """
+CREATE TABLE IF NOT EXISTS pointers (
+  name TEXT PRIMARY KEY,
+  manifest TEXT NOT NULL,
+  epoch INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+_LEASES = """
+CREATE TABLE IF NOT EXISTS leases (
+  name TEXT PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  boot TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started TEXT NOT NULL,
+  since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LAST = chr(0x10FFFF)
+
+_Stored = dict[str, tuple[Digest, int]]
+
+
+class SqlitePointers:
+    """Pointers in a state file; a switch is one transaction with synchronous=FULL."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_state(path, _POINTERS)
+
+    def read(self, name: str) -> Digest | None:
+        """
+        Return the manifest that a name points at; None if it was never published.
+
+        Raises:
+            PermanentError: T1002, T1003, T2004.
+            TransientError: T2002.
+        """
+        with answering(self._path):
+            row = self._db.execute(
+                "SELECT manifest FROM pointers WHERE name = ?", (name,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def read_prefix(self, prefix: str) -> Mapping[str, Digest]:
+        """
+        Return every published name that starts with a prefix, sorted by name.
+
+        Raises:
+            PermanentError: T1002, T1003, T2004.
+            TransientError: T2002.
+        """
+        with answering(self._path):
+            rows = self._db.execute(
+                "SELECT name, manifest FROM pointers WHERE name >= ? AND name < ? ORDER BY name",
+                (prefix, prefix + _LAST),
+            ).fetchall()
+        return dict(rows)
+
+    def switch(
+        self,
+        changes: Mapping[str, Digest],
+        *,
+        seen: Mapping[str, Digest | None],
+        epoch: int,
+    ) -> bool:
+        """
+        Point names at manifests, all or none; see the port.
+
+        Returns:
+            False if somebody else published first; nothing changed.
+
+        Raises:
+            PermanentError: T2001 the epoch is lower than the stored one; T1001, T1002, T1003,
+                T2004.
+            TransientError: T2002 the store did not answer; the switch may have happened.
+            ValueError: The keys of `seen` are not those of `changes`, or a manifest is no
+                digest (a bug of the caller).
+        """
+        if changes.keys() != seen.keys():
+            raise ValueError("every pointer that is switched must have been read")
+        if not all(_DIGEST.fullmatch(digest) for digest in changes.values()):
+            raise ValueError("a pointer points at a SHA-256 of 64 hex digits")
+        with transaction(self._db, self._path):
+            stored = self._stored(changes)
+            for name, (_, epoch_stored) in stored.items():
+                if epoch_stored > epoch:
+                    raise _fenced(name, epoch_stored, epoch)
+            now = {name: stored[name][0] if name in stored else None for name in changes}
+            if now != dict(changes) and now != dict(seen):
+                return False
+            self._db.executemany(
+                "INSERT INTO pointers (name, manifest, epoch) VALUES (?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, "
+                "epoch = excluded.epoch",
+                [(name, digest, epoch) for name, digest in sorted(changes.items())],
+            )
+        return True
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._db.close()
+
+    def _stored(self, names: Mapping[str, Digest]) -> _Stored:
+        stored: _Stored = {}
+        for name in names:
+            row = self._db.execute(
+                "SELECT manifest, epoch FROM pointers WHERE name = ?", (name,)
+            ).fetchone()
+            if row is not None:
+                stored[name] = (row[0], row[1])
+        return stored
+
+
+def _fenced(name: str, stored: int, epoch: int) -> PermanentError:
+    return PermanentError(
+        "T2001",
+        f"this run has lost its lease; {name} was written by a later one",
+        where=name,
+        expected=f"epoch {stored} or higher",
+        observed=f"epoch {epoch}",
+        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
+    )
+
+
+class SqliteLeases:
+    """
+    Leases in a state file.
+
+    The row says who holds a lease and hands out the epoch. Beside it the holder keeps an
+    operating-system lock on `<state file>.<name>.lease`, which the kernel gives back when the
+    holder dies: so a dead holder is known even from another container of the same machine.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._db = open_state(path, _LEASES)
+
+    def acquire(self, name: str) -> SqliteLease:
+        """
+        Take the lease, with an epoch higher than all before.
+
+        Raises:
+            TransientError: T2003 another living process, or this one, holds it; T2002.
+            PermanentError: T1001, T1002, T1003, T2004.
+        """
+        me = myself()
+        lock = self._lock(name)
+        if lock is None:
+            raise _held(name, self.holder(name))
+        try:
+            epoch = self._grant(name, me, self._clock.now())
+        except BaseException:
+            os.close(lock)
+            raise
+        return SqliteLease(self, name, epoch, lock)
+
+    def holder(self, name: str) -> Holder | None:
+        """
+        Return who holds a lease as far as the record says; None if nobody.
+
+        Raises:
+            TransientError: T2002.
+            PermanentError: T1002, T1003, T2004.
+        """
+        with transaction(self._db, self._path) as db:
+            return _recorded(db, name)
+
+    def release(self, name: str, epoch: int) -> None:
+        """
+        Give a lease back if it is still of this epoch; for an operator, also another's.
+
+        Raises:
+            TransientError: T2002.
+            PermanentError: T1001, T1002, T1003, T2004.
+        """
+        with transaction(self._db, self._path) as db:
+            db.execute("UPDATE leases SET held = 0 WHERE name = ? AND epoch = ?", (name, epoch))
+
+    def close(self) -> None:
+        """Give up the connection; leases that are held stay held."""
+        self._db.close()
+
+    def _grant(self, name: str, me: Holder, at: datetime) -> int:
+        with transaction(self._db, self._path) as db:
+            other = _recorded(db, name)
+            if other is not None and may_live(other, me):
+                raise _held(name, other)
+            (epoch,) = db.execute(
+                "INSERT INTO leases VALUES (?, 1, 1, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "SET epoch = epoch + 1, held = 1, host = excluded.host, boot = excluded.boot, "
+                "pid = excluded.pid, started = excluded.started, since = excluded.since "
+                "RETURNING epoch",
+                (name, me.host, me.boot, me.pid, me.started, at.isoformat()),
+            ).fetchone()
+        return int(epoch)
+
+    def _lock(self, name: str) -> int | None:
+        """Lock the lease's file; None when another open file has the lock."""
+        slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+        path = self._path.with_name(f"{self._path.name}.{slug}.lease")
+        with translated(str(path)):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                return None
+            except OSError:
+                os.close(fd)
+                raise
+        return fd
+
+
+class SqliteLease:
+    """A lease that is held; given back on leaving the `with` block."""
+
+    def __init__(self, leases: SqliteLeases, name: str, epoch: int, lock: int) -> None:
+        self._leases = leases
+        self._name = name
+        self._lock = lock
+        self.epoch = epoch
+
+    def __enter__(self) -> SqliteLease:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._leases.release(self._name, self.epoch)
+        finally:
+            os.close(self._lock)
+
+
+def _recorded(db: sqlite3.Connection, name: str) -> Holder | None:
+    row = db.execute(
+        "SELECT host, boot, pid, started, since FROM leases WHERE name = ? AND held = 1", (name,)
+    ).fetchone()
+    if row is None:
+        return None
+    return Holder(host=row[0], boot=row[1], pid=row[2], started=row[3], since=row[4])
+
+
+def _held(name: str, other: Holder | None) -> TransientError:
+    who = "another process" if other is None else f"process {other.pid} on {other.host}"
+    since = f" since {other.since}" if other is not None and other.since else ""
+    return TransientError(
+        "T2003",
+        f"{name} is already running: {who}{since}",
+        where=name,
+        expected="no other run",
+        observed=f"{who}{since}",
+        next_step="Wait for it to end. If that machine is gone for good, the lease can be "
+        "released by hand: `puntual doctor` says how.",
+    )

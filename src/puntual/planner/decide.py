@@ -1,0 +1,196 @@
+"""
+What may be delivered at this moment: full, or nothing yet.
+
+Partial and emergency deliveries need a policy, which is a later part; without one a delivery that
+is not full is held (design 4.13). Not measured is not passed: a rule, a control, a seal or a hop
+without an answer stands in the way like one that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from puntual.model.check import OnFail
+from puntual.model.delivery import Completeness, Decision, Reason, Timeliness
+from puntual.model.finding import Finding, Verdict
+from puntual.model.manifest import Totals
+from puntual.model.project import Project
+from puntual.model.seal import Seal, SealStatus
+from puntual.planner.limits import over_limit, quarantined
+
+SetAside = Mapping[str, Mapping[tuple[str, str], Totals]]
+"""Dataset → (class, reason) → totals of the rows that curation set aside."""
+
+_HOP_OF_SOURCE = frozenset({"R1001", "R1002"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """
+    Everything that was found out about a day.
+
+    Attributes:
+        seals: By source.
+        findings: Of checks, controls, hops and landing; passes too.
+        set_aside: What curation set aside.
+    """
+
+    seals: Mapping[str, Seal]
+    findings: tuple[Finding, ...]
+    set_aside: SetAside
+
+
+def decide(project: Project, answers: Answers) -> Decision:
+    """
+    Choose what may be delivered at this moment.
+
+    Args:
+        project: Its sources, checks, controls and tables must all have an answer.
+        answers: What was found out so far.
+
+    Returns:
+        Full, with the exceptions that its document names; or None to hold, with every reason
+        that stands in the way. Both sorted.
+    """
+    aside = quarantined(project, answers.findings, answers.set_aside)
+    reasons = {
+        *_unsealed(project, answers.seals),
+        *_unanswered(project, answers),
+        *(_reason(f) for f in answers.findings if _stands(f) and not _said_by_seal(f, answers)),
+        *(r for q in aside for r in over_limit(q)),
+    }
+    exceptions = {
+        *(_reason(f) for f in answers.findings if _is_exception(f)),
+        *_set_aside(answers.set_aside),
+    }
+    return Decision(
+        completeness=None if reasons else Completeness.FULL,
+        reasons=_sorted(reasons),
+        exceptions=_sorted(exceptions - reasons),
+    )
+
+
+def timeliness(due_at: datetime, at: datetime, sent_at: datetime | None) -> Timeliness:
+    """
+    Say how a delivery stands to its deadline; the due instant itself is still on time.
+
+    Before the deadline an unsent delivery is on time: nothing better is known without a forecast.
+    """
+    if sent_at is not None:
+        return Timeliness.ON_TIME if sent_at <= due_at else Timeliness.LATE
+    return Timeliness.ON_TIME if at <= due_at else Timeliness.MISSED
+
+
+def _unsealed(project: Project, seals: Mapping[str, Seal]) -> Iterator[Reason]:
+    for source in sorted(project.sources):
+        seal = seals.get(source)
+        if seal is None:
+            yield _source("P2001", source, "was not sealed", "expected a seal, observed none")
+            continue
+        match seal.status:
+            case SealStatus.MATCHED:
+                pass
+            case SealStatus.ABSENT:
+                yield _source("P2002", source, "sent nothing", _seen(seal))
+            case SealStatus.MISMATCHED:
+                yield _source("P2003", source, "does not match its control record", _seen(seal))
+            case SealStatus.UNVERIFIED:
+                yield _source("P2004", source, "could not be verified", _seen(seal))
+            case _:
+                assert_never(seal.status)
+
+
+def _source(code: str, source: str, what: str, detail: str) -> Reason:
+    return Reason(code=code, about=source, sentence=f"{source} {what}: {detail}")
+
+
+def _seen(seal: Seal) -> str:
+    expected = "a control record" if seal.control is None else f"{seal.control.count:,} records"
+    facts = (f"expected {expected}, observed {seal.landed.records:,} records", *seal.differences)
+    return "; ".join(facts)
+
+
+def _unanswered(project: Project, answers: Answers) -> Iterator[Reason]:
+    answered = {f.rule for f in answers.findings}
+    for check in sorted(project.checks.keys() - answered):
+        if _must_pass(project.checks[check].on_fail):
+            yield _silent("Q2002", check, "the check was not measured")
+    for control in sorted(project.controls.keys() - answered):
+        if _must_pass(project.controls[control].on_fail):
+            yield _silent("R3002", control, "the control was not measured")
+    reconciled = {f.dataset for f in answers.findings if f.code.startswith("R")}
+    for name in sorted({*project.sources, *project.warehouse.tables}):
+        if not reconciled & {name, _origin(project, name)}:
+            yield _silent("R2003", name, "its hops were not reconciled")
+
+
+def _silent(code: str, about: str, what: str) -> Reason:
+    sentence = f"{about}: {what}; expected an answer, observed none"
+    return Reason(code=code, about=about, sentence=sentence)
+
+
+def _origin(project: Project, dataset: str) -> str:
+    model = project.models.get(dataset)
+    return dataset if model is None or model.carries is None else model.carries
+
+
+def _must_pass(on_fail: OnFail) -> bool:
+    return on_fail in (OnFail.HOLD, OnFail.QUARANTINE)
+
+
+def _stands(finding: Finding) -> bool:
+    """Say whether a finding holds the delivery; quarantine holds only when not measured."""
+    match finding.verdict:
+        case Verdict.PASS:
+            return False
+        case Verdict.FAIL:
+            return finding.on_fail is OnFail.HOLD
+        case Verdict.UNKNOWN:
+            return _must_pass(finding.on_fail)
+        case _:
+            assert_never(finding.verdict)
+
+
+def _said_by_seal(finding: Finding, answers: Answers) -> bool:
+    seal = answers.seals.get(finding.dataset)
+    return finding.code in _HOP_OF_SOURCE and (
+        seal is None or seal.status is not SealStatus.MATCHED
+    )
+
+
+def _is_exception(finding: Finding) -> bool:
+    return finding.verdict is not Verdict.PASS and not _stands(finding)
+
+
+def _reason(finding: Finding) -> Reason:
+    what = finding.message or f"{finding.rule}: {finding.verdict.value}"
+    facts = [
+        f"{word} {fact}"
+        for word, fact in (("expected", finding.expected), ("observed", finding.observed))
+        if fact
+    ]
+    sentence = f"{what.rstrip('.')}; {', '.join(facts)}" if facts else what
+    return Reason(code=finding.code, about=finding.rule, sentence=sentence)
+
+
+_ASIDE = {
+    "quarantined": ("P2101", "quarantined"),
+    "duplicate": ("P2102", "removed as duplicates"),
+    "late": ("P2103", "kept for the next version, late"),
+}
+
+
+def _set_aside(set_aside: SetAside) -> Iterator[Reason]:
+    for dataset, classes in set_aside.items():
+        for (kind, reason), totals in classes.items():
+            if totals.records:
+                code, word = _ASIDE[kind]
+                sentence = f"{dataset}: {totals.records:,} rows {word} ({reason})"
+                yield Reason(code=code, about=dataset, sentence=sentence)
+
+
+def _sorted(reasons: set[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda r: (r.code, r.about, r.sentence)))

@@ -1,0 +1,103 @@
+"""One plain sentence for each step, as `puntual plan` prints it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from puntual.model.plan import (
+    Attest,
+    Build,
+    Curate,
+    Decide,
+    Deliver,
+    Land,
+    Load,
+    MakeReport,
+    Reconcile,
+    Step,
+    Validate,
+)
+from puntual.model.project import Project
+from puntual.model.source import (
+    Control,
+    ControlFile,
+    ControlSnapshot,
+    DatabaseSource,
+    FileSource,
+    NoControl,
+    Source,
+    StreamSource,
+)
+
+
+def describe(step: Step, project: Project) -> str:
+    """Say in one sentence what a step does in this project."""
+    match step:
+        case Land():
+            source = project.sources[step.source]
+            return f"Keep {_origin(source)} unchanged and seal it {_control(source.control)}."
+        case Curate():
+            return _curate(step, project)
+        case Build():
+            model = project.models[step.model]
+            return f"Make {step.model} from {_list(model.inputs)} by {model.file}."
+        case Validate():
+            return f"Measure and judge {_many(len(project.checks), 'check')} on the curated day."
+        case Load():
+            return (
+                f"Replace the day's rows of {step.table} in {project.warehouse.kind}"
+                " in one transaction."
+            )
+        case Reconcile():
+            controls = _many(len(project.controls), "declared control")
+            return f"Compare every hop from source to warehouse, and {controls}."
+        case Decide():
+            return f"Decide whether {step.report} is delivered in full or held."
+        case MakeReport():
+            report = project.reports[step.report]
+            return f"Write {step.report} by {report.file}, read it back and tie its totals."
+        case Attest():
+            return f"Make the exceptions document and the statement of {step.report}."
+        case Deliver():
+            places = tuple(d.path for d in project.reports[step.report].destinations)
+            return f"Hand {step.report} and its evidence to {_list(places) or 'no destination'}."
+        case _:
+            assert_never(step)
+
+
+def _curate(step: Curate, project: Project) -> str:
+    contract = project.contracts[step.dataset]
+    once = f", keep one row of each ({', '.join(contract.key)})" if contract.key else ""
+    return f"Parse {step.dataset} by {contract.file}, set aside what does not fit{once}."
+
+
+def _origin(source: Source) -> str:
+    match source:
+        case StreamSource():
+            return f"the day's records of the stream {source.stream}"
+        case FileSource():
+            return f"the files {source.pattern}"
+        case DatabaseSource():
+            return f"the rows of {source.name}, read from its database in one snapshot,"
+        case _:
+            assert_never(source)
+
+
+def _control(control: Control) -> str:
+    match control:
+        case ControlFile():
+            return f"against the control record {control.pattern}"
+        case ControlSnapshot():
+            return "against the count and sums of the same snapshot"
+        case NoControl():
+            return f"unverified, for it has no control record ({control.reason})"
+        case _:
+            assert_never(control)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,143 @@
+"""
+Which steps a reference date takes, in which order, and what each of them reads.
+
+The plan is a value: it is carried out (`runner`), explained (`planner.explain`) and later
+compiled. It holds everything in the project; nothing is asked of the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import assert_never
+
+from puntual.errors import ProjectError
+from puntual.model.plan import (
+    Attest,
+    Build,
+    Curate,
+    Decide,
+    Deliver,
+    Land,
+    Load,
+    MakeReport,
+    Plan,
+    Reconcile,
+    Step,
+    Validate,
+)
+from puntual.model.project import Project
+
+
+def plan(project: Project, reference_date: date, reports: Iterable[str] = ()) -> Plan:
+    """
+    Plan a reference date.
+
+    Args:
+        project: Read and found right; its models stand in dependency order.
+        reference_date: The day.
+        reports: Names of the reports to deliver; none: every report of the project.
+
+    Returns:
+        Steps in an order in which each finds its inputs: land, curate, build, validate, load,
+        reconcile, then for each report decide, report, attest, deliver.
+
+    Raises:
+        ProjectError: P1002 a report that the project does not have.
+    """
+    chosen = tuple(sorted(set(reports) or project.reports.keys()))
+    _known(project, chosen)
+    steps = (*_day(project), *(s for name in chosen for s in _delivery(name)))
+    return Plan(
+        reference_date=reference_date,
+        reports=chosen,
+        steps=steps,
+        needs={step.id: needs(step, project) for step in steps},
+    )
+
+
+def needs(step: Step, project: Project) -> tuple[str, ...]:
+    """Return the ids of the steps whose output a step reads, in plan order."""
+    match step:
+        case Land():
+            return ()
+        case Curate():
+            return (Land(source=step.dataset).id,)
+        case Build():
+            return tuple(_made_by(name, project) for name in project.models[step.model].inputs)
+        case Validate():
+            return _curated(project)
+        case Load():
+            return (_made_by(step.table, project), Validate().id)
+        case Reconcile():
+            return (*_landed(project), *_curated(project), Validate().id, *_loaded(project))
+        case Decide():
+            return (*_landed(project), *_curated(project), Validate().id, Reconcile().id)
+        case MakeReport():
+            return (*_loaded(project), Decide(report=step.report).id)
+        case Attest():
+            return _attested(step, project)
+        case Deliver():
+            return (MakeReport(report=step.report).id, Attest(report=step.report).id)
+        case _:
+            assert_never(step)
+
+
+def _day(project: Project) -> tuple[Step, ...]:
+    return (
+        *(Land(source=name) for name in sorted(project.sources)),
+        *(Curate(dataset=name) for name in sorted(project.contracts)),
+        *(Build(model=name) for name in project.models),
+        Validate(),
+        *(Load(table=name) for name in sorted(project.warehouse.tables)),
+        Reconcile(),
+    )
+
+
+def _delivery(report: str) -> tuple[Step, ...]:
+    return (
+        Decide(report=report),
+        MakeReport(report=report),
+        Attest(report=report),
+        Deliver(report=report),
+    )
+
+
+def _attested(step: Attest, project: Project) -> tuple[str, ...]:
+    return (
+        *(s.id for s in _day(project)),
+        Decide(report=step.report).id,
+        MakeReport(report=step.report).id,
+    )
+
+
+def _made_by(dataset: str, project: Project) -> str:
+    if dataset in project.models:
+        return Build(model=dataset).id
+    return Curate(dataset=dataset).id
+
+
+def _landed(project: Project) -> tuple[str, ...]:
+    return tuple(Land(source=name).id for name in sorted(project.sources))
+
+
+def _curated(project: Project) -> tuple[str, ...]:
+    made = [Curate(dataset=name).id for name in sorted(project.contracts)]
+    return (*made, *(Build(model=name).id for name in project.models))
+
+
+def _loaded(project: Project) -> tuple[str, ...]:
+    return tuple(Load(table=name).id for name in sorted(project.warehouse.tables))
+
+
+def _known(project: Project, reports: tuple[str, ...]) -> None:
+    unknown = [name for name in reports if name not in project.reports]
+    if unknown:
+        raise ProjectError(
+            "P1002",
+            f"no report is called {', '.join(unknown)}",
+            where="the reports that were asked for",
+            expected=", ".join(sorted(project.reports)),
+            observed=", ".join(unknown),
+            next_step="name a report of the project, or none for all of them",
+        )

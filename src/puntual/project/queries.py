@@ -1,0 +1,290 @@
+"""
+Reads a project's SQL: one read-only SELECT in DuckDB's dialect, the same on any day.
+
+No file, network, clock, random or session function; `:reference_date` is the only parameter;
+tables are named plainly. What its columns are is the business of `projections`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from puntual.project.complaints import At, Complaints, suggest
+from puntual.project.functions import ALLOWED, TABLE_FUNCTIONS, refused
+from puntual.project.snippets import Snippet
+
+PARAMETER = "reference_date"
+MAX_NESTING = 200
+
+_BEGINNINGS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "("})
+_REFUSED = (
+    exp.DML,
+    exp.DDL,
+    exp.Command,
+    exp.Into,
+    exp.Lock,
+    exp.TableSample,
+    exp.HistoricalData,
+    exp.SessionParameter,
+)
+_FLOATS = frozenset({exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE})
+_EXACT = (exp.Round, exp.Floor, exp.Ceil, exp.Trunc)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """
+    One SELECT, found harmless.
+
+    Attributes:
+        sql: Its text, without a semicolon at its end.
+        tree: What sqlglot read.
+        snippet: Where it stands.
+        tables: The tables it reads, sorted; those it defines itself (CTEs) are not among them.
+    """
+
+    sql: str
+    tree: exp.Expression
+    snippet: Snippet
+    tables: tuple[str, ...]
+
+    def spot(self, node: exp.Expression) -> At:
+        """Return where a node stands; where the SQL begins if sqlglot does not tell."""
+        return spot(self.snippet, node)
+
+
+def parse(snippet: Snippet, complaints: Complaints) -> Parsed | None:
+    """
+    Read one SELECT and complain about everything it may not do.
+
+    Args:
+        snippet: The SQL.
+        complaints: Where what is wrong goes.
+
+    Returns:
+        None when there is no one SELECT to speak of.
+    """
+    tokens = _tokens(snippet, complaints)
+    if tokens is None:
+        return None
+    first = tokens[0]
+    if first.text.upper() not in _BEGINNINGS:
+        at = snippet.at(first.start, len(first.text))
+        message = f"only a SELECT may stand here, not {first.text.upper()[:40]}"
+        snippet.complain(complaints, "C1202", message, at)
+        return None
+    sql = snippet.text[: tokens[-1].end + 1]
+    tree = _tree(snippet, sql, complaints)
+    if tree is None:
+        return None
+    if not isinstance(tree, exp.Query):
+        snippet.complain(complaints, "C1202", "only a SELECT may stand here", snippet.at(0))
+        return None
+    return _inspect(snippet, sql, tree, complaints)
+
+
+def parse_expression(snippet: Snippet, complaints: Complaints) -> Parsed | None:
+    """Read one expression that is true or false for a row, as `parse` reads a SELECT."""
+    tokens = _tokens(snippet, complaints)
+    if tokens is None:
+        return None
+    sql = snippet.text[: tokens[-1].end + 1]
+    tree = _tree(snippet, sql, complaints)
+    if tree is None:
+        return None
+    if isinstance(tree, exp.Query | exp.Alias | exp.DDL | exp.DML | exp.Command | exp.Values):
+        message = "an expression on one row must stand here"
+        snippet.complain(complaints, "C1202", message, snippet.at(0))
+        return None
+    return _inspect(snippet, sql, tree, complaints)
+
+
+def parameter_errors(snippet: Snippet, complaints: Complaints) -> None:
+    """
+    Complain about a source's query, which is in the source's own SQL and is not parsed.
+
+    It must begin like a query, and `:reference_date` is its only parameter.
+    """
+    tokens = _tokens(snippet, complaints)
+    if tokens is None:
+        return
+    if tokens[0].text.upper() not in _BEGINNINGS - {"FROM"}:
+        message = "a source is read by a SELECT"
+        snippet.complain(complaints, "C1202", message, snippet.at(0, len(tokens[0].text)))
+    for colon, name in zip(tokens, tokens[1:], strict=False):
+        touching = colon.end + 1 == name.start and snippet.text[colon.start - 1 : colon.start] != ":"
+        if colon.token_type is TokenType.COLON and touching and name.text.isidentifier():
+            if name.text != PARAMETER:
+                _parameter(snippet, complaints, name.text, snippet.at(colon.start))
+
+
+def spot(snippet: Snippet, node: exp.Expression) -> At:
+    """Return where a node stands in its file."""
+    for inner in node.walk(bfs=False):
+        if "start" in inner.meta:
+            start, end = inner.meta["start"], inner.meta["end"]
+            return snippet.at(start, end - start + 1)
+    return snippet.at(0)
+
+
+def _tokens(snippet: Snippet, complaints: Complaints) -> list[Token] | None:
+    """Split the SQL; drop semicolons at its end; refuse a second statement."""
+    try:
+        tokens = list(sqlglot.tokenize(snippet.text, read="duckdb"))
+    except TokenError:
+        message = "a quote or comment is opened and not closed"
+        snippet.complain(complaints, "C1201", message, snippet.at(0))
+        return None
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    if not tokens:
+        snippet.complain(complaints, "C1201", "there is no SQL here", snippet.at(0))
+        return None
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            message = "one SELECT only; a second statement begins here"
+            snippet.complain(complaints, "C1202", message, snippet.at(token.start))
+            return None
+    if _nesting(tokens) > MAX_NESTING:
+        message = f"more than {MAX_NESTING} parentheses inside one another"
+        snippet.complain(complaints, "C1201", message, snippet.at(0))
+        return None
+    return tokens
+
+
+def _nesting(tokens: list[Token]) -> int:
+    depth = deepest = 0
+    for token in tokens:
+        depth += token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
+        depth -= token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _tree(snippet: Snippet, sql: str, complaints: Complaints) -> exp.Expression | None:
+    try:
+        trees = sqlglot.parse(sql, read="duckdb")
+    except ParseError as error:
+        for found in error.errors[:1]:
+            snippet.complain(complaints, "C1201", *_syntax(snippet, sql, found))
+        return None
+    except (SqlglotError, RecursionError, ValueError) as error:
+        message = f"cannot be read as SQL: {str(error).splitlines()[0]}"
+        snippet.complain(complaints, "C1201", message, snippet.at(0))
+        return None
+    return trees[0] if len(trees) == 1 else None
+
+
+def _syntax(snippet: Snippet, sql: str, found: dict[str, object]) -> tuple[str, At]:
+    said = str(found.get("description", "")).split(" but got <Token")[0].rstrip(".")
+    said = re.sub(r" for <class '[\w.]+\.(\w+)'>", r" in \1", said)
+    word = str(found.get("highlight") or "")
+    line, column = int(str(found.get("line") or 1)), int(str(found.get("col") or 1))
+    starts = [0, *(m.end() for m in re.finditer("\n", sql))]
+    end = starts[min(line, len(starts)) - 1] + column
+    near = f" near '{word[:40]}'" if word else ""
+    return f"SQL: {said}{near}", snippet.at(max(0, end - len(word)), max(1, len(word)))
+
+
+def _inspect(
+    snippet: Snippet, sql: str, tree: exp.Expression, complaints: Complaints
+) -> Parsed:
+    for node in tree.walk():
+        _judge(snippet, node, complaints)
+    tables = sorted(set(read_tables(tree)))
+    return Parsed(sql=sql, tree=tree, snippet=snippet, tables=tuple(tables))
+
+
+def _judge(snippet: Snippet, node: exp.Expression, complaints: Complaints) -> None:
+    if isinstance(node, _REFUSED):
+        message = f"{type(node).__name__.upper()} may not stand in a read-only SELECT"
+        snippet.complain(complaints, "C1202", message, spot(snippet, node))
+    elif isinstance(node, exp.Table):
+        _judge_table(snippet, node, complaints)
+    elif isinstance(node, exp.Placeholder | exp.Parameter):
+        name = node.name if isinstance(node, exp.Placeholder) else f"${node.name}"
+        if name != PARAMETER:
+            _parameter(snippet, complaints, name, spot(snippet, node.parent or node))
+    elif isinstance(node, exp.Func):
+        why = refused(node)
+        if why and not isinstance(node.parent, exp.Table):
+            hint = "use :reference_date" if "answer" in why else ""
+            if isinstance(node, exp.Anonymous):
+                hint = suggest(str(node.name).lower(), ALLOWED)
+            snippet.complain(complaints, "C1203", why, spot(snippet, node), hint=hint)
+    if isinstance(node, exp.Div | exp.Cast | exp.First | exp.Last | exp.AnyValue | exp.Limit):
+        _doubt(snippet, node, complaints)
+
+
+def _judge_table(snippet: Snippet, node: exp.Table, complaints: Complaints) -> None:
+    at = spot(snippet, node)
+    if isinstance(node.this, exp.Func):
+        if not isinstance(node.this, TABLE_FUNCTIONS):
+            message = f"the table function {node.this.sql(dialect='duckdb').split('(')[0].lower()}()"
+            snippet.complain(complaints, "C1203", f"{message} is not allowed in a project", at)
+    elif node.args.get("db") or node.args.get("catalog"):
+        message = f"'{node.sql(dialect='duckdb', identify=False)}' must be named without a schema"
+        snippet.complain(complaints, "C1206", message, at)
+
+
+def _parameter(snippet: Snippet, complaints: Complaints, name: str, at: At) -> None:
+    shown = f"parameter '{name}'" if name else "a parameter without a name"
+    hint = "the only parameter is :reference_date"
+    snippet.complain(complaints, "C1205", f"unknown {shown}", at, hint=hint)
+
+
+def _doubt(snippet: Snippet, node: exp.Expression, complaints: Complaints) -> None:
+    """Warn of what is allowed and seldom meant."""
+    code = message = ""
+    if isinstance(node, exp.Cast):
+        if isinstance(node.to, exp.DataType) and node.to.this in _FLOATS:
+            code, message = "C1211", "a floating-point number is not exact; use DECIMAL(p,s)"
+    elif isinstance(node, exp.Div):
+        if not _rounded(node):
+            code, message = "C1204", "this division rounds differently elsewhere; round() or cast it"
+    elif isinstance(node, exp.Limit):
+        if node.parent is not None and not node.parent.args.get("order"):
+            code, message = "C1212", "LIMIT without ORDER BY takes other rows another time"
+    elif not isinstance(node.parent, exp.Window) and node.find(exp.Order) is None:
+        code = "C1212"
+        message = f"{node.sql_name().lower()}() without ORDER BY gives another value another time"
+    if code:
+        at = spot(snippet, node)
+        snippet.complain(complaints, code, message, at, severity="warning")
+
+
+def _rounded(node: exp.Expression) -> bool:
+    """Say whether a division's scale is written down around it."""
+    parent = node.parent
+    while parent is not None and not isinstance(parent, exp.Query):
+        if isinstance(parent, exp.Cast | exp.TryCast | _EXACT):
+            return True
+        parent = parent.parent
+    return False
+
+
+def read_tables(
+    node: exp.Expression, defined: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return the tables a query reads and does not define, in lower case."""
+    found: list[str] = []
+    with_ = node.args.get("with_")
+    if with_ is not None:
+        for cte in with_.expressions:
+            name = cte.alias.lower()
+            inside = defined | {name} if with_.args.get("recursive") else defined
+            found += read_tables(cte.this, inside)
+            defined = defined | {name}
+    for child in node.iter_expressions():
+        if child is not with_:
+            found += read_tables(child, defined)
+    plain = isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)
+    if plain and node.name.lower() not in defined and not node.args.get("db"):
+        found.append(node.name.lower())
+    return found

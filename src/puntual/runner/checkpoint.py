@@ -1,0 +1,83 @@
+"""Committed steps: the manifest is the commit, the pointer makes it visible (design 4.9)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from puntual.errors import TransientError
+from puntual.evidence.manifest import decode, encode
+from puntual.model.manifest import Manifest
+from puntual.ports.objects import Objects
+from puntual.ports.pointers import Pointers
+from puntual.runner.world import Published
+
+MANIFESTS = "manifests"
+
+
+class Store(Protocol):
+    """Where manifests lie and what points at them; a `World` is one."""
+
+    @property
+    def objects(self) -> Objects:
+        """The object store."""
+
+    @property
+    def pointers(self) -> Pointers:
+        """The published names."""
+
+
+def pointer(step: str, reference_date: date) -> str:
+    """Return the name under which a step's day is published."""
+    return f"{step}/{reference_date.isoformat()}"
+
+
+def read(store: Store, step: str, reference_date: date) -> Published | None:
+    """
+    Return what a step has committed for a day; None if nothing.
+
+    Raises:
+        EvidenceError: The manifest is missing or altered.
+    """
+    digest = store.pointers.read(pointer(step, reference_date))
+    if digest is None:
+        return None
+    return Published(digest=digest, manifest=by_digest(store, digest))
+
+
+def by_digest(store: Store, digest: str) -> Manifest:
+    """
+    Return the manifest that a digest names.
+
+    Raises:
+        EvidenceError: V1001, V1002 it is missing or altered.
+    """
+    return decode(store.objects.read_named(MANIFESTS, digest, ".json"))
+
+
+def commit(store: Store, manifest: Manifest, *, epoch: int) -> Published:
+    """
+    Store a manifest durably, then point its step's day at it.
+
+    Raises:
+        TransientError: T2006 another run published this step meanwhile.
+        PermanentError: T2001 the lease was lost.
+    """
+    stored = store.objects.put_bytes(
+        MANIFESTS, encode(manifest), suffix=".json", role="manifest"
+    )
+    name = pointer(manifest.step, manifest.reference_date)
+    seen = store.pointers.read(name)
+    done = seen == stored.sha256 or store.pointers.switch(
+        {name: stored.sha256}, seen={name: seen}, epoch=epoch
+    )
+    if not done:
+        raise TransientError(
+            "T2006",
+            f"another run published {manifest.step} first",
+            where=f"reference date {manifest.reference_date}",
+            expected="the version that was seen when the step began",
+            observed="a newer one",
+            next_step="puntual run again: it continues from what is committed",
+        )
+    return Published(digest=stored.sha256, manifest=manifest)

@@ -1,0 +1,206 @@
+"""The steps that prove the day: validate the curated data, reconcile every hop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from puntual.checks import reconcile as algebra
+from puntual.checks.judge import judge
+from puntual.evidence.facts import to_json
+from puntual.model.check import Check, OnFail, Severity, Unique
+from puntual.model.control import Explanation, Hop
+from puntual.model.finding import Finding, Verdict
+from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
+from puntual.model.plan import Reconcile, Validate
+from puntual.ports.engine import Answer, Day
+from puntual.runner import load as loading
+from puntual.runner.sources import seal_of, set_aside_of
+from puntual.runner.work import key_of, manifest, prefix, scratch
+from puntual.runner.world import DayRun
+
+
+def validate(run: DayRun, step: Validate, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Measure every check on the curated day, and judge.
+
+    A rule that cannot be measured is a fault of the machine and stops the step; it never
+    becomes a failed rule (`traps.md` 2).
+
+    Raises:
+        PermanentError: Q1001 a rule's SQL failed; the engine cannot.
+    """
+    day = run.day(tuple(run.project.contracts) + tuple(run.project.models))
+    where = prefix(run, "validate", "offending", key_of(run, step.id, inputs))
+    findings: list[Finding] = []
+    objects: list[ObjectRef] = []
+    for check in _checks(run):
+        finding, found = _measure(run, step, check, day, where)
+        findings.append(finding)
+        objects += found
+    findings += [_conflict(run, name) for name in run.project.contracts if _conflicts(run, name)]
+    return manifest(
+        run,
+        step.id,
+        dataset="findings",
+        inputs=inputs,
+        objects=tuple(objects),
+        facts={"findings": to_json(tuple(findings))},
+    )
+
+
+def _checks(run: DayRun) -> tuple[Check, ...]:
+    """Return the declared checks and, for each model with a key, that the key is one."""
+    declared = tuple(run.project.checks[i] for i in sorted(run.project.checks))
+    keys = tuple(
+        Check(
+            id=f"{name}_key",
+            dataset=name,
+            rule=Unique(columns=model.key),
+            description=f"The key of {name} stands once.",
+        )
+        for name, model in run.project.models.items()
+        if model.key
+    )
+    return declared + keys
+
+
+def _measure(
+    run: DayRun, step: Validate, check: Check, day: Day, where: str
+) -> tuple[Finding, list[ObjectRef]]:
+    with scratch(run, f"{step.id}-{check.id}") as folder:
+        offending = run.world.engine.offending(check, run.measures(check.dataset), day, folder)
+        stored = []
+        if offending.path:
+            stored.append(
+                run.world.objects.put_file(
+                    where,
+                    offending.path,
+                    suffix=".parquet",
+                    records=offending.rows,
+                    role="offending",
+                    detail={"check": check.id, "dataset": check.dataset},
+                )
+            )
+    measured_on = run.curated(check.dataset).totals.records
+    return judge(check, offending, measured_on), stored
+
+
+def _conflicts(run: DayRun, dataset: str) -> int:
+    return int(str(run.manifest(f"curate:{dataset}").facts["conflicts"]))
+
+
+def _conflict(run: DayRun, dataset: str) -> Finding:
+    count = _conflicts(run, dataset)
+    contract = run.project.contracts[dataset]
+    return Finding(
+        code="Q2004",
+        rule=f"{dataset}_conflicts",
+        dataset=dataset,
+        verdict=Verdict.FAIL,
+        severity=Severity.WARN,
+        on_fail=OnFail.FLAG,
+        message=f"{count} records have the key of another record and other content",
+        expected="records of one key that are equal",
+        observed=f"{count} that differ; the {contract.keep.value} one was kept",
+        rows=count,
+    )
+
+
+def reconcile(run: DayRun, step: Reconcile, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Compare every hop of every dataset, and every declared control.
+
+    Raises:
+        PermanentError: Q1001 a control's SQL failed; the warehouse refuses.
+        TransientError: The warehouse does not answer.
+    """
+    hops = [hop for name in run.project.contracts for hop in _source_hops(run, name)]
+    hops += [hop for name in run.project.models for hop in _model_hops(run, name)]
+    hops += [_load_hop(run, table) for table in run.project.warehouse.tables]
+    controls = [_control(run, i) for i in sorted(run.project.controls)]
+    findings = (*algebra.findings_of(tuple(hops)), *controls)
+    return manifest(
+        run,
+        step.id,
+        dataset="reconciliation",
+        inputs=inputs,
+        facts={"hops": to_json(tuple(hops)), "findings": to_json(findings)},
+    )
+
+
+def _source_hops(run: DayRun, source: str) -> tuple[Hop, Hop]:
+    """Return source → raw and raw → curated."""
+    seal = seal_of(run.manifest(f"land:{source}"))
+    control = seal.control
+    said = Totals(records=control.count, sums=control.sums) if control else None
+    raw = Totals(records=seal.landed.records, sums=seal.landed.sums)
+    curated = run.manifest(f"curate:{source}")
+    aside = tuple(
+        Explanation(cause=f"{kind}: {reason}", totals=totals)
+        for (kind, reason), totals in set_aside_of(curated).items()
+    )
+    return (
+        algebra.hop(source, "source", "raw", said, raw),
+        algebra.hop(source, "raw", "curated", raw, curated.totals, aside),
+    )
+
+
+def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
+    """Return curated → model for a model that carries a source's rows one for one."""
+    origin = run.project.models[name].carries
+    if origin is None:
+        return ()
+    before, after = run.curated(origin).totals, run.curated(name).totals
+    return (algebra.hop(name, f"curated {origin}", "curated", before, after),)
+
+
+def _load_hop(run: DayRun, table: str) -> Hop:
+    """
+    Return curated → warehouse, explained by what checks set aside.
+
+    Both sides are measured on what is stored: the Parquet files and the table.
+    """
+    left_out = loading.without(run, table)
+    key, measures = run.key(table), run.measures(table)
+    algorithm = run.world.warehouse.digest_algorithm
+    kept = run.world.engine.totals(
+        run.files(table), key, measures, algorithm=algorithm, without=left_out
+    )
+    whole = run.curated(table).totals
+    after = run.world.warehouse.totals(table, run.date, key, measures)
+    aside = _less(whole, kept)
+    explained = (Explanation(cause="quarantined: checks", totals=aside),) if left_out else ()
+    before = Totals(
+        records=whole.records,
+        sums=whole.sums,
+        key_digest=kept.key_digest,
+        algorithm=kept.algorithm,
+    )
+    return algebra.hop(table, "curated", "warehouse", before, after, explained)
+
+
+def _less(whole: Totals, part: Totals) -> Totals:
+    return Totals(
+        records=whole.records - part.records,
+        sums={name: value - part.sums[name] for name, value in whole.sums.items()},
+    )
+
+
+def _control(run: DayRun, control: str) -> Finding:
+    rule = run.project.controls[control]
+    return algebra.control(rule, _number(run, rule.left), _number(run, rule.right))
+
+
+def _number(run: DayRun, sql: str) -> Decimal | None:
+    return number(run.world.warehouse.query(sql, {"reference_date": run.date}, limit=2))
+
+
+def number(answer: Answer) -> Decimal | None:
+    """Return the one exact number of an answer; None if it is no single number."""
+    if len(answer.columns) != 1 or len(answer.columns[0]) != 1:
+        return None
+    value = answer.columns[0][0]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return Decimal(value)

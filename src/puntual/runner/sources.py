@@ -1,0 +1,203 @@
+"""The steps that make curated data: land, curate, build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from puntual.evidence.facts import from_json, list_from_json, to_json
+from puntual.model.contract import Column, Contract, Kind
+from puntual.model.finding import Finding
+from puntual.model.manifest import Digest, Manifest, Totals
+from puntual.model.plan import Build, Curate, Land
+from puntual.model.seal import Seal, SealStatus
+from puntual.model.source import StreamSource
+from puntual.ports.engine import Curated, RawDay, RawPart
+from puntual.ports.landing import LandedDay
+from puntual.runner import checkpoint
+from puntual.runner.work import key_of, manifest, prefix, scratch
+from puntual.runner.world import DayRun, Published
+
+_WORDS = {
+    Kind.TEXT: "VARCHAR",
+    Kind.INTEGER: "BIGINT",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+    Kind.BOOLEAN: "BOOLEAN",
+}
+_ORIGIN = (("_object", "VARCHAR"), ("_position", "BIGINT"))
+
+
+def seal_of(published: Manifest) -> Seal:
+    """Return the seal that a land manifest carries."""
+    return from_json(Seal, published.facts["seal"])
+
+
+def findings_of(published: Manifest) -> tuple[Finding, ...]:
+    """Return the findings that a manifest carries, in the order in which they were made."""
+    return list_from_json(Finding, published.facts["findings"])
+
+
+def land(run: DayRun, step: Land) -> Manifest:
+    """
+    Land a source's day; see `Lander.land`.
+
+    Raises:
+        TransientError: The source does not answer.
+        PermanentError: It never will, or the store cannot be written.
+    """
+    contract = run.project.contracts[step.source]
+    landed = run.world.lander.land(step.source, run.date, epoch=run.epoch)
+    inputs = {contract.file: contract.digest} | {
+        f"{o.role}:{o.detail.get('name', o.name)}": o.sha256 for o in landed.objects
+    }
+    return manifest(
+        run,
+        step.id,
+        dataset=step.source,
+        inputs=dict(sorted(inputs.items())),
+        objects=landed.objects,
+        totals=_landed_totals(landed),
+        facts={"seal": to_json(landed.seal), "findings": to_json(landed.findings)},
+    )
+
+
+def _landed_totals(landed: LandedDay) -> Totals:
+    return Totals(records=landed.seal.landed.records, sums=landed.seal.landed.sums)
+
+
+def is_sealed(published: Published | None) -> bool:
+    """Say whether a source's day has been matched: nothing enters it any more (design 4.12)."""
+    return published is not None and seal_of(published.manifest).status is SealStatus.MATCHED
+
+
+def curate(run: DayRun, step: Curate, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Parse a raw day by its contract and store what stays and what was set aside.
+
+    Raises:
+        PermanentError: The engine or the store cannot.
+        EvidenceError: A raw object is not what was landed.
+    """
+    contract = run.project.contracts[step.dataset]
+    with scratch(run, step.id) as folder:
+        curated = run.world.engine.curate(raw_day(run, contract), folder)
+        where = prefix(run, "curated", step.dataset, key_of(run, step.id, inputs))
+        data = run.world.objects.put_file(
+            where, curated.path, suffix=".parquet", records=curated.totals.records
+        )
+        aside = run.world.objects.put_file(
+            where,
+            curated.set_aside_path,
+            suffix=".parquet",
+            records=sum(t.records for t in curated.set_aside.values()),
+            role="set_aside",
+        )
+    return manifest(
+        run,
+        step.id,
+        dataset=step.dataset,
+        inputs=inputs,
+        objects=(data, aside),
+        totals=curated.totals,
+        facts=_curated_facts(curated, contract),
+    )
+
+
+def raw_day(run: DayRun, contract: Contract) -> RawDay:
+    """Return a landed day as the engine reads it; each object's size has been checked."""
+    landed = run.manifest(f"land:{contract.dataset}")
+    objects = landed.of_role("data")
+    return RawDay(
+        contract=contract,
+        reference_date=run.date,
+        parts=tuple(
+            RawPart(uri=run.world.objects.locate(o), short=o.short) for o in objects
+        ),
+        stream=isinstance(run.project.sources[contract.dataset], StreamSource),
+    )
+
+
+def _curated_facts(curated: Curated, contract: Contract) -> dict[str, object]:
+    return {
+        "set_aside": [
+            {"class": kind, "reason": reason, "totals": to_json(totals)}
+            for (kind, reason), totals in sorted(curated.set_aside.items())
+        ],
+        "conflicts": str(curated.conflicts),
+        "columns": to_json(tuple((c.name, words(c)) for c in contract.columns) + _ORIGIN),
+    }
+
+
+def words(column: Column) -> str:
+    """Return a column's type as DuckDB says it."""
+    if column.type.kind is Kind.DECIMAL:
+        return f"DECIMAL({column.type.precision},{column.type.scale})"
+    return _WORDS[column.type.kind]
+
+
+def set_aside_of(published: Manifest) -> dict[tuple[str, str], Totals]:
+    """Return what a curate manifest set aside, by (class, reason)."""
+    entries = published.facts["set_aside"]
+    assert isinstance(entries, list)  # noqa: S101 - written by `_curated_facts`
+    return {(e["class"], e["reason"]): from_json(Totals, e["totals"]) for e in entries}
+
+
+def build(run: DayRun, step: Build, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Run a model's SELECT over the curated day and store its rows.
+
+    Raises:
+        PermanentError: Q1001 the SQL failed; the engine or the store cannot.
+    """
+    model = run.project.models[step.model]
+    with scratch(run, step.id) as folder:
+        built = run.world.engine.build(model, run.day(model.inputs), folder)
+        where = prefix(run, "curated", step.model, key_of(run, step.id, inputs))
+        data = run.world.objects.put_file(
+            where, built.path, suffix=".parquet", records=built.totals.records
+        )
+    return manifest(
+        run,
+        step.id,
+        dataset=step.model,
+        inputs=inputs,
+        objects=(data,),
+        totals=built.totals,
+        facts={"columns": to_json(built.columns)},
+    )
+
+
+def columns_of(published: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return a curated dataset's columns and their types in DuckDB's words."""
+    columns = published.facts["columns"]
+    assert isinstance(columns, list)  # noqa: S101 - written by `curate` or `build`
+    return tuple((name, kind) for name, kind in columns)
+
+
+def catalogue(run: DayRun, published: Published) -> None:
+    """Point the catalog at a dataset's day; repeatable, after the commit."""
+    made = published.manifest
+    run.world.catalog.publish(
+        made.dataset,
+        made.reference_date,
+        manifest=published.digest,
+        files=tuple(run.world.objects.locate(o) for o in made.of_role("data")),
+        records=made.totals.records,
+        columns=columns_of(made),
+    )
+
+
+def sealed_or_landed(run: DayRun, step: Land) -> tuple[Published, bool]:
+    """
+    Land a source's day unless it is sealed already.
+
+    Returns:
+        What is published, and whether anything was done.
+    """
+    before = checkpoint.read(run.world, step.id, run.date)
+    if before is not None and is_sealed(before):
+        return before, False
+    made = land(run, step)
+    if before is not None and before.manifest.key == made.key:
+        return before, False
+    return checkpoint.commit(run.world, made, epoch=run.epoch), True

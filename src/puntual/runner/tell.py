@@ -1,0 +1,66 @@
+"""One short sentence a step, for the progress of a run and for the journal."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from puntual.evidence.facts import list_from_json
+from puntual.model.finding import Finding, Verdict
+from puntual.model.manifest import Manifest
+from puntual.model.plan import (
+    Attest,
+    Build,
+    Curate,
+    Decide,
+    Deliver,
+    Land,
+    Load,
+    MakeReport,
+    Reconcile,
+    Step,
+    Validate,
+)
+from puntual.runner.sources import seal_of, set_aside_of
+from puntual.runner.world import DayRun
+
+
+def summary(run: DayRun, step: Step) -> str:
+    """Return what a committed step did; counts and names only, never values."""
+    made = run.manifest(step.id)
+    match step:
+        case Land():
+            return f"{step.source} {seal_of(made).status.value} {made.totals.records:,}"
+        case Curate():
+            return f"{step.dataset} {made.totals.records:,}{_aside(made)}"
+        case Build() | Load():
+            return f"{made.dataset} {made.totals.records:,}"
+        case Validate() | Reconcile():
+            return _verdicts(made)
+        case Decide():
+            return f"{step.report} {made.facts['word']}"
+        case MakeReport():
+            return f"{made.facts['file_name']} {made.totals.records:,} rows, read back"
+        case Attest():
+            return f"{step.report} {len(made.objects)} files"
+        case Deliver():
+            return f"{step.report} → {made.facts['where']}"
+        case _:
+            assert_never(step)
+
+
+def _aside(made: Manifest) -> str:
+    by_class: dict[str, int] = {}
+    for (kind, _), totals in set_aside_of(made).items():
+        by_class[kind] = by_class.get(kind, 0) + totals.records
+    named = ", ".join(f"{n:,} {kind}" for kind, n in sorted(by_class.items()))
+    return f" ({named})" if named else ""
+
+
+def _verdicts(made: Manifest) -> str:
+    findings = list_from_json(Finding, made.facts["findings"])
+    passed = sum(f.verdict is Verdict.PASS for f in findings)
+    failed = tuple(f for f in findings if f.verdict is not Verdict.PASS)
+    if not failed:
+        return f"{passed} passed"
+    names = ", ".join(sorted(f.rule for f in failed)[:3])
+    return f"{passed} passed, {len(failed)} findings: {names}"

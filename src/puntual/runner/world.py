@@ -1,0 +1,116 @@
+"""Everything a run reaches the world through, and what it must be told about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, tzinfo
+
+from puntual.model.manifest import Digest, Manifest
+from puntual.model.plan import Plan
+from puntual.model.project import Project
+from puntual.ports.clock import Clock
+from puntual.ports.destinations import Destinations
+from puntual.ports.engine import Day, Engine
+from puntual.ports.journal import Catalog, Journal
+from puntual.ports.landing import Lander
+from puntual.ports.objects import Objects
+from puntual.ports.pointers import Leases, Pointers
+from puntual.ports.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """
+    The ports of one place to run in.
+
+    Attributes:
+        zone: Builds a zone from its IANA name.
+        code: Digest of the program, for step keys and statements.
+    """
+
+    objects: Objects
+    pointers: Pointers
+    leases: Leases
+    engine: Engine
+    warehouse: Warehouse
+    lander: Lander
+    destinations: Destinations
+    journal: Journal
+    catalog: Catalog
+    clock: Clock
+    zone: Callable[[str], tzinfo]
+    code: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A committed manifest and the digest it is named by."""
+
+    digest: Digest
+    manifest: Manifest
+
+
+@dataclass(slots=True, kw_only=True)
+class DayRun:
+    """
+    One reference date being carried out.
+
+    Attributes:
+        project: What is run.
+        plan: Its steps.
+        world: The ports.
+        epoch: Of the lease that this run holds.
+        published: What has been committed so far, by step id.
+    """
+
+    project: Project
+    plan: Plan
+    world: World
+    epoch: int
+    published: dict[str, Published]
+
+    @property
+    def date(self) -> date:
+        """The reference date."""
+        return self.plan.reference_date
+
+    def manifest(self, step: str) -> Manifest:
+        """Return the committed manifest of a step that ran before."""
+        return self.published[step].manifest
+
+    def curated(self, dataset: str) -> Manifest:
+        """Return the manifest of a curated dataset, whether parsed or built."""
+        step = f"curate:{dataset}" if dataset in self.project.contracts else f"build:{dataset}"
+        return self.manifest(step)
+
+    def files(self, dataset: str) -> tuple[str, ...]:
+        """Return where the rows of a curated dataset lie."""
+        objects = self.world.objects
+        return tuple(objects.locate(o) for o in self.curated(dataset).of_role("data"))
+
+    def day(self, datasets: tuple[str, ...]) -> Day:
+        """Return the curated day as a query sees it."""
+        return Day(
+            reference_date=self.date,
+            zone=self.project.time_zone,
+            tables={name: self.files(name) for name in datasets},
+        )
+
+    def measures(self, dataset: str) -> tuple[str, ...]:
+        """Return the columns of a dataset that are summed."""
+        if dataset in self.project.contracts:
+            return tuple(m.column for m in self.project.contracts[dataset].measures)
+        return tuple(m.column for m in self.project.models[dataset].measures)
+
+    def key(self, dataset: str) -> tuple[str, ...]:
+        """Return the declared key of a dataset."""
+        if dataset in self.project.contracts:
+            return self.project.contracts[dataset].key
+        return self.project.models[dataset].key
+
+    def origin(self, dataset: str) -> str | None:
+        """Return the source whose rows a dataset carries one for one."""
+        if dataset in self.project.contracts:
+            return dataset
+        return self.project.models[dataset].carries
