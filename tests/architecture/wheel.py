@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+from puntual.cli.main import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
-NOT_CODE = ("puntual/py.typed",)
+PACKED = {"src/puntual": "puntual", "examples/credit-report": "puntual/cli/example"}
+"""What the wheel holds: folder of the checkout, and its place in the wheel."""
 
 
 def build(into: Path) -> Path:
@@ -29,46 +33,64 @@ def build(into: Path) -> Path:
 
 
 def missing(wheel: Path) -> list[str]:
-    """Return what stands in `src/puntual` and is not in the wheel."""
+    """Return what belongs into the wheel and is not in it."""
     packed = set(zipfile.ZipFile(wheel).namelist())
-    source = ROOT / "src"
     wanted = {
-        file.relative_to(source).as_posix()
-        for file in (source / "puntual").rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        place + name.removeprefix(folder)
+        for folder, place in PACKED.items()
+        for name in _tracked(folder)
     }
-    return sorted((wanted | set(NOT_CODE)) - packed)
+    return sorted(wanted - packed)
+
+
+def surplus(wheel: Path) -> list[str]:
+    """Return what is in the wheel and stands nowhere in the repository, such as made data."""
+    known = {
+        place + name.removeprefix(folder)
+        for folder, place in PACKED.items()
+        for name in _tracked(folder)
+    }
+    names = zipfile.ZipFile(wheel).namelist()
+    return sorted(n for n in names if n not in known and ".dist-info/" not in n)
+
+
+def _tracked(folder: str) -> list[str]:
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard", folder]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def try_out(wheel: Path, folder: Path) -> None:
-    """Install the wheel and its locked requirements in a fresh environment, and run it."""
+    """Install the wheel and its locked requirements in a fresh environment, and use it."""
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv/bin/python"
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     locked = str(ROOT / "requirements/run.txt")
     subprocess.run([*pip, "--require-hashes", "-r", locked], check=True)
     subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
-    for words in (["--version"], ["--help"], ["explain", "--help"], ["doctor", "--help"]):
-        command = [str(folder / "venv/bin/puntual"), *words]
-        done = subprocess.run(
-            command, check=True, cwd=folder, capture_output=True, text=True, timeout=60
-        )
-        print(f"  puntual {' '.join(words)}: {done.stdout.strip().splitlines()[0]}")
+    puntual = [str(folder / "venv/bin/puntual")]
+    words = [["--version"], ["--help"]]
+    words += [[name, "--help"] for name in COMMANDS]
+    words += [["init", "project"], ["-C", "project", "check"]]
+    for arguments in words:
+        command = [*puntual, *arguments]
+        done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{shlex.join(command)}: exit {done.returncode}\n{done.stderr}")
+    print(f"  {len(words)} commands run from the wheel alone, one project made and checked")
 
 
 def main() -> int:
-    """Build, compare, look for what is missing, try out; 0 when all is well."""
+    """Build, compare, look for what is missing or too much, try out; 0 when all is well."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         wheels = [build(here / name) for name in ("first", "second")]
         digests = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels}
         if len(digests) != 1:
-            print("two builds of the same tree differ", file=sys.stderr)
-            return 1
-        forgotten = missing(wheels[0])
-        if forgotten:
-            print(f"not in the wheel: {', '.join(forgotten)}", file=sys.stderr)
-            return 1
+            raise SystemExit("two builds of the same tree differ")
+        for what, names in (("missing", missing(wheels[0])), ("too much", surplus(wheels[0]))):
+            if names:
+                raise SystemExit(f"{what} in the wheel: {', '.join(names)}")
         print(f"{wheels[0].name}: two builds agree, sha256 {digests.pop()}")
         try_out(wheels[0], here)
     return 0

@@ -123,3 +123,7 @@ def _wrong_call(wrong: click.ClickException, wants_json: bool) -> int:
 def entry() -> None:
     """Run as a console script."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Literal, assert_never
 
 import sqlglot
@@ -79,7 +80,7 @@ def bind_names(sql: str, names: Iterable[str]) -> str:
         raise _unreadable() from exc
     cuts = [
         colon.start
-        for colon, name in zip(tokens, tokens[1:], strict=False)
+        for colon, name in pairwise(tokens)
         if colon.text == ":" and name.start == colon.end + 1 and name.text in known
     ]
     text = sql
@@ -104,7 +105,7 @@ def parameters(sql: str, names: Iterable[str]) -> frozenset[str]:
         raise _unreadable() from exc
     return frozenset(
         name.text
-        for mark, name in zip(tokens, tokens[1:], strict=False)
+        for mark, name in pairwise(tokens)
         if mark.text == "$" and name.start == mark.end + 1 and name.text in set(names)
     )
 
@@ -118,7 +119,7 @@ def compile_sql(sql: str, to: Target, *, names: Iterable[str] = ("reference_date
     Redshift's Data API and for Spark. For DuckDB the author's text is otherwise unchanged.
 
     Raises:
-        ProjectError: C1201 something in it has no exact counterpart there: an unknown
+        ProjectError: Q1003 something in it has no exact counterpart there: an unknown
             function, a division or an average (which DuckDB makes a float), a float type.
         PermanentError: Q1001 it is no SQL.
     """
@@ -162,7 +163,7 @@ def _refuse(tree: exp.Expr, to: Target) -> None:
 
 def _refused(to: Target, why: str) -> ProjectError:
     return ProjectError(
-        "C1201",
+        "Q1003",
         f"The statement cannot be carried over to {to} exactly: {why}.",
         expected="functions and operators that give the same exact result on every engine",
         next_step="Write it with sums, products, comparisons and CASE on exact decimals.",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from json import JSONDecoder
+from json.scanner import make_scanner
 
 MAX_KEY = 256
 """Longest partition key, in characters, as in Kinesis."""
 
 _SPACE = 1 << 128
+_SPACES = " \t\r\n"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def ranges(shards: int) -> tuple[bytes, ...]:
@@ -26,7 +30,7 @@ def shard_of(lows: Sequence[bytes], key: str) -> int:
 
 def is_key(key: str) -> bool:
     """Say whether a text may be a partition key: 1 to 256 characters of Unicode."""
-    return 0 < len(key) <= MAX_KEY and not any("\ud800" <= c <= "\udfff" for c in key)
+    return 0 < len(key) <= MAX_KEY and (key.isascii() or _SURROGATE.search(key) is None)
 
 
 def substitute(line: bytes) -> str:
@@ -45,19 +49,20 @@ def key_reader(path: str) -> Callable[[bytes], str | None]:
         A function of a line that returns the field's text, or the spelling of its number; None
         where the line is no JSON or has no usable key there.
     """
-    names = path.split(".")
-    decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
+    *outer, name = path.split(".")
+    scan = make_scanner(JSONDecoder(parse_float=str, parse_int=str, parse_constant=str))
 
     def read(line: bytes) -> str | None:
         try:
-            value = decode(line.decode())
-        except (ValueError, RecursionError):
+            text = line.decode().strip(_SPACES)
+            value, end = scan(text, 0)
+            for step in outer:
+                value = value[step]
+            found = value[name]
+        except (ValueError, RecursionError, StopIteration, KeyError, TypeError):
             return None
-        for name in names:
-            if type(value) is not dict or name not in value:
-                return None
-            value = value[name]
-        return value if isinstance(value, str) and is_key(value) else None
+        whole = end == len(text) and isinstance(found, str) and is_key(found)
+        return found if whole else None
 
     return read
 

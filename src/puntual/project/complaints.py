@@ -97,10 +97,10 @@ class Complaints:
         return sum(c.severity == "error" for c in self.found)
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return `did you mean 'mx-cnbv'?` for the nearest known name, else the known names."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     if near:
         return f"did you mean '{near[0]}'?"
     if 0 < len(names) <= 8:
@@ -112,7 +112,7 @@ def show(complaint: Complaint) -> str:
     """
     Lay a complaint out as `file:line:column  CODE  message`, its line, a caret and the hint.
 
-    Control characters of the file are shown as `\\x1b`, so that they reach no terminal
+    Control characters of the file are shown as escapes, so that they reach no terminal
     (`failures.md` h8); a long line is cut around the caret.
     """
     place = complaint.file

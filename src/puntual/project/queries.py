@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from puntual.project.complaints import At, Complaints, suggest
-from puntual.project.functions import ALLOWED, TABLE_FUNCTIONS, refused
+from puntual.project.functions import ALLOWED, TABLE_FUNCTIONS, called, refused
 from puntual.project.snippets import Snippet
 
 PARAMETER = "reference_date"
@@ -34,7 +35,7 @@ _REFUSED = (
     exp.SessionParameter,
 )
 _FLOATS = frozenset({exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE})
-_EXACT = (exp.Round, exp.Floor, exp.Ceil, exp.Trunc)
+_SCALED = (exp.Cast, exp.TryCast, exp.Round, exp.Floor, exp.Ceil, exp.Trunc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +51,11 @@ class Parsed:
     """
 
     sql: str
-    tree: exp.Expression
+    tree: exp.Expr
     snippet: Snippet
     tables: tuple[str, ...]
 
-    def spot(self, node: exp.Expression) -> At:
+    def spot(self, node: exp.Expr) -> At:
         """Return where a node stands; where the SQL begins if sqlglot does not tell."""
         return spot(self.snippet, node)
 
@@ -117,14 +118,14 @@ def parameter_errors(snippet: Snippet, complaints: Complaints) -> None:
     if tokens[0].text.upper() not in _BEGINNINGS - {"FROM"}:
         message = "a source is read by a SELECT"
         snippet.complain(complaints, "C1202", message, snippet.at(0, len(tokens[0].text)))
-    for colon, name in zip(tokens, tokens[1:], strict=False):
-        touching = colon.end + 1 == name.start and snippet.text[colon.start - 1 : colon.start] != ":"
-        if colon.token_type is TokenType.COLON and touching and name.text.isidentifier():
-            if name.text != PARAMETER:
-                _parameter(snippet, complaints, name.text, snippet.at(colon.start))
+    for colon, name in pairwise(tokens):
+        touching = colon.token_type is TokenType.COLON and colon.end + 1 == name.start
+        if touching and name.text.isidentifier() and name.text != PARAMETER:
+            at = snippet.at(colon.start, len(name.text) + 1)
+            _parameter(snippet, complaints, f":{name.text}", at)
 
 
-def spot(snippet: Snippet, node: exp.Expression) -> At:
+def spot(snippet: Snippet, node: exp.Expr) -> At:
     """Return where a node stands in its file."""
     for inner in node.walk(bfs=False):
         if "start" in inner.meta:
@@ -167,7 +168,7 @@ def _nesting(tokens: list[Token]) -> int:
     return deepest
 
 
-def _tree(snippet: Snippet, sql: str, complaints: Complaints) -> exp.Expression | None:
+def _tree(snippet: Snippet, sql: str, complaints: Complaints) -> exp.Expr | None:
     try:
         trees = sqlglot.parse(sql, read="duckdb")
     except ParseError as error:
@@ -192,54 +193,66 @@ def _syntax(snippet: Snippet, sql: str, found: dict[str, object]) -> tuple[str, 
     return f"SQL: {said}{near}", snippet.at(max(0, end - len(word)), max(1, len(word)))
 
 
-def _inspect(
-    snippet: Snippet, sql: str, tree: exp.Expression, complaints: Complaints
-) -> Parsed:
+def _inspect(snippet: Snippet, sql: str, tree: exp.Expr, complaints: Complaints) -> Parsed:
     for node in tree.walk():
         _judge(snippet, node, complaints)
     tables = sorted(set(read_tables(tree)))
     return Parsed(sql=sql, tree=tree, snippet=snippet, tables=tuple(tables))
 
 
-def _judge(snippet: Snippet, node: exp.Expression, complaints: Complaints) -> None:
+def _judge(snippet: Snippet, node: exp.Expr, complaints: Complaints) -> None:
     if isinstance(node, _REFUSED):
         message = f"{type(node).__name__.upper()} may not stand in a read-only SELECT"
         snippet.complain(complaints, "C1202", message, spot(snippet, node))
     elif isinstance(node, exp.Table):
         _judge_table(snippet, node, complaints)
     elif isinstance(node, exp.Placeholder | exp.Parameter):
-        name = node.name if isinstance(node, exp.Placeholder) else f"${node.name}"
-        if name != PARAMETER:
-            _parameter(snippet, complaints, name, spot(snippet, node.parent or node))
-    elif isinstance(node, exp.Func):
-        why = refused(node)
-        if why and not isinstance(node.parent, exp.Table):
-            hint = "use :reference_date" if "answer" in why else ""
-            if isinstance(node, exp.Anonymous):
-                hint = suggest(str(node.name).lower(), ALLOWED)
-            snippet.complain(complaints, "C1203", why, spot(snippet, node), hint=hint)
+        name = node.name
+        found = re.search(rf"[:$]{re.escape(name)}\b|\?", snippet.text)
+        written = found.group() if found else name
+        if written != f":{PARAMETER}":
+            at = _search(snippet, re.escape(written)) or spot(snippet, node.parent or node)
+            _parameter(snippet, complaints, written, at)
+    elif isinstance(node, exp.Func) and not isinstance(node.parent, exp.Table):
+        _judge_function(snippet, node, complaints)
     if isinstance(node, exp.Div | exp.Cast | exp.First | exp.Last | exp.AnyValue | exp.Limit):
         _doubt(snippet, node, complaints)
+
+
+def _judge_function(snippet: Snippet, node: exp.Func, complaints: Complaints) -> None:
+    why = refused(node)
+    if not why:
+        return
+    at = spot(snippet, node)
+    if "start" not in node.meta and not isinstance(node, exp.Cast):
+        at = _search(snippet, rf"\b{called(node)}\b") or at
+    name = snippet.source.line(at.line)[at.column - 1 : at.column - 1 + at.width].lower()
+    hint = suggest(name, ALLOWED, cutoff=0.8) or "only functions of data and :reference_date"
+    snippet.complain(complaints, "C1203", why.format(name=name), at, hint=hint)
+
+
+def _search(snippet: Snippet, pattern: str) -> At | None:
+    found = re.search(pattern, snippet.text, re.IGNORECASE)
+    return snippet.at(found.start(), found.end() - found.start()) if found else None
 
 
 def _judge_table(snippet: Snippet, node: exp.Table, complaints: Complaints) -> None:
     at = spot(snippet, node)
     if isinstance(node.this, exp.Func):
         if not isinstance(node.this, TABLE_FUNCTIONS):
-            message = f"the table function {node.this.sql(dialect='duckdb').split('(')[0].lower()}()"
-            snippet.complain(complaints, "C1203", f"{message} is not allowed in a project", at)
+            message = f"the table function {called(node.this)}() is not allowed in a project"
+            snippet.complain(complaints, "C1203", message, at)
     elif node.args.get("db") or node.args.get("catalog"):
         message = f"'{node.sql(dialect='duckdb', identify=False)}' must be named without a schema"
         snippet.complain(complaints, "C1206", message, at)
 
 
 def _parameter(snippet: Snippet, complaints: Complaints, name: str, at: At) -> None:
-    shown = f"parameter '{name}'" if name else "a parameter without a name"
     hint = "the only parameter is :reference_date"
-    snippet.complain(complaints, "C1205", f"unknown {shown}", at, hint=hint)
+    snippet.complain(complaints, "C1205", f"unknown parameter '{name}'", at, hint=hint)
 
 
-def _doubt(snippet: Snippet, node: exp.Expression, complaints: Complaints) -> None:
+def _doubt(snippet: Snippet, node: exp.Expr, complaints: Complaints) -> None:
     """Warn of what is allowed and seldom meant."""
     code = message = ""
     if isinstance(node, exp.Cast):
@@ -247,44 +260,56 @@ def _doubt(snippet: Snippet, node: exp.Expression, complaints: Complaints) -> No
             code, message = "C1211", "a floating-point number is not exact; use DECIMAL(p,s)"
     elif isinstance(node, exp.Div):
         if not _rounded(node):
-            code, message = "C1204", "this division rounds differently elsewhere; round() or cast it"
+            code, message = (
+                "C1204",
+                "this division rounds differently elsewhere; write its scale",
+            )
     elif isinstance(node, exp.Limit):
         if node.parent is not None and not node.parent.args.get("order"):
             code, message = "C1212", "LIMIT without ORDER BY takes other rows another time"
     elif not isinstance(node.parent, exp.Window) and node.find(exp.Order) is None:
         code = "C1212"
-        message = f"{node.sql_name().lower()}() without ORDER BY gives another value another time"
+        message = (
+            f"{type(node).__name__.lower()}() without ORDER BY gives another value another time"
+        )
     if code:
         at = spot(snippet, node)
         snippet.complain(complaints, code, message, at, severity="warning")
 
 
-def _rounded(node: exp.Expression) -> bool:
+def _rounded(node: exp.Expr) -> bool:
     """Say whether a division's scale is written down around it."""
     parent = node.parent
     while parent is not None and not isinstance(parent, exp.Query):
-        if isinstance(parent, exp.Cast | exp.TryCast | _EXACT):
+        if isinstance(parent, _SCALED):
             return True
         parent = parent.parent
     return False
 
 
-def read_tables(
-    node: exp.Expression, defined: frozenset[str] = frozenset()
-) -> list[str]:
+def read_tables(node: exp.Expr, defined: frozenset[str] = frozenset()) -> list[str]:
     """Return the tables a query reads and does not define, in lower case."""
     found: list[str] = []
     with_ = node.args.get("with_")
-    if with_ is not None:
+    if isinstance(with_, exp.With):
         for cte in with_.expressions:
             name = cte.alias.lower()
             inside = defined | {name} if with_.args.get("recursive") else defined
             found += read_tables(cte.this, inside)
             defined = defined | {name}
-    for child in node.iter_expressions():
-        if child is not with_:
-            found += read_tables(child, defined)
-    plain = isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)
-    if plain and node.name.lower() not in defined and not node.args.get("db"):
-        found.append(node.name.lower())
+
+    def elsewhere(inner: exp.Expr) -> bool:
+        return inner is with_ or (inner is not node and inner.args.get("with_") is not None)
+
+    for inner in node.walk(prune=elsewhere):
+        if inner is with_:
+            continue
+        if elsewhere(inner):
+            found += read_tables(inner, defined)
+        elif isinstance(inner, exp.Table) and _is_plain(inner):
+            found += {inner.name.lower()} - defined
     return found
+
+
+def _is_plain(table: exp.Table) -> bool:
+    return isinstance(table.this, exp.Identifier) and not table.args.get("db")

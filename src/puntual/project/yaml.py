@@ -204,6 +204,8 @@ def _node(walk: _Walk, event: Event, depth: int) -> Node:
     if isinstance(event, AliasEvent):
         walk.complain("C1004", "aliases are not allowed", event, "write the value out")
         return Scalar(value=None, text="")
+    if not isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
+        raise _Refused
     if event.anchor is not None:
         walk.complain("C1004", "anchors are not allowed", event, "remove &" + str(event.anchor))
     if event.tag is not None:

@@ -1,0 +1,126 @@
+"""
+Deliver Banco Ejemplo's last five business days with the `puntual` command, and show the way on.
+
+Each evening the day's card events are put on the stream; early on the next business day the day
+is run. The clock is given by `--as-of`, so that the demo is the same on any day. In a checkout it
+works in `build/demo`, elsewhere in the folder it stands in; what an earlier demo made there is
+made afresh, anything else is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1]
+MADE = (".puntual", "out", "evidence", "data", "inbox", "control")
+DAYS = 5
+HELD = date(2026, 11, 19)
+SHOWN = date(2026, 11, 20)
+NEXT_MORNING = "05:00:00-06:00"  # two hours before the report is due
+EVENING = "21:00:00-06:00"
+DELIVERED, FINDING = 0, 1
+
+
+def puntual() -> str:
+    """Return the command that belongs to this Python, or the one on the path."""
+    beside = Path(sys.executable).with_name("puntual")
+    found = str(beside) if beside.is_file() else shutil.which("puntual")
+    if found is None:
+        sys.exit("the command puntual is not installed; in a checkout: make demo")
+    return found
+
+
+def say(folder: Path, *arguments: str, expected: int = DELIVERED) -> None:
+    """Show a command, run it, and stop the demo if it ends otherwise than it should."""
+    shown = " ".join(f'"{a}"' if " " in a else a for a in arguments)
+    print(f"\n$ puntual {shown}", flush=True)
+    code = subprocess.run([puntual(), *arguments], cwd=folder, check=False).returncode
+    print(f"  (exit {code})", flush=True)
+    if code != expected:
+        sys.exit(f"the demo expected exit {expected}")
+
+
+def prepare(folder: Path) -> list[date]:
+    """Copy the project, remove what an earlier demo made, and generate the data."""
+    mark = folder / ".puntual" / "demo"
+    if (folder / ".puntual").exists() and not mark.is_file():
+        sys.exit(f"{folder} holds runs that are not this demo's; choose another: --into FOLDER")
+    for name in MADE:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    if folder != HERE:
+        left_out = shutil.ignore_patterns(*MADE, "__pycache__")
+        shutil.copytree(HERE, folder, ignore=left_out, dirs_exist_ok=True)
+    mark.parent.mkdir(parents=True)
+    mark.write_text("Made by demo.py, which removes this folder when it is run again.\n")
+    generator = [sys.executable, str(folder / "generate.py"), "--into", str(folder)]
+    print("$ python generate.py --seed 42", flush=True)
+    subprocess.run([*generator, "--seed", "42"], check=True)
+    return sorted(date.fromisoformat(p.stem) for p in (folder / "data/card_events").glob("*.jsonl"))
+
+
+def deliver(folder: Path, day: date, following: date) -> None:
+    """Put the day's events on the stream in the evening; run the day on the next morning."""
+    events = f"data/card_events/{day}.jsonl"
+    put = ("stream", "put", "--stream", "card-events", "--key", "client_id")
+    say(folder, *put, "--as-of", f"{day}T{EVENING}", events)
+    expected = FINDING if day == HELD else DELIVERED
+    morning = f"{following}T{NEXT_MORNING}"
+    say(folder, "run", "-d", str(day), "--as-of", morning, expected=expected)
+
+
+def way_on(folder: Path, seconds: float) -> None:
+    """Say where everything lies and what to try next."""
+    where = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    branch = f"branch_{HELD:%Y%m%d}_014.csv"
+    print(f"""
+{DAYS} business days in {seconds:.0f} s: four delivered, one held.
+
+ where the reports lie      {where}/out/
+ the exceptions of {SHOWN}  {where}/out/, beside the report; or: puntual exceptions -d {SHOWN}
+ the evidence               {where}/evidence/
+
+ what to try next           cd {where}
+  four card events of unknown clients were set aside, within the contract's limit:
+    puntual exceptions -d {SHOWN}
+  a branch file is two lines short of its control record, so {HELD} is held:
+    puntual explain credit_daily -d {HELD}
+    puntual reconcile -d {HELD}
+  the branch sends it again, and the day is delivered:
+    cp data/corrections/{branch} inbox/{branch}
+    puntual run -d {HELD} --as-of {SHOWN}T06:00:00-06:00
+  run a day twice; nothing is done twice:
+    puntual run -d {SHOWN} --as-of 2026-11-23T05:30:00-06:00
+  ask the curated data:
+    puntual query "SELECT product, sum(balance) FROM credit_positions GROUP BY ALL"
+""")
+
+
+def main() -> None:
+    """Read the command line and play the five days."""
+    parser = argparse.ArgumentParser(description="Deliver Banco Ejemplo's last business days.")
+    in_checkout = (CHECKOUT / "pyproject.toml").is_file()
+    default = CHECKOUT / "build" / "demo" if in_checkout else HERE
+    parser.add_argument("--into", type=Path, default=default, help=f"default: {default}")
+    folder = parser.parse_args().into.resolve()
+    began = time.monotonic()
+    days = prepare(folder)
+    say(folder, "check")
+    say(folder, "stream", "create", "--stream", "card-events", "--shards", "2")
+    followed_by = [*days[1:], SHOWN + timedelta(days=3)]
+    for day, following in list(zip(days, followed_by, strict=True))[-DAYS:]:
+        deliver(folder, day, following)
+    say(folder, "status", "--as-of", f"{followed_by[-1]}T{NEXT_MORNING}")
+    say(folder, "explain", "credit_daily", "-d", str(HELD), expected=FINDING)
+    say(folder, "exceptions", "-d", str(SHOWN))
+    way_on(folder, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()

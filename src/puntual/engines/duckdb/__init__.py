@@ -1,0 +1,1 @@
+"""The lake engine on DuckDB: raw objects in, curated Parquet out."""

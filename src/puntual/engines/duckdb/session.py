@@ -1,0 +1,191 @@
+"""
+One DuckDB connection, bounded in memory, threads and temporary space, and its errors.
+
+Owns how a connection is opened, closed and locked, and translates DuckDB's exceptions once.
+Knows nothing of contracts.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from puntual.engines.dialect import literal
+from puntual.errors import PermanentError
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    What one connection may use.
+
+    Attributes:
+        memory: DuckDB's own limit, such as `1200MB`; the process uses some 300 MB more.
+        threads: How many; output does not depend on it.
+        temporary: Largest space on disk for what does not fit in memory, such as `60GB`.
+    """
+
+    memory: str = "1200MB"
+    threads: int = 2
+    temporary: str = "100GB"
+
+
+class Session:
+    """A connection with its limits; statements that fail raise what `errors.py` knows."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, *, limits: Limits, code: str, where: str
+    ) -> None:
+        self.connection = connection
+        self._limits = limits
+        self._code = code
+        self._where = where
+
+    def rows(self, sql: str, values: Mapping[str, object] | None = None) -> list[Row]:
+        """
+        Run a statement and return its rows.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1001 or Q1002, see `translate`.
+        """
+        return self.cursor(sql, values).fetchall()
+
+    def row(self, sql: str, values: Mapping[str, object] | None = None) -> Row:
+        """Run a statement that gives exactly one row; raises as `rows` does."""
+        (answer,) = self.rows(sql, values)
+        return answer
+
+    def cursor(
+        self, sql: str, values: Mapping[str, object] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement and return the connection to fetch from; raises as `rows` does."""
+        try:
+            return self.connection.execute(sql, dict(values) if values else None)
+        except duckdb.Error as exc:
+            raise translate(exc, limits=self._limits, code=self._code, where=self._where) from exc
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Return the columns of a SELECT or table: name → type, in order."""
+        return {str(r[0]): str(r[1]) for r in self.rows(f"DESCRIBE {relation}")}
+
+
+@contextmanager
+def open_session(
+    folder: str,
+    *,
+    limits: Limits,
+    zone: str,
+    code: str = "T3002",
+    where: str = "",
+    readable: Sequence[str] | None = None,
+) -> Iterator[Session]:
+    """
+    Open a connection whose scratch database and spill lie in `folder`, gone on leaving.
+
+    Args:
+        folder: Existing folder; what is made in it is removed.
+        limits: What may be used.
+        zone: IANA zone in which zoneless timestamps are read and instants cut into days.
+        code: Code of a statement that fails for a reason of its own.
+        where: What the statements are about, for messages.
+        readable: Files that statements may read, for SQL that somebody else wrote: nothing
+            outside their folders and `folder` is readable then, no extension is loaded, and
+            the settings are locked (`failures.md` h4). None: no restriction.
+
+    Raises:
+        PermanentError: T3001 no memory or temporary space; `code` for any other fault.
+    """
+    private = Path(tempfile.mkdtemp(prefix=".duckdb-", dir=folder))
+    try:
+        connection = duckdb.connect(str(private / "scratch.duckdb"), config=_config(limits, private))
+        session = Session(connection, limits=limits, code=code, where=where)
+        try:
+            session.rows(f"SET TimeZone = {literal(zone)}")
+            if readable is not None:
+                _lock(session, [*readable, str(private), str(Path(folder) / "x")])
+            yield session
+        finally:
+            connection.close()
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def _config(limits: Limits, private: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": limits.memory,
+        "threads": limits.threads,
+        "temp_directory": str(private / "spill"),
+        "max_temp_directory_size": limits.temporary,
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "preserve_insertion_order": "true",
+        "checkpoint_threshold": "1TB",
+        "default_null_order": "nulls_last",
+    }
+
+
+def _lock(session: Session, readable: Sequence[str]) -> None:
+    """Confine reading to folders; the order of the three settings matters."""
+    folders = sorted({str(Path(path).resolve().parent) for path in readable})
+    listed = ", ".join(literal(f) for f in folders)
+    session.rows(f"SET allowed_directories = [{listed}]")
+    session.rows("SET enable_external_access = false")
+    session.rows("SET lock_configuration = true")
+
+
+def translate(exc: duckdb.Error, *, limits: Limits, code: str, where: str) -> PermanentError:
+    """
+    Turn a DuckDB error into one of ours; the message never carries a value of the data.
+
+    DuckDB quotes the value that it could not convert, so only the part of its sentence before
+    the first quotation mark is kept unless the fault is in the statement itself.
+    """
+    text = str(exc)
+    if isinstance(exc, duckdb.OutOfMemoryException) or "max_temp_directory_size" in text:
+        return PermanentError(
+            "T3001",
+            "The engine ran out of memory or temporary space.",
+            where=where,
+            expected=f"at most {limits.memory} of memory, {limits.temporary} of temporary space",
+            observed=_first_sentence(text),
+            next_step="Free disk space or raise the limit, then run again.",
+        )
+    if isinstance(exc, duckdb.OutOfRangeException):
+        return PermanentError(
+            "Q1002",
+            "A number became larger than its type can hold.",
+            where=where,
+            expected="sums of at most 38 digits",
+            observed=_first_sentence(text),
+            next_step="Give the column fewer decimals or a wider type.",
+        )
+    return PermanentError(
+        code,
+        "The engine could not run a statement.",
+        where=where,
+        expected="SQL and files that DuckDB can read",
+        observed=_statement_fault(exc, text),
+        next_step="Correct what is named here; `puntual check` reads the project's SQL.",
+    )
+
+
+def _statement_fault(exc: duckdb.Error, text: str) -> str:
+    """Keep the whole first line of faults that come from the statement, not from the data."""
+    safe = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+    if isinstance(exc, (*safe, duckdb.IOException, duckdb.PermissionException)):
+        return text.splitlines()[0]
+    return _first_sentence(text)
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"['\"\n]", text, maxsplit=1)[0].strip()

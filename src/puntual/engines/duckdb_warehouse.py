@@ -1,0 +1,429 @@
+"""Port `Warehouse` on a DuckDB file: the day's rows replace the day's rows."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from puntual.engines.dialect import compile_sql, quote
+from puntual.errors import EvidenceError, PermanentError, PuntualError, TransientError
+from puntual.model.manifest import Digest, Totals
+from puntual.ports.engine import Answer
+from puntual.ports.warehouse import LoadOrder
+
+LOG = "puntual_load_log"
+DAY = "reference_date"
+
+_LOG_TABLE = f"""
+CREATE TABLE IF NOT EXISTS {LOG} (
+  table_name VARCHAR NOT NULL,
+  {DAY} DATE NOT NULL,
+  manifest VARCHAR NOT NULL,
+  epoch BIGINT NOT NULL,
+  records BIGINT NOT NULL,
+  loaded_columns VARCHAR NOT NULL,
+  PRIMARY KEY (table_name, {DAY})
+)
+"""
+_TYPES = re.compile(
+    r"VARCHAR|BIGINT|INTEGER|SMALLINT|DATE|BOOLEAN|TIMESTAMP( WITH TIME ZONE)?"
+    r"|DECIMAL\(\d+,\d+\)"
+)
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SILENT = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
+
+_Columns = dict[str, str]
+
+
+class DuckDBWarehouse:
+    """
+    Tables in one DuckDB file, opened when they are first needed.
+
+    Loading holds the file for writing; reading opens it read-only, without access to any
+    other file, so that people may look at it meanwhile.
+    """
+
+    digest_algorithm = "duckdb-hash"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        memory_limit: str = "1200MB",
+        threads: int | None = None,
+        temp: Path | None = None,
+    ) -> None:
+        self._path = path
+        self._limit = memory_limit
+        self._threads = threads
+        self._temp = temp or path.with_name(f"{path.name}.tmp")
+        self._open: duckdb.DuckDBPyConnection | None = None
+        self._writing = False
+
+    def load(self, order: LoadOrder) -> bool:
+        """
+        Replace the day's rows in one transaction; see the port.
+
+        Returns:
+            False when it was already loaded.
+
+        Raises:
+            EvidenceError: R4001 the table does not hold what was expected; nothing changed.
+            PermanentError: T4001 the log holds a higher epoch; T4002 a file is missing, a type
+                is changed or is not exact; T3001 out of memory or temporary space.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            return self._load(self._writer(), order)
+        except duckdb.Error as exc:
+            raise fault(exc, f"warehouse table {order.table}", "T4002") from exc
+
+    def loaded(self, table: str, reference_date: date) -> Digest | None:
+        """
+        Return the manifest that the load log holds for a table's day.
+
+        Raises:
+            PermanentError: T4002.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            entry = _logged(self._reader(), table, reference_date)
+        except duckdb.Error as exc:
+            raise fault(exc, f"warehouse table {table}", "T4002") from exc
+        return None if entry is None else entry[0]
+
+    def totals(
+        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+    ) -> Totals:
+        """
+        Count, sum and digest the day's rows; a table that does not exist has none.
+
+        Raises:
+            PermanentError: T4002; T3001.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            connection = self._reader()
+            if not _columns(connection, table):
+                return _no_rows(measures, self.digest_algorithm if key else "")
+            return _totals(connection, table, reference_date, key, measures)
+        except duckdb.Error as exc:
+            raise fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int | None) -> Answer:
+        """
+        Answer one read-only SELECT with named parameters (`:name`).
+
+        Raises:
+            PermanentError: Q1001 the SQL failed; T3001.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            return answer(
+                self._reader(), compile_sql(sql, "duckdb", names=params), params, limit=limit
+            )
+        except duckdb.Error as exc:
+            raise fault(exc, "query on the warehouse", "Q1001") from exc
+
+    def close(self) -> None:
+        """Give up the file; what was committed is in it."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _writer(self) -> duckdb.DuckDBPyConnection:
+        if self._open is None or not self._writing:
+            self.close()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._open = self._connect(read_only=False)
+            self._writing = True
+            self._open.execute(_LOG_TABLE)
+        return self._open
+
+    def _reader(self) -> duckdb.DuckDBPyConnection:
+        if self._open is None or self._writing:
+            self.close()
+            self._writing = False
+            self._open = self._connect(read_only=True)
+        return self._open
+
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": self._limit,
+            "temp_directory": str(self._temp),
+            "autoinstall_known_extensions": False,
+        }
+        if self._threads is not None:
+            config["threads"] = self._threads
+        missing = read_only and not self._path.exists()
+        place = ":memory:" if missing else str(self._path)
+        connection = duckdb.connect(place, read_only=read_only and not missing, config=config)
+        connection.execute("SET TimeZone = 'UTC'")
+        if read_only:
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+        return connection
+
+    def _load(self, connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> bool:
+        entry = _logged(connection, order.table, order.reference_date)
+        if entry is not None and entry[1] > order.epoch:
+            raise _fenced(order, entry[1])
+        if entry is not None and entry[0] == order.manifest:
+            return False
+        columns = _file_columns(connection, order)
+        connection.execute("BEGIN")
+        try:
+            _shape(connection, order.table, columns)
+            _replace(connection, order, columns)
+            _verify(connection, order)
+            _log(connection, order, columns)
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+        return True
+
+
+def answer(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, object],
+    *,
+    limit: int | None,
+) -> Answer:
+    """
+    Run one SELECT (`$name` parameters) and return its rows by column.
+
+    Raises:
+        duckdb.Error: It failed; the caller translates.
+        PermanentError: Q1001 it is not one SELECT.
+    """
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise _refused("Q1001", "not one SELECT", "one SELECT", f"{len(statements)} statements")
+    used = {name: params[name] for name in statements[0].named_parameters if name in params}
+    cursor = connection.execute(statements[0], used or None)
+    names = tuple(str(column[0]) for column in cursor.description or ())
+    types = tuple(str(column[1]) for column in cursor.description or ())
+    rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+    truncated = limit is not None and len(rows) > limit
+    kept = rows[:limit] if truncated else rows
+    columns = tuple(zip(*kept, strict=True)) if kept else tuple(() for _ in names)
+    return Answer(names=names, types=types, columns=columns, truncated=truncated)
+
+
+def _logged(
+    connection: duckdb.DuckDBPyConnection, table: str, reference_date: date
+) -> tuple[Digest, int] | None:
+    if not _columns(connection, LOG):
+        return None
+    row = connection.execute(
+        f"SELECT manifest, epoch FROM {LOG} WHERE table_name = ? AND {DAY} = ?",
+        (table, reference_date),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> _Columns:
+    """Return name → type of a table, in order; empty where there is no such table."""
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        "WHERE schema_name = 'main' AND NOT internal AND table_name = ? "
+        "AND database_name = current_database() ORDER BY column_index",
+        (table,),
+    ).fetchall()
+    return dict(rows)
+
+
+def _file_columns(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> _Columns:
+    """Return name → type of the files' columns, having refused what is not kept exactly."""
+    rows = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet($files)", {"files": list(order.files)}
+    ).fetchall()
+    columns = {str(row[0]): str(row[1]) for row in rows}
+    for name, kind in columns.items():
+        if name.lower() == DAY or not _NAME.fullmatch(name):
+            raise _refused(
+                "T4002",
+                f"{order.table} cannot have a column {name!r}",
+                f"a lower-case name other than {DAY}, which the warehouse puts in front",
+                repr(name),
+            )
+        if not _TYPES.fullmatch(kind):
+            raise _refused(
+                "T4002",
+                f"{order.table}.{name} is not of an exact type",
+                "text, integer, DECIMAL(p,s), date, timestamp or boolean: CAST it in the model",
+                kind,
+            )
+    return columns
+
+
+def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: _Columns) -> None:
+    """Make the table, or widen it; a column that changes its type is refused."""
+    held = _columns(connection, table)
+    if not held:
+        body = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE {quote(table)} ({DAY} DATE NOT NULL, {body})")
+        return
+    for name, kind in columns.items():
+        if name not in held:
+            connection.execute(f"ALTER TABLE {quote(table)} ADD COLUMN {quote(name)} {kind}")
+        elif held[name] != kind:
+            raise _refused(
+                "T4002", f"the type of {table}.{name} changed", f"{held[name]}, as before", kind
+            )
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Columns) -> None:
+    """Delete the day where there is one, and insert the files' rows."""
+    table, names = quote(order.table), ", ".join(quote(name) for name in columns)
+    day = {"day": order.reference_date}
+    there = connection.execute(f"SELECT 1 FROM {table} WHERE {DAY} = $day LIMIT 1", day)
+    if there.fetchone():
+        connection.execute(f"DELETE FROM {table} WHERE {DAY} = $day", day)
+    rows = f"SELECT $day, {names} FROM read_parquet($files) AS r"
+    params: dict[str, object] = {**day, "files": list(order.files)}
+    if order.without:
+        rows += (
+            " WHERE NOT EXISTS (SELECT 1 FROM read_parquet($without) AS w"
+            " WHERE w._object = r._object AND w._position = r._position)"
+        )
+        params["without"] = list(order.without)
+    connection.execute(f"INSERT INTO {table} ({DAY}, {names}) {rows}", params)
+
+
+def _verify(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> None:
+    """Compare what the table holds now with what was expected, before it is committed."""
+    found = _totals(connection, order.table, order.reference_date, (), order.measures)
+    sums = {name: order.expected.sums.get(name) for name in order.measures}
+    if found.records == order.expected.records and found.sums == sums:
+        return
+    raise EvidenceError(
+        "R4001",
+        f"{order.table} does not hold what was expected for {order.reference_date}",
+        where=f"warehouse table {order.table}",
+        expected=f"{order.expected.records} records, {_shown(sums)}",
+        observed=f"{found.records} records, {_shown(found.sums)}",
+        next_step="Nothing was changed. `puntual reconcile` shows at which hop rows are lost.",
+    )
+
+
+def _shown(sums: Mapping[str, Decimal | None]) -> str:
+    shown = [f"{name} {'not measured' if s is None else s}" for name, s in sorted(sums.items())]
+    return ", ".join(shown) or "no measures"
+
+
+def _log(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Columns) -> None:
+    connection.execute(
+        f"INSERT OR REPLACE INTO {LOG} VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            order.table,
+            order.reference_date,
+            order.manifest,
+            order.epoch,
+            order.expected.records,
+            ",".join(columns),
+        ),
+    )
+
+
+def _totals(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    reference_date: date,
+    key: tuple[str, ...],
+    measures: tuple[str, ...],
+) -> Totals:
+    hashed = dict.fromkeys((*key, *measures)) if key else {}
+    parts = ["count(*)"] + [f"coalesce(sum({quote(name)}), 0)" for name in measures]
+    if hashed:
+        parts.append(f"coalesce(sum(hash({', '.join(map(quote, hashed))})), 0)")
+    row = connection.execute(
+        f"SELECT {', '.join(parts)} FROM {quote(table)} WHERE {DAY} = ?", (reference_date,)
+    ).fetchone()
+    if row is None:
+        raise AssertionError("an aggregate has one row")
+    return Totals(
+        records=row[0],
+        sums={name: Decimal(row[i + 1]) for i, name in enumerate(measures)},
+        key_digest=str(row[-1]) if hashed else "",
+        algorithm=DuckDBWarehouse.digest_algorithm if hashed else "",
+    )
+
+
+def _no_rows(measures: tuple[str, ...], algorithm: str) -> Totals:
+    return Totals(
+        records=0,
+        sums=dict.fromkeys(measures, Decimal(0)),
+        key_digest="0" if algorithm else "",
+        algorithm=algorithm,
+    )
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End a transaction that a fault may already have ended."""
+    with contextlib.suppress(duckdb.TransactionException):
+        connection.execute("ROLLBACK")
+
+
+def _fenced(order: LoadOrder, stored: int) -> PermanentError:
+    return PermanentError(
+        "T4001",
+        f"this run has lost its lease; {order.table} was loaded by a later one",
+        where=f"warehouse table {order.table}, {order.reference_date}",
+        expected=f"epoch {stored} or higher",
+        observed=f"epoch {order.epoch}",
+        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
+    )
+
+
+def _refused(code: str, what: str, expected: str, observed: str) -> PermanentError:
+    return PermanentError(
+        code,
+        what,
+        where="warehouse",
+        expected=expected,
+        observed=observed,
+        next_step="Correct the SQL or the contract; a type that must change needs a new column "
+        "name, or the table made anew.",
+    )
+
+
+def fault(error: duckdb.Error, where: str, otherwise: str) -> PuntualError:
+    """Return the known fault that an error of DuckDB means; texts with values stay out."""
+    seen = type(error).__name__ if isinstance(error, _SILENT) else str(error).split("\n", 1)[0]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return PermanentError(
+            "T3001",
+            f"out of memory or temporary space: {where}",
+            where=where,
+            expected="the memory limit to suffice",
+            observed=seen,
+            next_step="Raise the limit, or free space for temporary files.",
+        )
+    if isinstance(error, duckdb.TransactionException | duckdb.ConnectionException) or (
+        isinstance(error, duckdb.IOException) and "lock" in seen.lower()
+    ):
+        return TransientError(
+            "T4003",
+            f"the warehouse is busy: {where}",
+            where=where,
+            expected="a file that no other process writes",
+            observed=seen,
+            next_step="It is tried again; close programs that hold the warehouse open.",
+        )
+    return PermanentError(
+        otherwise,
+        f"refused by DuckDB: {where}",
+        where=where,
+        expected="SQL and files that DuckDB accepts",
+        observed=seen,
+        next_step="Correct what is named; `puntual explain` tells more about the code.",
+    )

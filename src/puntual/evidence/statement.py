@@ -1,0 +1,251 @@
+"""
+The statement of a delivery: in-toto Statement v1, in canonical bytes, not signed.
+
+Subjects are the report and the exceptions document; the predicate says what they came from.
+Signature lines are put around these bytes later (DSSE); until then the predicate says that
+nobody vouches for it. Nothing in it depends on when it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from puntual.evidence import canonical, shape
+from puntual.evidence.manifest import named_values, read_named, totals_value
+from puntual.model.control import Hop
+from puntual.model.delivery import Decision, DeliveryId
+from puntual.model.finding import Finding
+from puntual.model.manifest import Digest
+from puntual.model.seal import Seal
+
+TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://puntual.dev/attestation/delivery/v1"
+SIGNATURES = "none: nobody vouches for this statement"
+
+_PREDICATE = frozenset(
+    {
+        "schema",
+        "delivery",
+        "completeness",
+        "reasons",
+        "exceptions",
+        "due_at",
+        "seals",
+        "checks",
+        "hops",
+        "manifests",
+        "documents",
+        "files",
+        "code",
+        "project",
+        "signatures",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """
+    What a delivery says about itself.
+
+    Attributes:
+        delivery: Which.
+        decision: How complete it is, and why.
+        due_at: The deadline, with its zone.
+        seals: Of every source.
+        findings: Of every check, control and hop.
+        hops: The waterfall, with the control totals of both sides.
+        manifests: Step id → digest of what it committed.
+        files: Path → digest of every contract, SQL and layout file that was used.
+        code: Digest of the program.
+        project: Digest of the whole project.
+    """
+
+    delivery: DeliveryId
+    decision: Decision
+    due_at: datetime
+    seals: tuple[Seal, ...]
+    findings: tuple[Finding, ...]
+    hops: tuple[Hop, ...]
+    manifests: Mapping[str, Digest]
+    files: Mapping[str, Digest]
+    code: Digest
+    project: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """
+    What a verifier reads in a statement.
+
+    Attributes:
+        subjects: File name → digest.
+        delivery: As text, such as `credit_daily/2026-11-20/v1`.
+        completeness: `full`, …; None when held.
+        exceptions: How many the exceptions document names.
+        manifests: Step id → digest.
+        documents: Other files of the package → digest.
+        files: Project file → digest.
+        predicate: All of it.
+    """
+
+    subjects: Mapping[str, Digest]
+    delivery: str
+    completeness: str | None
+    exceptions: int
+    manifests: Mapping[str, Digest]
+    documents: Mapping[str, Digest]
+    files: Mapping[str, Digest]
+    predicate: Mapping[str, object] = field(default_factory=dict)
+
+
+def encode(
+    claims: Claims,
+    *,
+    subjects: Mapping[str, Digest],
+    documents: Mapping[str, Digest],
+    exceptions: int,
+) -> bytes:
+    """
+    Return the statement's canonical bytes.
+
+    Args:
+        claims: What the delivery says about itself.
+        subjects: Report and exceptions document: file name → digest.
+        documents: Every other file of the package: name → digest.
+        exceptions: How many exceptions the document names.
+
+    Raises:
+        EvidenceError: V2001, V2002 a value has no canonical form.
+    """
+    completeness = claims.decision.completeness
+    predicate = {
+        "schema": PREDICATE_TYPE,
+        "delivery": {
+            "id": str(claims.delivery),
+            "report": claims.delivery.report,
+            "reference_date": claims.delivery.reference_date.isoformat(),
+            "version": str(claims.delivery.version),
+        },
+        "completeness": None if completeness is None else completeness.value,
+        "reasons": [
+            {"code": r.code, "about": r.about, "sentence": r.sentence}
+            for r in claims.decision.reasons
+        ],
+        "exceptions": str(exceptions),
+        "due_at": claims.due_at.astimezone(UTC).isoformat(),
+        "seals": [_seal(s) for s in sorted(claims.seals, key=lambda s: s.source)],
+        "checks": _checks(claims.findings),
+        "hops": [_hop(h) for h in claims.hops],
+        "manifests": named_values(claims.manifests, "$.predicate.manifests"),
+        "documents": named_values(documents, "$.predicate.documents"),
+        "files": named_values(claims.files, "$.predicate.files"),
+        "code": shape.digest(claims.code, "$.predicate.code"),
+        "project": shape.digest(claims.project, "$.predicate.project"),
+        "signatures": SIGNATURES,
+    }
+    return canonical.encode(
+        {
+            "_type": TYPE,
+            "subject": [
+                {"name": name, "digest": {"sha256": shape.digest(subjects[name], name)}}
+                for name in sorted(subjects)
+            ],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": predicate,
+        }
+    )
+
+
+def decode(data: bytes) -> Statement:
+    """
+    Read a statement from its canonical bytes.
+
+    Raises:
+        EvidenceError: V2001 not canonical; V2002 no statement of ours.
+    """
+    keys = frozenset({"_type", "subject", "predicateType", "predicate"})
+    found = shape.record(canonical.decode(data), keys, "$")
+    if (found["_type"], found["predicateType"]) != (TYPE, PREDICATE_TYPE):
+        shape.refuse("$.predicateType", PREDICATE_TYPE, "another type")
+    predicate = shape.record(found["predicate"], _PREDICATE, "$.predicate")
+    delivery = shape.mapping(predicate["delivery"], "$.predicate.delivery")
+    whole = predicate["completeness"]
+    pairs = shape.items(found["subject"], _read_subject, "$.subject")
+    return Statement(
+        subjects=dict(pairs),
+        delivery=shape.text(delivery.get("id"), "$.predicate.delivery.id"),
+        completeness=None if whole is None else shape.text(whole, "$.predicate.completeness"),
+        exceptions=shape.count(predicate["exceptions"], "$.predicate.exceptions"),
+        manifests=read_named(predicate["manifests"], "$.predicate.manifests"),
+        documents=read_named(predicate["documents"], "$.predicate.documents"),
+        files=read_named(predicate["files"], "$.predicate.files"),
+        predicate=predicate,
+    )
+
+
+def _read_subject(value: object, where: str) -> tuple[str, Digest]:
+    found = shape.record(value, frozenset({"name", "digest"}), where)
+    digest = shape.record(found["digest"], frozenset({"sha256"}), f"{where}.digest")
+    return (
+        shape.text(found["name"], f"{where}.name"),
+        shape.digest(digest["sha256"], f"{where}.digest.sha256"),
+    )
+
+
+def _seal(seal: Seal) -> dict[str, object]:
+    control = seal.control
+    return {
+        "source": seal.source,
+        "status": seal.status.value,
+        "control": None
+        if control is None
+        else {
+            "records": str(control.count),
+            "sums": {k: canonical.number(v) for k, v in control.sums.items()},
+            "digest": control.digest,
+        },
+        "landed": {
+            "records": str(seal.landed.records),
+            "sums": {k: canonical.number(v) for k, v in seal.landed.sums.items()},
+            "unreadable": str(seal.landed.unreadable),
+        },
+        "differences": list(seal.differences),
+    }
+
+
+def _checks(findings: Iterable[Finding]) -> list[dict[str, object]]:
+    ordered = sorted(findings, key=lambda f: (f.rule, f.code, f.dataset, f.message))
+    return [
+        {
+            "id": f.rule,
+            "code": f.code,
+            "dataset": f.dataset,
+            "verdict": f.verdict.value,
+            "severity": f.severity.value,
+            "on_fail": f.on_fail.value,
+            "rows": None if f.rows is None else str(f.rows),
+            "amounts": {k: canonical.number(v) for k, v in f.amounts.items()},
+            "expected": f.expected,
+            "observed": f.observed,
+            "basis": f.basis,
+        }
+        for f in ordered
+    ]
+
+
+def _hop(hop: Hop) -> dict[str, object]:
+    residual = hop.residual_records
+    return {
+        "dataset": hop.dataset,
+        "left": hop.left,
+        "right": hop.right,
+        "before": None if hop.before is None else totals_value(hop.before),
+        "after": None if hop.after is None else totals_value(hop.after),
+        "explained": [{"cause": e.cause, "totals": totals_value(e.totals)} for e in hop.explained],
+        "residual_records": None if residual is None else str(residual),
+        "residual_sums": {k: canonical.number(v) for k, v in hop.residual_sums.items()},
+        "keys_agree": hop.keys_agree,
+    }

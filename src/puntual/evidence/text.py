@@ -1,0 +1,86 @@
+"""The documents of a package that people read: `exceptions.txt` and `VERIFY.txt`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from puntual.evidence.exceptions import Entry, numbered
+from puntual.model.delivery import Decision, DeliveryId
+from puntual.model.manifest import Digest
+
+SHOWN = 5
+"""How many places of an exception the text names; the JSON names all that were sampled."""
+
+PROVEN = (
+    "That the report and the exceptions document are, byte for byte, those this package names.",
+    "That they were made from exactly the manifests listed here, and these from the raw objects,",
+    "  contracts and program that they name by digest (with the objects at hand: level 2).",
+    "That the gaps listed in the exceptions document were declared with the delivery.",
+)
+
+NOT_PROVEN = (
+    "That the source told the truth.",
+    "That nothing was dropped before landing: only the sources' control records speak to that.",
+    "Who made this package, and when: it is not signed and carries no time stamp. Somebody who",
+    "  rewrites every file of it consistently is not noticed; keep the digest of statement.json.",
+    "That an approver read what he approved; and that anything here was kept confidential.",
+)
+
+
+def exceptions_text(delivery: DeliveryId, decision: Decision, entries: Iterable[Entry]) -> bytes:
+    """Return the exceptions document as plain text, UTF-8."""
+    found = tuple(numbered(entries))
+    whole = decision.completeness
+    lines = [
+        f"Exceptions of {delivery}",
+        f"Completeness: {'held' if whole is None else whole.value}",
+        f"Exceptions: {len(found)}",
+        *(f"Held because: {r.code} {r.sentence}" for r in decision.reasons),
+    ]
+    for name, entry in found:
+        lines += ["", *_lines(name, entry)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def verify_text(delivery: DeliveryId, file_name: str, documents: Mapping[str, Digest]) -> bytes:
+    """Return what the package proves and what it does not, as plain text, UTF-8."""
+    lines = [
+        f"How to verify {delivery}",
+        "",
+        "With puntual, offline:    puntual verify DIRECTORY",
+        "By hand:                  sha256sum -c, with these lines",
+        "",
+        *(f"{documents[name]}  {name}" for name in sorted(documents)),
+        "",
+        f"statement.json names {file_name} and every other file by its SHA-256, and manifests.json",
+        "holds the manifest of every step under the SHA-256 of its text.",
+        "",
+        "Proven, if these digests hold:",
+        *_bullets(PROVEN),
+        "",
+        "Not proven:",
+        *_bullets(NOT_PROVEN),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _lines(name: str, entry: Entry) -> Iterator[str]:
+    yield f"{name}  {entry.kind.value}  {entry.about}{f'  {entry.code}' if entry.code else ''}"
+    yield f"  reason    {entry.reason}"
+    yield f"  rows      {'not known' if entry.rows is None else f'{entry.rows:,}'}"
+    for column in sorted(entry.amounts):
+        share = f"  ({entry.share[column]} % of the day)" if column in entry.share else ""
+        yield f"  {column:<9} {entry.amounts[column]:,f}{share}"
+    yield f"  expected  {entry.expected or 'not known'}"
+    yield f"  observed  {entry.observed or 'not known'}"
+    yield f"  known by  {entry.known_by or 'not known'}"
+    if entry.sample:
+        places = ", ".join(f"{p.object}:{p.position}" for p in entry.sample[:SHOWN])
+        more = ", …" if len(entry.sample) > SHOWN else ""
+        yield f"  places    {places}{more}"
+    yield f"  effect    {entry.effect}"
+
+
+def _bullets(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield f"  {line}" if line.startswith(" ") else f"- {line}"

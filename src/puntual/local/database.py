@@ -1,0 +1,112 @@
+"""Port `Databases`: chooses the driver by the connection, and writes a typed file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+
+from puntual.errors import PermanentError
+from puntual.local import sqlite_source
+from puntual.local.typed import TypedFile
+from puntual.model.contract import Contract
+from puntual.model.source import DatabaseSource
+from puntual.ports.database import Extract
+
+Read = Callable[
+    [
+        str,
+        str,
+        date,
+        tuple[str, ...],
+        tuple[str, ...],
+        Callable[[pa.RecordBatch], None],
+    ],
+    tuple[int, Mapping[str, Decimal], datetime],
+]
+"""`puntual.engines.postgresql.extract.read`, given from outside because psycopg is an extra."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDatabases:
+    """
+    SQLite by path, PostgreSQL by URL, either by the name of an environment variable.
+
+    Attributes:
+        root: Folder that a SQLite path is relative to.
+        environment: Environment variables.
+        postgresql: Reads PostgreSQL; None where its driver is not installed.
+    """
+
+    root: Path
+    environment: Mapping[str, str]
+    postgresql: Read | None = None
+
+    def extract(
+        self, source: DatabaseSource, contract: Contract, reference_date: date, folder: str
+    ) -> Extract:
+        """
+        Run the query in one snapshot and write its rows to a file; see the port.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1204 a column of the contract is not in the result; S1205 a text that is not
+                of its encoding; S1206 the connection cannot be used here.
+        """
+        names = {c.name: c.source_name for c in contract.columns}
+        measures = tuple(names[m.column] for m in contract.measures)
+        file = TypedFile(contract, folder)
+        count, sums, moment = self._read(
+            source, reference_date, tuple(names.values()), measures, file.take
+        )
+        return Extract(
+            path=file.finish(),
+            records=file.records,
+            control_count=count,
+            control_sums={m.column: sums[names[m.column]] for m in contract.measures},
+            snapshot_at=moment,
+        )
+
+    def _read(
+        self,
+        source: DatabaseSource,
+        day: date,
+        columns: tuple[str, ...],
+        measures: tuple[str, ...],
+        sink: Callable[[pa.RecordBatch], None],
+    ) -> tuple[int, Mapping[str, Decimal], datetime]:
+        connection = self._resolved(source)
+        kind, _, rest = connection.partition(":")
+        if kind == "sqlite":
+            path = self.root / rest
+            return sqlite_source.read(path, source.query, day, columns, measures, sink)
+        if kind not in {"postgresql", "postgres"}:
+            raise _unusable(source, "sqlite:PATH or postgresql://…", "another kind of connection")
+        if self.postgresql is None:
+            raise _unusable(source, "the driver of PostgreSQL", "pip install 'puntual[postgres]'")
+        return self.postgresql(connection, source.query, day, columns, measures, sink)
+
+    def _resolved(self, source: DatabaseSource) -> str:
+        kind, _, name = source.connection.partition(":")
+        if kind != "env":
+            return source.connection
+        if not self.environment.get(name):
+            raise _unusable(source, f"the environment variable {name}", "it is not set")
+        return self.environment[name]
+
+
+def _unusable(source: DatabaseSource, expected: str, observed: str) -> PermanentError:
+    """Return the fault of a connection; its text is not repeated, it may hold a password."""
+    return PermanentError(
+        "S1206",
+        f"the connection of {source.name} cannot be used here",
+        where=f"source {source.name}",
+        expected=expected,
+        observed=observed,
+        next_step="Set the variable or install the driver, then run again.",
+    )

@@ -1,0 +1,172 @@
+"""
+Port `Drop` on a local folder: lists and copies; never moves or removes anything.
+
+The names that a source chose are matched and shown, never followed: symlinks, pipes and devices
+are not files here (`failures.md` h9).
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import glob
+import os
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from puntual.errors import PermanentError
+from puntual.local.disk import open_regular, translated
+from puntual.ports.drop import DroppedFile
+
+_BLOCK = 1 << 20
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG})
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDrop:
+    """Files below a project's folder; a pattern that is an absolute path is taken as it is."""
+
+    root: Path
+
+    def list(self, pattern: str) -> tuple[DroppedFile, ...]:
+        """
+        Return regular files that match a glob, sorted by name; see the port.
+
+        Hidden files match only a pattern that begins with a dot. The age is that of the disk's
+        own time stamps, which no `--as-of` changes.
+
+        Raises:
+            PermanentError: S1301 a folder may not be read.
+        """
+        folder, _, last = pattern.rpartition("/")
+        if pattern.startswith("/") and not folder:
+            folder = "/"
+        found: dict[str, DroppedFile] = {}
+        for place in self._folders(folder):
+            for entry in _entries(place):
+                if not _matches(entry.name, last):
+                    continue
+                file = self._seen(Path(entry.path))
+                if file is not None:
+                    found[file.name] = file
+        return tuple(found[name] for name in sorted(found))
+
+    def read_small(self, name: str, limit: int) -> bytes | None:
+        """
+        Return the bytes of a small file; see the port.
+
+        Raises:
+            PermanentError: S1301 it may not be read; S1302 larger than `limit` bytes.
+        """
+        path = self.root / name
+        try:
+            with open_regular(path) as file:
+                data = file.read(limit + 1)
+        except OSError as exc:
+            if exc.errno in _MISSING:
+                return None
+            raise _unreadable(str(path), exc) from exc
+        if len(data) > limit:
+            raise PermanentError(
+                "S1302",
+                f"{shown(name)} is too large for what it should be",
+                where=shown(name),
+                expected=f"at most {limit} bytes",
+                observed="more",
+                next_step="See whether data stands where the control record should.",
+            )
+        return data
+
+    def pin(self, file: DroppedFile, folder: str) -> str | None:
+        """
+        Copy a file into `folder`; None if it changed meanwhile; see the port.
+
+        Raises:
+            PermanentError: S1301 it may not be read; T1001-T1003 the copy cannot be written.
+        """
+        try:
+            source = open_regular(Path(file.path))
+        except OSError as exc:
+            if exc.errno in _MISSING:
+                return None
+            raise _unreadable(file.path, exc) from exc
+        with source, translated(folder):
+            before = os.fstat(source.fileno())
+            handle, copy = tempfile.mkstemp(prefix="pin-", dir=folder)
+            with os.fdopen(handle, "wb") as target:
+                while block := source.read(_BLOCK):
+                    target.write(block)
+            if _state(before) == _now(file.path) and before.st_size == file.bytes:
+                return copy
+            os.unlink(copy)
+        return None
+
+    def _folders(self, pattern: str) -> tuple[str, ...]:
+        """Return the folders that the part of a pattern before its last slash means."""
+        path = os.path.join(self.root, pattern)
+        if not glob.has_magic(pattern):
+            return (path,)
+        absolute = pattern.startswith("/")
+        names = glob.glob(pattern, root_dir=None if absolute else self.root)
+        return tuple(os.path.join(self.root, name) for name in sorted(names))
+
+    def _seen(self, path: Path) -> DroppedFile | None:
+        try:
+            facts = path.lstat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        inside = path.is_relative_to(self.root)
+        return DroppedFile(
+            name=shown(str(path.relative_to(self.root) if inside else path)),
+            path=str(path),
+            bytes=facts.st_size,
+            age=time.time() - facts.st_mtime,
+        )
+
+
+def shown(name: str) -> str:
+    """Return a file's name as text that may be shown and encoded, whatever bytes it has."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _entries(folder: str) -> tuple[os.DirEntry[str], ...]:
+    try:
+        with os.scandir(folder) as entries:
+            return tuple(entries)
+    except OSError as exc:
+        if exc.errno in _MISSING:
+            return ()
+        raise _unreadable(folder, exc) from exc
+
+
+def _matches(name: str, pattern: str) -> bool:
+    hidden = name.startswith(".") and not pattern.startswith(".")
+    return not hidden and fnmatch.fnmatchcase(name, pattern)
+
+
+def _state(facts: os.stat_result) -> tuple[int, ...]:
+    return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _now(path: str) -> tuple[int, ...] | None:
+    try:
+        return _state(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _unreadable(where: str, error: OSError) -> PermanentError:
+    return PermanentError(
+        "S1301",
+        f"{shown(where)} may not be read",
+        where=shown(where),
+        expected="a folder and files that this user may read",
+        observed=error.strerror or type(error).__name__,
+        next_step="Correct owner or mode, then run again.",
+    )

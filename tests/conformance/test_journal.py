@@ -1,0 +1,93 @@
+"""Every promise of `Journal`, kept on SQLite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from puntual.local.journal import SqliteJournal
+from puntual.model.delivery import Completeness, Delivery, DeliveryId, Reason, State, Timeliness
+from puntual.ports.journal import StepEvent
+
+FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
+MEXICO = timezone(timedelta(hours=-6))
+HELD = Delivery(
+    id=DeliveryId(report="credit_daily", reference_date=FRIDAY, version=1),
+    state=State.HELD,
+    completeness=None,
+    timeliness=Timeliness.AT_RISK,
+    due_at=datetime(2026, 11, 23, 7, 0, tzinfo=MEXICO),
+    reasons=(Reason(code="S2001", about="card_events", sentence="Año: 3 records are missing."),),
+)
+DONE = StepEvent(
+    run="r1",
+    reference_date=FRIDAY,
+    step="land:credits",
+    outcome="done",
+    seconds=1.25,
+    at=datetime(2026, 11, 21, 8, 0, tzinfo=UTC),
+    summary="matched",
+    facts={"records": "12"},
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> SqliteJournal:
+    return SqliteJournal(tmp_path / "journal.db")
+
+
+def test_a_delivery_comes_back_as_it_was_saved(journal: SqliteJournal, tmp_path: Path) -> None:
+    sent = replace(
+        HELD,
+        id=replace(HELD.id, version=2),
+        state=State.SENT,
+        completeness=Completeness.FULL,
+        sent_at=datetime(2026, 11, 23, 12, 59, 1, 5, tzinfo=UTC),
+        file_name="credit_20261120_v2.txt",
+        sha256="a" * 64,
+        reasons=(),
+        exceptions=3,
+    )
+    journal.save(HELD)
+    journal.save(sent)
+    assert SqliteJournal(tmp_path / "journal.db").deliveries() == (sent, HELD)
+
+
+def test_a_delivery_is_replaced_by_its_id(journal: SqliteJournal) -> None:
+    journal.save(HELD)
+    journal.save(replace(HELD, state=State.READY, reasons=()))
+    (found,) = journal.deliveries()
+    assert found.state is State.READY
+
+
+def test_deliveries_come_newest_day_and_version_first(journal: SqliteJournal) -> None:
+    for day, version in ((FRIDAY, 1), (MONDAY, 1), (FRIDAY, 2)):
+        journal.save(replace(HELD, id=replace(HELD.id, reference_date=day, version=version)))
+    found = [(d.id.reference_date, d.id.version) for d in journal.deliveries()]
+    assert found == [(MONDAY, 1), (FRIDAY, 2), (FRIDAY, 1)]
+
+
+def test_deliveries_are_chosen_by_report_and_day(journal: SqliteJournal) -> None:
+    other = replace(HELD, id=replace(HELD.id, report="arrears"))
+    monday = replace(HELD, id=replace(HELD.id, reference_date=MONDAY))
+    for delivery in (HELD, other, monday):
+        journal.save(delivery)
+    assert journal.deliveries(report="arrears") == (other,)
+    assert journal.deliveries(report="credit_daily", reference_date=FRIDAY) == (HELD,)
+    assert journal.deliveries(reference_date=date(2026, 1, 1)) == ()
+
+
+def test_steps_come_in_the_order_they_happened(journal: SqliteJournal) -> None:
+    events = (DONE, replace(DONE, run="r2", outcome="skipped"), replace(DONE, step="decide:x"))
+    for event in events:
+        journal.record(event)
+    journal.record(replace(DONE, reference_date=MONDAY))
+    assert journal.steps(FRIDAY) == events
+
+
+def test_an_instant_without_a_zone_is_refused(journal: SqliteJournal) -> None:
+    with pytest.raises(ValueError, match="zone"):
+        journal.record(replace(DONE, at=datetime(2026, 11, 21, 8, 0)))  # noqa: DTZ001

@@ -1,0 +1,236 @@
+"""A report project small enough to stand in a test: one CSV source, one model, one report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+AS_OF = "2026-03-03T05:00:00-06:00"
+DAY = "2026-03-02"
+
+SETTINGS = """\
+name: small-bank
+time_zone: America/Mexico_City
+sources:
+  payments:
+    kind: files
+    path: "inbox/payments_{reference_date:%Y%m%d}*.csv"
+    complete: {marker: .ok}
+    control: {file: "control/payments_{reference_date:%Y%m%d}.json"}
+models:
+  movements:
+    key: [payment_id]
+    measures: [{column: amount, unit: MXN}]
+    carries: payments
+warehouse:
+  kind: duckdb
+  location: .puntual/warehouse.duckdb
+  tables: [movements]
+"""
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: payments
+name: payments
+version: 1.0.0
+status: active
+schema:
+  - name: payments
+    logicalType: object
+    customProperties:
+      - {property: puntual.format, value: {type: csv, delimiter: ";"}}
+      - {property: puntual.day, value: paid_on}
+      - {property: puntual.measures, value: [{column: amount, unit: MXN}]}
+    properties:
+      - {name: payment_id, logicalType: string, required: true, primaryKey: true}
+      - {name: client_id, logicalType: string}
+      - {name: amount, logicalType: number, physicalType: "DECIMAL(18,2)", required: true}
+      - {name: paid_on, logicalType: date, required: true}
+"""
+
+MODEL = """\
+SELECT payment_id, client_id, amount, paid_on, amount < 0 AS refund, _object, _position
+FROM payments
+"""
+
+CHECKS = """\
+checks:
+  - id: client_given
+    dataset: movements
+    not_null: [client_id]
+    on_fail: flag
+    severity: warn
+"""
+
+CONTROLS = """\
+controls:
+  - id: refunds_and_payments
+    kind: business
+    left: SELECT sum(amount) FROM movements WHERE reference_date = :reference_date
+    right: >-
+      SELECT sum(CASE WHEN refund THEN amount ELSE 0 END)
+           + sum(CASE WHEN refund THEN 0 ELSE amount END)
+      FROM movements WHERE reference_date = :reference_date
+    unit: MXN
+"""
+
+REPORT = """\
+title: Daily payments
+institution: Small Bank
+calendar: mx-test
+due: {business_days_after: 1, time: "07:00"}
+destinations: [{folder: out}]
+ties:
+  - column: total
+    dataset: movements
+    query: SELECT sum(amount) FROM movements WHERE reference_date = :reference_date
+"""
+
+REPORT_SQL = """\
+SELECT CASE WHEN refund THEN 'R' ELSE 'P' END AS kind, count(*) AS payments, sum(amount) AS total
+FROM movements
+WHERE reference_date = :reference_date
+GROUP BY 1
+ORDER BY 1
+"""
+
+LAYOUT = """\
+kind: delimited
+file_name: "{report}_{reference_date:%Y%m%d}_v{version}.txt"
+header:
+  - {name: record_type, value: H}
+  - {name: date, value: "{reference_date:%Y%m%d}"}
+detail:
+  - {name: kind}
+  - {name: payments}
+  - {name: total, scale: 2}
+trailer:
+  - {name: record_type, value: T}
+  - {name: records, value: "{records}"}
+  - {name: total, value: "{sum:total}", scale: 2}
+"""
+
+CALENDAR = """\
+source: "A test"
+published: "2025-12-01"
+valid_from: "2026-01-01"
+valid_until: "2026-12-31"
+weekend: [6, 7]
+holidays: []
+"""
+
+ROWS = (
+    "p1;c1;100.00;2026-03-02",
+    "p2;c1;250.50;2026-03-02",
+    "p3;c2;-20.25;2026-03-02",
+    "p4;c3;0.10;2026-03-02",
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The `data` of a JSON answer."""
+        answer = json.loads(self.out)["data"]
+        assert isinstance(answer, dict)
+        return answer
+
+
+def write_project(root: Path, **files: str) -> Path:
+    """Write the project; `files` replaces whole files, by path."""
+    texts = {
+        "puntual.yaml": SETTINGS,
+        "contracts/payments.odcs.yaml": CONTRACT,
+        "models/movements.sql": MODEL,
+        "checks/checks.yaml": CHECKS,
+        "controls/controls.yaml": CONTROLS,
+        "reports/payments_daily/report.yaml": REPORT,
+        "reports/payments_daily/report.sql": REPORT_SQL,
+        "reports/payments_daily/layout.yaml": LAYOUT,
+        "calendars/mx-test.yaml": CALENDAR,
+    } | files
+    for name, text in texts.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def drop(
+    root: Path,
+    rows: tuple[str, ...] = ROWS,
+    *,
+    day: str = DAY,
+    suffix: str = "",
+    marker: bool = True,
+    header: str = "payment_id;client_id;amount;paid_on",
+    end: str = "\n",
+) -> Path:
+    """Put a payments file into the inbox, as the source would."""
+    path = root / "inbox" / f"payments_{day.replace('-', '')}{suffix}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("\n".join([header, *rows]).encode() + end.encode())
+    if marker:
+        path.with_name(path.name + ".ok").touch()
+    return path
+
+
+def vouch(root: Path, count: int, amount: str, *, day: str = DAY) -> None:
+    """Write the source's control record."""
+    path = root / "control" / f"payments_{day.replace('-', '')}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "source": "payments",
+        "reference_date": day,
+        "count": str(count),
+        "sums": {"amount": amount},
+    }
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def good_day(root: Path) -> Path:
+    """Write the project with one day that is right."""
+    write_project(root)
+    drop(root)
+    vouch(root, 4, "330.35")
+    return root
+
+
+def puntual(root: Path, *arguments: str, env: dict[str, str] | None = None) -> Ran:
+    """Run the real command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "puntual.cli.main", "-C", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"NO_COLOR": "1"} | (env or {}),
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def run_day(root: Path, *more: str, day: str = DAY, as_of: str = AS_OF) -> Ran:
+    """Run one reference date at an instant before its deadline."""
+    return puntual(root, "run", "-d", day, "--as-of", as_of, *more)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digest of every file below a folder, by its path."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
