@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from architecture import rules
@@ -30,9 +31,15 @@ def test_a_code_says_what_it_means_and_how_to_repair_it() -> None:
     assert silent == []
 
 
-def test_the_catalogue_is_sorted_by_code_within_its_families() -> None:
-    by_family = [code for letter in "CSQRPLDVT" for code in sorted(CODES) if code[0] == letter]
-    assert list(CODES) == by_family
+def test_no_code_stands_twice_in_the_catalogue() -> None:
+    text = (SOURCE / "model/codes.py").read_text(encoding="utf-8")
+    codes = [
+        str(node.value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and rules.CODE.fullmatch(str(node.value))
+    ]
+    assert sorted({code for code in codes if codes.count(code) > 1}) == []
+    assert len(codes) == len(CODES)
 
 
 def test_a_code_in_a_call_is_seen_and_one_in_prose_is_not() -> None:

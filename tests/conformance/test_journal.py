@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -35,8 +37,9 @@ DONE = StepEvent(
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> SqliteJournal:
-    return SqliteJournal(tmp_path / "journal.db")
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    with closing(SqliteJournal(tmp_path / "journal.db")) as opened:
+        yield opened
 
 
 def test_a_delivery_comes_back_as_it_was_saved(journal: SqliteJournal, tmp_path: Path) -> None:
@@ -53,7 +56,8 @@ def test_a_delivery_comes_back_as_it_was_saved(journal: SqliteJournal, tmp_path:
     )
     journal.save(HELD)
     journal.save(sent)
-    assert SqliteJournal(tmp_path / "journal.db").deliveries() == (sent, HELD)
+    with closing(SqliteJournal(tmp_path / "journal.db")) as again:
+        assert again.deliveries() == (sent, HELD)
 
 
 def test_a_delivery_is_replaced_by_its_id(journal: SqliteJournal) -> None:

@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,12 +107,14 @@ class LeasesSuite:
 
 class TestSqlitePointers(PointersSuite):
     @pytest.fixture
-    def pointers(self, tmp_path: Path) -> SqlitePointers:
-        return SqlitePointers(tmp_path / "state.db")
+    def pointers(self, tmp_path: Path) -> Iterator[SqlitePointers]:
+        with closing(SqlitePointers(tmp_path / "state.db")) as opened:
+            yield opened
 
     def test_a_switch_survives_the_process(self, pointers: SqlitePointers, tmp_path: Path) -> None:
         pointers.switch({DAY: A}, seen={DAY: None}, epoch=1)
-        assert SqlitePointers(tmp_path / "state.db").read(DAY) == A
+        with closing(SqlitePointers(tmp_path / "state.db")) as again:
+            assert again.read(DAY) == A
 
     def test_the_file_is_private(self, pointers: SqlitePointers, tmp_path: Path) -> None:
         pointers.switch({DAY: A}, seen={DAY: None}, epoch=1)
@@ -121,7 +125,7 @@ class TestSqlitePointers(PointersSuite):
         path = tmp_path / "state.db"
         path.touch(0o644)
         path.chmod(0o644)
-        SqlitePointers(path)
+        SqlitePointers(path).close()
         assert path.stat().st_mode & 0o777 == 0o600
 
     def test_f57_of_many_writers_at_once_exactly_one_wins(self, tmp_path: Path) -> None:
@@ -143,7 +147,8 @@ class TestSqlitePointers(PointersSuite):
         for thread in threads:
             thread.join()
         assert len(won) == 1
-        assert SqlitePointers(path).read(DAY) == won[0]
+        with closing(SqlitePointers(path)) as again:
+            assert again.read(DAY) == won[0]
 
     def test_f8_a_damaged_file_is_named_and_kept(self, tmp_path: Path) -> None:
         path = tmp_path / "state.db"
@@ -183,8 +188,9 @@ with SqliteLeases(Path(sys.argv[1]), SystemClock()).acquire("run") as lease:
 
 class TestSqliteLeases(LeasesSuite):
     @pytest.fixture
-    def leases(self, tmp_path: Path) -> SqliteLeases:
-        return SqliteLeases(tmp_path / "state.db", NOW)
+    def leases(self, tmp_path: Path) -> Iterator[SqliteLeases]:
+        with closing(SqliteLeases(tmp_path / "state.db", NOW)) as opened:
+            yield opened
 
     def test_a_lease_of_a_living_process_is_refused_and_of_a_killed_one_taken(
         self, leases: SqliteLeases, tmp_path: Path

@@ -28,6 +28,8 @@ def hop(
     before: Totals | None,
     after: Totals | None,
     explained: Iterable[Explanation] = (),
+    *,
+    digest_of_rest: bool = False,
 ) -> Hop:
     """
     Compare two sides of one step to the right.
@@ -39,6 +41,8 @@ def hop(
         before: Totals of the left side; None when there are none.
         after: Totals of the right side; None when not measured.
         explained: What left on the way, by cause.
+        digest_of_rest: The left side's key digest was made without the rows that left, so that
+            keys can be compared although some did.
 
     Returns:
         The hop with its residual: before − explained − after.
@@ -61,7 +65,7 @@ def hop(
             column: _residual(column, before, after, causes)
             for column in sorted(before.sums.keys() & after.sums.keys())
         },
-        keys_agree=None if gone else _keys_agree(before, after),
+        keys_agree=_keys_agree(before, after) if digest_of_rest or not gone else None,
     )
 
 

@@ -65,6 +65,4 @@ def open_archive(root: Path) -> Archive:
             observed=f"no {path.name}",
             next_step="puntual run -d DATE",
         )
-    return Archive(
-        objects=LocalObjects(places.lake_path(root)), pointers=SqlitePointers(path)
-    )
+    return Archive(objects=LocalObjects(places.lake_path(root)), pointers=SqlitePointers(path))

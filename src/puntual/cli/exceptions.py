@@ -16,3 +16,88 @@ from puntual.cli.options import (
     report_option,
     root_of,
 )
+from puntual.errors import ProjectError
+from puntual.evidence.exceptions import Entry, numbered
+from puntual.evidence.facts import list_from_json, to_json
+from puntual.model.manifest import Manifest
+
+
+@click.command(name="exceptions", help="What is missing or set aside, and why.")
+@project_option
+@date_option()
+@report_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, project: Path | None, when: str, report: str | None, as_json: bool
+) -> None:
+    """List the exceptions of a day's deliveries; exit 1 if one of them holds a delivery."""
+    day = parse_day(when)
+    committed = open_archive(root_of(ctx, project)).day(day)
+    found = _by_report(committed, report, day.isoformat())
+    holding = any("hold" in e.effect for entries in found.values() for e in entries)
+    if as_json:
+        listed = [
+            {"report": name, "id": number} | _value(entry)
+            for name, entries in found.items()
+            for number, entry in numbered(entries)
+        ]
+        text.envelope(
+            "exceptions",
+            {"reference_date": day.isoformat(), "exceptions": listed},
+            ok=not holding,
+        )
+    else:
+        for name, entries in found.items():
+            for line in _lines(name, entries, day.isoformat()):
+                text.say(line)
+    ctx.exit(1 if holding else 0)
+
+
+def _by_report(
+    committed: dict[str, Manifest], report: str | None, day: str
+) -> dict[str, tuple[Entry, ...]]:
+    decided = {
+        step.removeprefix("decide:"): list_from_json(Entry, made.facts["entries"])
+        for step, made in sorted(committed.items())
+        if step.startswith("decide:") and report in (None, step.removeprefix("decide:"))
+    }
+    if not decided:
+        raise ProjectError(
+            "C1005",
+            f"no delivery of {day} has been decided",
+            expected="a run that came as far as its decision",
+            observed=", ".join(sorted(committed)),
+            next_step=f"puntual run -d {day}",
+        )
+    return decided
+
+
+def _value(entry: Entry) -> dict[str, object]:
+    value = to_json(entry)
+    assert isinstance(value, dict)  # noqa: S101 - an Entry is a dataclass
+    return {"class": value.pop("kind")} | value
+
+
+def _lines(report: str, entries: tuple[Entry, ...], day: str) -> list[str]:
+    if not entries:
+        return [f" ● {report}  {day}  no exceptions"]
+    lines = [f" ◐ {report}  {day}  {len(entries)} exceptions"]
+    for number, entry in numbered(entries):
+        rows = "" if entry.rows is None else f"{entry.rows:,} rows"
+        sums = "".join(f"  {n} {v:,f}" for n, v in sorted(entry.amounts.items()))
+        lines.append(f"  {number}  {entry.kind.value:<12} {entry.about:<24} {rows}{sums}")
+        for label, value in (
+            ("code", entry.code),
+            ("reason", entry.reason),
+            ("expected", entry.expected),
+            ("observed", entry.observed),
+            ("effect", entry.effect),
+        ):
+            if value:
+                lines.append(f"         {label:<9} {value}")
+        if entry.sample:
+            shown = ", ".join(f"{p.object}:{p.position}" for p in entry.sample[:5])
+            more = ", …" if len(entry.sample) > 5 or (entry.rows or 0) > 5 else ""
+            lines.append(f"         {'where':<9} raw object:position {shown}{more}")
+    return lines

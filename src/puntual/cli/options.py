@@ -60,9 +60,9 @@ def report_option(command: F) -> F:
 
 def env_option(command: F) -> F:
     """Add `-e/--env`."""
-    return click.option(
-        "-e", "--env", default=None, help="An environment of puntual.yaml."
-    )(command)
+    return click.option("-e", "--env", default=None, help="An environment of puntual.yaml.")(
+        command
+    )
 
 
 def as_of_option(command: F) -> F:

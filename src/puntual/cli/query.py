@@ -31,7 +31,7 @@ def command(
     from puntual.local.catalog import query
 
     answer = query(catalog_path(root_of(ctx, project)), sql, limit=limit)
-    rows = [[None if v is None else _plain(v) for v in row] for row in zip(*answer.columns, strict=True)]
+    rows = [[_plain(v) for v in row] for row in zip(*answer.columns, strict=True)]
     if as_json or form == "json":
         data: dict[str, object] = {
             "columns": [
@@ -49,7 +49,7 @@ def command(
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, bool | str) else str(value)
+    return value if value is None or isinstance(value, bool | str) else str(value)
 
 
 def _csv(names: tuple[str, ...], rows: list[list[object]]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import reading, text, wiring
 from puntual.cli import plan as planning
+from puntual.cli import reading, text, wiring
 from puntual.cli.dates import resolve
 from puntual.cli.options import (
     as_of_option,
@@ -96,9 +96,7 @@ def _one_day(
             watch=watch,
         )
         watch.close()
-        standing |= {
-            d.id.report: d for d in reversed(world.journal.deliveries(reference_date=day))
-        }
+        standing |= {d.id.report: d for d in reversed(world.journal.deliveries(reference_date=day))}
         if not quiet and carried.done == 0:
             text.say("  nothing to do: every step is committed for these inputs")
     found = [standing[r] for r in reports if r in standing]

@@ -93,8 +93,10 @@ def _lines(delivery: Delivery, now: datetime) -> list[str]:
     lines += [f"   {r.code}  {r.sentence}" for r in delivery.reasons[:3]]
     if len(delivery.reasons) > 3:
         more = len(delivery.reasons) - 3
-        lines.append(f"   and {more} more: puntual explain {delivery.id.report} "
-                     f"-d {delivery.id.reference_date.isoformat()}")
+        lines.append(
+            f"   and {more} more: puntual explain {delivery.id.report} "
+            f"-d {delivery.id.reference_date.isoformat()}"
+        )
     return lines
 
 

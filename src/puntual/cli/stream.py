@@ -83,7 +83,9 @@ def put(
             f"({text.number(int(result.put / seconds))} records/s)"
         )
         if result.without_key:
-            text.complain(f"{result.without_key} records had no {key!r}: put under their own digest")
+            text.complain(
+                f"{result.without_key} records had no {key!r}: put under their own digest"
+            )
         for code, count in sorted(result.errors.items()):
             text.complain(f"{count} records refused: {code}")
     sys.stdout.flush()

@@ -124,7 +124,7 @@ def encode(delivery: DeliveryId, decision: Decision, entries: Iterable[Entry]) -
 
 
 def numbered(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
-    """Yield entries with their ids: E-001, E-002, …"""
+    """Yield entries with their ids, from E-001 on."""
     for number, entry in enumerate(entries, 1):
         yield f"E-{number:03d}", entry
 

@@ -30,10 +30,10 @@ def to_json(value: object) -> Json:
     Raises:
         TypeError: The value is of a kind that has no form here, such as a float.
     """
-    if value is None or isinstance(value, bool | str) and not isinstance(value, Enum):
-        return value
     if isinstance(value, Enum):
         return str(value.value)
+    if value is None or isinstance(value, bool | str):
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):

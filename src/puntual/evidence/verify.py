@@ -20,7 +20,7 @@ from puntual.evidence.text import NOT_PROVEN
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 
 Read = Callable[[str], bytes]
-"""File name → its bytes."""
+"""File name → its bytes; an EvidenceError is a line that does not hold."""
 
 Look = Callable[[ObjectRef], tuple[int, Digest] | None]
 """Object → its size and digest as they are now; None when it is not at hand."""
@@ -47,18 +47,19 @@ def verify(names: Iterable[str], read: Read, look: Look | None = None) -> tuple[
     Returns:
         What holds, what does not, and at the end what no package proves.
     """
-    present = frozenset(names)
-    if package.STATEMENT not in present:
-        return (_bad("statement.json is missing: nothing can be verified"),)
+    held, unread = _held(names, read)
+    if package.STATEMENT not in held:
+        return (*unread, _bad("statement.json is missing: nothing can be verified"))
     try:
-        found = statement.decode(read(package.STATEMENT))
+        found = statement.decode(held[package.STATEMENT])
     except EvidenceError as error:
-        return (_bad(f"statement.json is not a statement: {error.message}"),)
-    made, lines = _manifests(found, present, read)
+        return (*unread, _bad(f"statement.json is not a statement: {error.message}"))
+    made, lines = _manifests(found, held)
     return (
+        *unread,
         Line(level=1, ok=True, sentence=f"statement.json is canonical: {found.delivery}"),
-        *_files(found, present, read),
-        *_exceptions(found, present, read),
+        *_files(found, held),
+        *_exceptions(found, held),
         *lines,
         *_chain(found, made),
         *_objects(made, look),
@@ -115,27 +116,37 @@ def manifests_of(read: Read) -> dict[Digest, Manifest]:
     return {digest: manifests.decode(data) for digest, data in texts.items()}
 
 
-def _files(found: Statement, present: frozenset[str], read: Read) -> Iterator[Line]:
+def _held(names: Iterable[str], read: Read) -> tuple[dict[str, bytes], list[Line]]:
+    held, unread = {}, []
+    for name in sorted(names):
+        try:
+            held[name] = read(name)
+        except EvidenceError as error:
+            unread.append(_bad(f"{name} was not read: {error.message}"))
+    return held, unread
+
+
+def _files(found: Statement, held: Mapping[str, bytes]) -> Iterator[Line]:
     named = {**found.documents, **found.subjects}
     for name in sorted(named):
-        if name not in present:
+        if name not in held:
             yield _bad(f"{name} is missing")
         else:
-            same = sha256(read(name)) == named[name]
+            same = sha256(held[name]) == named[name]
             word = "is" if same else "is not"
             yield Line(level=1, ok=same, sentence=f"{name} {word} the file that was stated")
-    for name in sorted(present - named.keys() - {package.STATEMENT}):
+    for name in sorted(held.keys() - named.keys() - {package.STATEMENT}):
         yield _bad(f"{name} is foreign: the statement does not name it")
     needed = {package.EXCEPTIONS, package.EXCEPTIONS_TEXT, package.MANIFESTS, package.VERIFY}
     for name in sorted(needed - named.keys()):
         yield _bad(f"the statement does not name {name}")
 
 
-def _exceptions(found: Statement, present: frozenset[str], read: Read) -> Iterator[Line]:
-    if package.EXCEPTIONS not in present:
+def _exceptions(found: Statement, held: Mapping[str, bytes]) -> Iterator[Line]:
+    if package.EXCEPTIONS not in held:
         return
     try:
-        document = shape.mapping(canonical.decode(read(package.EXCEPTIONS)), "$")
+        document = shape.mapping(canonical.decode(held[package.EXCEPTIONS]), "$")
         listed = shape.items(document.get("exceptions"), shape.mapping, "$.exceptions")
     except EvidenceError as error:
         yield _bad(f"exceptions.json is not a document of exceptions: {error.message}")
@@ -148,12 +159,12 @@ def _exceptions(found: Statement, present: frozenset[str], read: Read) -> Iterat
 
 
 def _manifests(
-    found: Statement, present: frozenset[str], read: Read
+    found: Statement, held: Mapping[str, bytes]
 ) -> tuple[dict[Digest, Manifest], tuple[Line, ...]]:
-    if package.MANIFESTS not in present:
+    if package.MANIFESTS not in held:
         return {}, ()
     try:
-        made = manifests_of(read)
+        made = manifests_of(held.__getitem__)
     except EvidenceError as error:
         return {}, (_bad(f"manifests.json: {error.message}"),)
     missing = sorted(s for s, d in found.manifests.items() if d not in made)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from puntual.evidence import canonical
+from puntual.evidence.facts import from_json
 from puntual.evidence.manifest import decode, encode
 from puntual.model.check import OnFail, Severity
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest, ObjectRef
+from puntual.model.seal import Seal, SealStatus
 from puntual.ports.clock import Clock
 from puntual.ports.database import Databases
 from puntual.ports.drop import Drop
@@ -36,7 +38,7 @@ class Desk:
     objects: Objects
     pointers: Pointers
     engine: Engine
-    stream: StreamReader
+    streams: StreamReader
     drop: Drop
     databases: Databases
     clock: Clock
@@ -64,7 +66,9 @@ class Desk:
 
     def store(self, manifest: Manifest) -> Digest:
         """Make a manifest durable and return the digest that names it; it is not yet published."""
-        stored = self.objects.put_bytes(MANIFESTS, encode(manifest), suffix=".json", role="manifest")
+        stored = self.objects.put_bytes(
+            MANIFESTS, encode(manifest), suffix=".json", role="manifest"
+        )
         return stored.sha256
 
 
@@ -108,6 +112,11 @@ def notice(
         observed=observed,
         rows=rows,
     )
+
+
+def is_matched(landed: Manifest) -> bool:
+    """Say whether a `land:` manifest, as the runner writes it, holds a day sealed as matched."""
+    return from_json(Seal, landed.facts["seal"]).status is SealStatus.MATCHED
 
 
 def of_role(objects: Iterable[ObjectRef], role: str) -> tuple[ObjectRef, ...]:

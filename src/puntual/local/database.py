@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -43,7 +44,7 @@ class LocalDatabases:
     """
 
     root: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     postgresql: Read | None = None
 
     def extract(

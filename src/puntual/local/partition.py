@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from json import JSONDecoder
-from json.scanner import make_scanner
+from typing import Any
 
 MAX_KEY = 256
 """Longest partition key, in characters, as in Kinesis."""
@@ -50,7 +50,8 @@ def key_reader(path: str) -> Callable[[bytes], str | None]:
         where the line is no JSON or has no usable key there.
     """
     *outer, name = path.split(".")
-    scan = make_scanner(JSONDecoder(parse_float=str, parse_int=str, parse_constant=str))
+    decoder = JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # type: ignore[attr-defined]
 
     def read(line: bytes) -> str | None:
         try:

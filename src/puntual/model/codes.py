@@ -384,7 +384,266 @@ _C: tuple[Code, ...] = (
 
 # S: source and landing
 
-_S: tuple[Code, ...] = ()
+_S: tuple[Code, ...] = (
+    Code(
+        "S1101",
+        "no such stream",
+        "The source names a stream, or a shard, that does not exist where puntual looks for it.",
+        "Make it with `puntual stream create`, or correct `stream:` in puntual.yaml.",
+    ),
+    Code(
+        "S1102",
+        "the stream does not answer",
+        "The stream gave no answer, or no records though some remain. It may pass by waiting.",
+        "Nothing, it is tried again; when it lasts, see whether the stream is up.",
+    ),
+    Code(
+        "S1103",
+        "records were removed before they were read",
+        "Retention removed records that had not been landed. The range of sequence numbers is"
+        " named; a day that was not sealed before is not matched any more.",
+        "Have the source send them again, lengthen the retention, and land more often than it.",
+    ),
+    Code(
+        "S1104",
+        "records of a day still to come",
+        "Records name a day that is more than one day after they arrived. They are kept under"
+        " that day and counted when it is landed; most often their date is wrong.",
+        "Ask the source about these records.",
+    ),
+    Code(
+        "S1105",
+        "the stream exists with another shape",
+        "A stream of this name was made with other shards or another retention.",
+        "Use it as it is, or choose another name.",
+    ),
+    Code(
+        "S1106",
+        "a record is too large for the stream",
+        "A record of more than 1 MiB was refused; the other records of the call were put.",
+        "Make the record smaller, or send it as a file.",
+    ),
+    Code(
+        "S1107",
+        "no partition key",
+        "A record's partition key is empty, longer than 256 characters or not Unicode; the "
+        "other records of the call were put.",
+        "Give the record a key of 1 to 256 characters.",
+    ),
+    Code(
+        "S1108",
+        "no such stream can be made",
+        "The name, the number of shards or the retention is out of bounds.",
+        "Name: letters, digits, `_`, `.`, `-`; 1 to 4096 shards; 1 to 365 days.",
+    ),
+    Code(
+        "S1109",
+        "no such position in the stream",
+        "What was landed last lies beyond the end of the stream: it was made anew, or "
+        "restored from an older copy.",
+        "Restore the newer stream file, or land the new stream under another source.",
+    ),
+    Code(
+        "S1201",
+        "the database does not answer",
+        "The source's database could not be reached, the connection was lost, or it was "
+        "locked for too long.",
+        "Nothing, it is tried again; when it lasts, see whether the database is up.",
+    ),
+    Code(
+        "S1202",
+        "the database refuses the query",
+        "The source's query is not one that this database can run in a read-only transaction.",
+        "Correct `query:` of the source; run it by hand with the same user.",
+    ),
+    Code(
+        "S1203",
+        "the database refuses this user",
+        "Authentication failed, or the user may not read what the query names.",
+        "Correct the user, its password or its grants.",
+    ),
+    Code(
+        "S1204",
+        "a column is not in the result",
+        "The query does not return every column of the contract.",
+        "Correct the query, or the contract's `physicalName`.",
+    ),
+    Code(
+        "S1205",
+        "text that is not of its encoding",
+        "The database holds text that cannot be written as UTF-8.",
+        "Convert the column in the source's query.",
+    ),
+    Code(
+        "S1206",
+        "the connection cannot be used here",
+        "The environment variable that holds it is not set, its kind is not known, or its "
+        "driver is not installed.",
+        "Set the variable, or `pip install 'puntual[postgres]'`.",
+    ),
+    Code(
+        "S1301",
+        "the drop may not be read",
+        "The folder or a file in it may not be read by this user.",
+        "Correct owner or mode, then run again.",
+    ),
+    Code(
+        "S1302",
+        "too large for what it should be",
+        "A control record of more than 64 KiB is not read.",
+        "See whether data stands where the control record should.",
+    ),
+    Code(
+        "S1401",
+        "a placeholder that is not known",
+        "A path or pattern holds something in braces other than `{reference_date}`.",
+        "Write `{reference_date}` or `{reference_date:%Y%m%d}`.",
+    ),
+    Code(
+        "S2001",
+        "a file is still being written",
+        "The file has no marker yet, changed a moment ago, or changed while it was read. It "
+        "is not landed, and the day is not complete.",
+        "Nothing, it is landed by the next run once it is whole; else ask the source for the "
+        "marker.",
+    ),
+    Code(
+        "S2002",
+        "a file ends in the middle of a line",
+        "The last line has no line end and is no whole record. The file is landed; the line "
+        "is quarantined with its position.",
+        "Ask the source for the whole file.",
+    ),
+    Code(
+        "S2003",
+        "a file is not what was declared",
+        "Where data was declared, the file is an error page, an archive or another form. It "
+        "is kept, and refused.",
+        "Ask the source for the data; see what answered in its place.",
+    ),
+    Code(
+        "S2004",
+        "the same file twice",
+        "The file has the same bytes as another of this day or as one of an earlier day. It "
+        "is kept, and refused.",
+        "Ask the source for the right file; a repeated copy needs nothing.",
+    ),
+    Code(
+        "S2005",
+        "the file of another day",
+        "No record in the file names the reference date. It is kept, and refused.",
+        "Ask the source for the file of this day.",
+    ),
+    Code(
+        "S2006",
+        "other columns than the contract",
+        "The header differs from the contract. With a column missing or named twice the file "
+        "is refused; a column more is noticed and not read.",
+        "Correct the source, or make a new version of the contract.",
+    ),
+    Code(
+        "S2007",
+        "a file came again with other bytes",
+        "A file of a day that is not sealed was replaced. The newest counts; the earlier one "
+        "is kept.",
+        "Nothing, unless the source did not mean to.",
+    ),
+    Code(
+        "S2008",
+        "a file after the seal",
+        "A file came after its day was sealed as matched. It is kept as late and does not "
+        "enter the day.",
+        "Amend the delivery if the file matters.",
+    ),
+    Code(
+        "S2009",
+        "an empty file",
+        "A file of 0 bytes came, and the day does not agree with its control record.",
+        "Ask the source whether there was nothing to send.",
+    ),
+    Code(
+        "S2010",
+        "the day is not over",
+        "The stream's day has not ended in the contract's zone, so that it cannot be sealed.",
+        "Run again after the end of the day.",
+    ),
+    Code(
+        "S2011",
+        "records after the seal",
+        "Records came for a day that was sealed as matched. They are kept as late and do not "
+        "enter the day.",
+        "Amend the delivery if they matter.",
+    ),
+    Code(
+        "S2012",
+        "another encoding than declared",
+        "The file begins with the byte order mark of another encoding than the contract "
+        "declares. It is kept, and refused.",
+        "Correct `encoding` in the contract, or ask the source for the right encoding.",
+    ),
+    Code(
+        "S2013",
+        "no control record yet",
+        "Records came, and the source's control record did not. The day cannot be verified.",
+        "Ask the source for its control record, then run again.",
+    ),
+    Code(
+        "S2014",
+        "a source without a control record",
+        "The project declares that this source gives no control record. Its days cannot be "
+        "verified, and are never matched.",
+        "Agree on a control record with the source.",
+    ),
+    Code(
+        "S2015",
+        "the query returned no row",
+        "The database answered with no row for the day. This may be right; a snapshot that "
+        "was not taken looks the same.",
+        "See whether the source has written the day.",
+    ),
+    Code(
+        "S2016",
+        "the control record does not agree",
+        "Count, sums or digest that the source gives differ from what was landed. Both sides "
+        "are shown; neither is adjusted.",
+        "Ask the source which side is right: for the missing records, or for a new control record.",
+    ),
+    Code(
+        "S2017",
+        "nothing came",
+        "No record came for the day, and no control record says that none was to come. "
+        "Silence is not a zero.",
+        "See whether the source has sent; a day without records needs a control record of 0.",
+    ),
+    Code(
+        "S2018",
+        "a control total that is not measured",
+        "The control record has a sum of a column that the contract does not list as a "
+        "measure. Not measured is not matched.",
+        "Add the column to `puntual.measures` in the contract.",
+    ),
+    Code(
+        "S2020",
+        "a control record that cannot be read",
+        "The control record is not of its form. It is kept as it came and is not used; "
+        "nothing in it is guessed.",
+        "Ask the source for a control record in the form of the project reference.",
+    ),
+    Code(
+        "S2021",
+        "a control record of another day or source",
+        "The control record names another source or reference date than the one it lies "
+        "under. It is not used.",
+        "Ask the source for the control record of this day.",
+    ),
+    Code(
+        "S2030",
+        "two runs land one source",
+        "Another run published what it landed while this one was landing. Nothing was lost or"
+        " landed twice.",
+        "Nothing, it is tried again.",
+    ),
+)
 
 # Q: quality
 
@@ -463,6 +722,14 @@ _R: tuple[Code, ...] = (
         "null equals nothing, not even another null.",
         "Make each side return one number (`coalesce` where an empty day means zero), then "
         "run the day again.",
+    ),
+    Code(
+        "R4001",
+        "the warehouse does not hold what was loaded",
+        "Inside the transaction of a load, the count or a sum of the day in the table "
+        "differs from what the manifest says. The transaction was rolled back.",
+        "Rows were lost, doubled or rounded on the way into the warehouse: compare the "
+        "types of its columns with the contract, and report a defect if they agree.",
     ),
 )
 
@@ -617,11 +884,41 @@ _L: tuple[Code, ...] = (
 
 # D: delivery
 
-_D: tuple[Code, ...] = ()
+_D: tuple[Code, ...] = (
+    Code(
+        "D1001",
+        "the destination cannot be written",
+        "A file could not be placed in the destination folder: it is missing, full, read-"
+        "only, or something else has its name.",
+        "Correct the destination, then run again: the same bytes are sent.",
+    ),
+    Code(
+        "D1002",
+        "another file has that name",
+        "A file with other bytes lies at the destination under the name of the delivery, or"
+        " what was read back is not what was written. A delivery is never overwritten.",
+        "Find out who wrote that file, move it away, then run again. A corrected report is "
+        "a new version with a new name.",
+    ),
+)
 
 # V: evidence
 
 _V: tuple[Code, ...] = (
+    Code(
+        "V1001",
+        "an object is missing or has another size",
+        "An object that a manifest or pointer names does not lie in the store, or not with "
+        "the size that was recorded.",
+        "Restore it from a copy. What was derived can be made again from raw.",
+    ),
+    Code(
+        "V1002",
+        "an object has other bytes",
+        "The SHA-256 of an object is not the one that was recorded: it was damaged or altered.",
+        "Stop, keep the object for inspection and restore it from a copy. What was derived "
+        "can be made again from raw.",
+    ),
     Code(
         "V3001",
         "a package that does not hold together",
@@ -651,7 +948,85 @@ _V: tuple[Code, ...] = (
 
 # T: technical
 
-_T: tuple[Code, ...] = ()
+_T: tuple[Code, ...] = (
+    Code(
+        "T1001",
+        "the disk is full",
+        "A file could not be written because its disk has no space left, or a quota is used"
+        " up. Nothing half written is visible.",
+        "Free space on that disk, then run again: it continues where it stopped.",
+    ),
+    Code(
+        "T1002",
+        "not permitted",
+        "The operating system does not let this user read or write a file or folder that "
+        "puntual needs.",
+        "Correct owner or mode of what the message names, then run again.",
+    ),
+    Code(
+        "T1003",
+        "input/output error",
+        "The operating system could not read or write a file for another reason: a failing "
+        "disk, a folder where a file should be, a network disk that went away.",
+        "Look at the disk (`dmesg`, `smartctl`) and at what the message names before "
+        "anything is run again.",
+    ),
+    Code(
+        "T2001",
+        "the lease was lost",
+        "A later run has published with a higher epoch, so this one may not publish any "
+        "more. Nothing was changed by it.",
+        "Let the later run end; `puntual status` shows it.",
+    ),
+    Code(
+        "T2002",
+        "a state file is busy",
+        "Another process held a state file for longer than puntual waits.",
+        "It is tried again. If it stays, look for a program that keeps the file open.",
+    ),
+    Code(
+        "T2003",
+        "already running",
+        "Another living process holds the lease, or one on another machine of which it "
+        "cannot be known whether it lives.",
+        "Wait for it to end. When that machine is gone for good, release the lease by hand.",
+    ),
+    Code(
+        "T2004",
+        "a state file is damaged",
+        "A state file is no SQLite database any more, or its pages contradict each other.",
+        "Keep the file for inspection, move it away and restore it from a copy.",
+    ),
+    Code(
+        "T2005",
+        "SQLite is not durable here",
+        "SQLite does not promise that a commit is on the disk when it returns, so nothing "
+        "could be vouched for.",
+        "Put the state folder on a local disk; network disks are not supported.",
+    ),
+    Code(
+        "T4001",
+        "a later load has been there",
+        "The warehouse's load log holds a higher epoch for this table and day: this run has"
+        " lost its lease. Nothing was changed.",
+        "Let the later run end; `puntual status` shows it.",
+    ),
+    Code(
+        "T4002",
+        "the warehouse refuses",
+        "A file of the load is missing, a column changed its type or is not of an exact "
+        "type, or the warehouse refuses the statement. Nothing was changed.",
+        "Correct what the message names. A column whose type must change needs a new name, "
+        "or its table made anew.",
+    ),
+    Code(
+        "T4003",
+        "the warehouse did not answer",
+        "No connection, a connection that was lost, a lock that was not given in time, or "
+        "another process that holds the file. The load log says whether a load was done.",
+        "It is tried again; look at the server, or close programs that hold the warehouse open.",
+    ),
+)
 
 
 CODES: dict[str, Code] = {c.code: c for c in _C + _S + _Q + _R + _P + _L + _D + _V + _T}

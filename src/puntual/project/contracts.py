@@ -43,10 +43,9 @@ _UNREAD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadContract:
-    """A contract and the places of what it says, for complaints about it."""
+    """A contract, and its dataset's section for complaints about it."""
 
     contract: Contract
-    top: Section
     schema: Section
 
 
@@ -84,7 +83,8 @@ def read_contract(
     for complaint in mine.found:
         if complaint.code not in told:
             complaints.found[complaint] = None
-    top.complaints = complaints
+    if read is not None:
+        read.schema.complaints = complaints
     return read
 
 
@@ -100,7 +100,7 @@ def _read(top: Section, sources: dict[str, Source], time_zone: str) -> ReadContr
         return None
     _warn(schema)
     contract = _dataset(top, schema, name, sources.get(name), time_zone)
-    return ReadContract(contract=contract, top=top, schema=schema)
+    return ReadContract(contract=contract, schema=schema)
 
 
 def _version(top: Section) -> bool:

@@ -27,13 +27,17 @@ class Datasets:
     Attributes:
         columns: Dataset → its columns; None when they cannot be told.
         models: In dependency order.
+        broken: Those whose file could not be read; what rests on them is not complained about.
     """
 
     columns: dict[str, Columns | None] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     def keeps_origin(self, dataset: str) -> bool:
         """Return whether its rows are known to keep `_object` and `_position`."""
+        if dataset in self.broken:
+            return True
         columns = self.columns.get(dataset)
         return columns is not None and ORIGIN.keys() <= columns.keys()
 
@@ -71,6 +75,7 @@ def read_models(
         unread: Datasets that exist and whose contract could not be read.
     """
     datasets = Datasets()
+    datasets.broken.update(unread)
     datasets.columns.update(dict.fromkeys(unread))
     datasets.columns.update({name: contract_columns(c) for name, c in contracts.items()})
     parsed, broken = _parse_all(folder, contracts, complaints)
@@ -79,6 +84,7 @@ def read_models(
             hint = suggest(name, [*parsed, *broken])
             message = f"there is no model 'models/{name}.sql'"
             model.section.complain("C1012", message, hint=hint)
+    datasets.broken.update(broken)
     datasets.columns.update(dict.fromkeys(broken))
     for name in _ordered(parsed, complaints):
         _model(name, parsed, settings.get(name), datasets, complaints, contracts)
@@ -145,10 +151,12 @@ def _model(
     query = resolve(found, known, complaints, what="dataset")
     output_errors(query, complaints)
     for column in query.columns or ():
-        if column not in ORIGIN and not NAME.fullmatch(column):
+        if column[0] != " " and column not in ORIGIN and not NAME.fullmatch(column):
             message = f"column name '{column}' does not match ^{NAME.pattern}$"
             found.snippet.complain(complaints, "C1013", message, found.snippet.at(0))
     datasets.columns[name] = query.columns
+    if set(found.tables) & datasets.broken or not known.keys() >= set(found.tables):
+        datasets.broken.add(name)
     source = found.snippet.source
     if settings is not None:
         _promises(settings, query.columns)
@@ -219,6 +227,8 @@ def _carries(
             if table not in reads:
                 reads.add(table)
                 todo += [table] if table in parsed else []
+    if name in datasets.broken:
+        return
     if carried not in reads or carried in parsed:
         message = f"'{carried}' is no source that models/{name}.sql reads"
         section.complain("C1012", message, "carries", hint=suggest(carried, reads - set(parsed)))

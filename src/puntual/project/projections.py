@@ -78,7 +78,12 @@ def resolve(
         what: What such a table is, such as `warehouse table`.
     """
     walk = _Walk(parsed=parsed, tables=tables, complaints=complaints, what=what)
-    return Query(parsed=parsed, columns=_query(walk, parsed.tree, {}, ()))
+    try:
+        columns = _query(walk, parsed.tree, {}, ())
+    except RecursionError:
+        columns = None
+        walk.complain("C1201", "this SQL is nested too deep to be judged", parsed.tree, "divide it")
+    return Query(parsed=parsed, columns=columns)
 
 
 def resolve_expression(
@@ -87,7 +92,10 @@ def resolve_expression(
     """Complain about unknown columns of an expression on one row of a dataset."""
     walk = _Walk(parsed=parsed, tables=tables, complaints=complaints, what="dataset")
     sources: Sources = {dataset: tables.get(dataset)}
-    _names(walk, parsed.tree, {}, (sources,), frozenset())
+    try:
+        _names(walk, parsed.tree, {}, (sources,), frozenset())
+    except RecursionError:
+        walk.complain("C1201", "this SQL is nested too deep to be judged", parsed.tree, "divide it")
 
 
 def output_errors(query: Query, complaints: Complaints) -> None:
@@ -317,9 +325,7 @@ def _projection(node: exp.Select, sources: Sources, hidden: dict[str, set[str]])
             continue
         if isinstance(item, exp.Columns):
             return None
-        name = _output_name(item)
-        if not name:
-            return None
+        name = _output_name(item) or f" {len(found)}"
         found[name] = _kind(item, sources)
     return found
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -23,6 +23,7 @@ from puntual.project.snippets import Snippet
 PARAMETER = "reference_date"
 MAX_NESTING = 200
 
+_DUCKDB = Dialect.get_or_raise("duckdb")
 _BEGINNINGS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "("})
 _REFUSED = (
     exp.DML,
@@ -81,7 +82,7 @@ def parse(snippet: Snippet, complaints: Complaints) -> Parsed | None:
         snippet.complain(complaints, "C1202", message, at)
         return None
     sql = snippet.text[: tokens[-1].end + 1]
-    tree = _tree(snippet, sql, complaints)
+    tree = _tree(snippet, sql, tokens, complaints)
     if tree is None:
         return None
     if not isinstance(tree, exp.Query):
@@ -96,7 +97,7 @@ def parse_expression(snippet: Snippet, complaints: Complaints) -> Parsed | None:
     if tokens is None:
         return None
     sql = snippet.text[: tokens[-1].end + 1]
-    tree = _tree(snippet, sql, complaints)
+    tree = _tree(snippet, sql, tokens, complaints)
     if tree is None:
         return None
     if isinstance(tree, exp.Query | exp.Alias | exp.DDL | exp.DML | exp.Command | exp.Values):
@@ -126,18 +127,19 @@ def parameter_errors(snippet: Snippet, complaints: Complaints) -> None:
 
 
 def spot(snippet: Snippet, node: exp.Expr) -> At:
-    """Return where a node stands in its file."""
-    for inner in node.walk(bfs=False):
-        if "start" in inner.meta:
-            start, end = inner.meta["start"], inner.meta["end"]
-            return snippet.at(start, end - start + 1)
-    return snippet.at(0)
+    """Return where a node stands in its file: at its own name, or where its parts begin."""
+    metas = [node.meta] if "start" in node.meta else [n.meta for n in node.walk()]
+    places = [(m["start"], m["end"]) for m in metas if "start" in m]
+    if not places:
+        return snippet.at(0)
+    start, end = min(places)
+    return snippet.at(start, end - start + 1)
 
 
 def _tokens(snippet: Snippet, complaints: Complaints) -> list[Token] | None:
     """Split the SQL; drop semicolons at its end; refuse a second statement."""
     try:
-        tokens = list(sqlglot.tokenize(snippet.text, read="duckdb"))
+        tokens = list(_DUCKDB.tokenize(snippet.text))
     except TokenError:
         message = "a quote or comment is opened and not closed"
         snippet.complain(complaints, "C1201", message, snippet.at(0))
@@ -168,9 +170,11 @@ def _nesting(tokens: list[Token]) -> int:
     return deepest
 
 
-def _tree(snippet: Snippet, sql: str, complaints: Complaints) -> exp.Expr | None:
+def _tree(
+    snippet: Snippet, sql: str, tokens: list[Token], complaints: Complaints
+) -> exp.Expr | None:
     try:
-        trees = sqlglot.parse(sql, read="duckdb")
+        trees = _DUCKDB.parser().parse(tokens, sql)
     except ParseError as error:
         for found in error.errors[:1]:
             snippet.complain(complaints, "C1201", *_syntax(snippet, sql, found))
@@ -243,7 +247,7 @@ def _judge_table(snippet: Snippet, node: exp.Table, complaints: Complaints) -> N
             message = f"the table function {called(node.this)}() is not allowed in a project"
             snippet.complain(complaints, "C1203", message, at)
     elif node.args.get("db") or node.args.get("catalog"):
-        message = f"'{node.sql(dialect='duckdb', identify=False)}' must be named without a schema"
+        message = f"'{node.name}' must be named plainly, without a schema"
         snippet.complain(complaints, "C1206", message, at)
 
 

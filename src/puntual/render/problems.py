@@ -58,11 +58,11 @@ def in_rows(
 
 
 def findings_of(report: str, problems: Iterable[LayoutProblem]) -> tuple[Finding, ...]:
-    """Return the problems of a report's file as findings that hold it."""
+    """Return the problems of a report's file as findings that hold its delivery."""
     return tuple(
         Finding(
             code=p.code,
-            rule=f"{report}:{p.field}" if p.field else report,
+            rule=f"{report}.{p.field}" if p.field else report,
             dataset=report,
             verdict=Verdict.FAIL,
             message=f"{p.sentence}{_places(p)}",

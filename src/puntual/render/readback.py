@@ -84,7 +84,8 @@ def compare(
     empty null text, two instants under a date format without hours.
 
     Returns:
-        Every difference (L3009): a column, the number of rows, a field of header or trailer.
+        Every difference (L3009): the number of rows; else columns; else, where the columns agree,
+        fields of header and trailer.
     """
     written, problems = columns_of(layout, names, types, columns)
     if problems or found.problems:
@@ -96,8 +97,10 @@ def compare(
     kept = len(seen[0].values) if seen else 0
     if records != kept:
         return (_differs("", f"the file has {kept:,} rows", f"{records:,} rows", f"{kept:,} rows"),)
+    wrong = tuple(_columns(layout, written, seen))
+    if wrong:
+        return wrong
     return (
-        *_columns(layout, written, seen),
         *_totals(layout, layout.header, facts, seen, found.header, "header"),
         *_totals(layout, layout.trailer, facts, seen, found.trailer, "trailer"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from puntual.errors import ProjectError
@@ -74,7 +74,8 @@ def record(
         The fields, and what stands in the way (L3004, L3006).
     """
     done = [_written(layout, f, facts, columns) for f in fields]
-    return tuple(w for w, _ in done), tuple(p for _, problems in done for p in problems)
+    found = (replace(p, rows=0, first=()) for _, problems in done for p in problems)
+    return tuple(w for w, _ in done), tuple(found)
 
 
 def _written(

@@ -63,9 +63,7 @@ def commit(store: Store, manifest: Manifest, *, epoch: int) -> Published:
         TransientError: T2006 another run published this step meanwhile.
         PermanentError: T2001 the lease was lost.
     """
-    stored = store.objects.put_bytes(
-        MANIFESTS, encode(manifest), suffix=".json", role="manifest"
-    )
+    stored = store.objects.put_bytes(MANIFESTS, encode(manifest), suffix=".json", role="manifest")
     name = pointer(manifest.step, manifest.reference_date)
     seen = store.pointers.read(name)
     done = seen == stored.sha256 or store.pointers.switch(

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from decimal import Context as ExactContext
 from decimal import Decimal
+from functools import reduce
 
 from puntual.checks import reconcile as algebra
+from puntual.evidence.exceptions import Entry, Exceptional, collect
 from puntual.evidence.facts import from_json, list_from_json, to_json
+from puntual.evidence.manifest import encode
+from puntual.evidence.package import build_package
+from puntual.evidence.statement import Claims
 from puntual.model.control import Hop
-from puntual.model.delivery import (
-    Completeness,
-    Decision,
-    Delivery,
-    DeliveryId,
-    Reason,
-    State,
-)
-from puntual.model.finding import Finding
-from puntual.model.manifest import Digest, Manifest, Totals
-from puntual.model.plan import Decide, MakeReport
-from puntual.model.report import Report
-from puntual.model.seal import Seal
+from puntual.model.delivery import Decision, Delivery, DeliveryId, Reason, State
+from puntual.model.finding import Place, Verdict
+from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
+from puntual.model.plan import Attest, Decide, Deliver, MakeReport
+from puntual.model.report import Folder, Report
 from puntual.planner.calendar import due_instant
 from puntual.planner.decide import Answers, decide, timeliness
-from puntual.ports.engine import Answer
-from puntual.render.layout import Context, check_back, file_name, lay_out
+from puntual.ports.engine import Answer, Day
+from puntual.render.layout import lay_out
+from puntual.render.problems import findings_of as findings_of_layout
+from puntual.render.readback import compare, read_back
+from puntual.render.templates import FileFacts, file_name
 from puntual.runner.proofs import number
 from puntual.runner.sources import findings_of, seal_of, set_aside_of
 from puntual.runner.work import key_of, manifest, prefix
 from puntual.runner.world import DayRun
+
+EVIDENCE = "evidence"
+"""Folder of the evidence packages, relative to the project."""
 
 VERSION = 1
 """Later versions are made by `puntual amend`, which is not built yet."""
@@ -48,40 +53,83 @@ def answers(run: DayRun) -> Answers:
 
 
 def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manifest:
-    """Record what may be delivered, with its reasons."""
-    decision = decide(run.project, answers(run))
+    """Record what may be delivered, with its reasons and every exception of the day."""
+    found = answers(run)
+    decision = decide(run.project, found)
+    entries = collect(
+        Exceptional(
+            seals=found.seals,
+            findings=found.findings,
+            set_aside=found.set_aside,
+            places={name: _places(run, name) for name in run.project.contracts},
+            refused={
+                name: run.manifest(f"land:{name}").of_role("refused")
+                for name in run.project.contracts
+            },
+        )
+    )
     word = decision.completeness.value if decision.completeness else "held"
-    if decision.exceptions:
-        word += f", {len(decision.exceptions)} exceptions"
+    if entries:
+        word += f", {len(entries)} exceptions"
     return manifest(
         run,
         step.id,
         dataset=step.report,
         inputs=inputs,
-        facts={"decision": to_json(decision), "word": word},
+        facts={"decision": to_json(decision), "entries": to_json(entries), "word": word},
     )
 
 
+_PLACES = """
+SELECT class, reason, _object, _position FROM set_aside
+QUALIFY row_number() OVER (PARTITION BY class, reason ORDER BY _object, _position) <= 20
+ORDER BY class, reason, _object, _position
+"""
+
+
+def _places(run: DayRun, dataset: str) -> dict[tuple[str, str], tuple[Place, ...]]:
+    """Return the first places of what curation set aside, by (class, reason)."""
+    curated = run.manifest(f"curate:{dataset}")
+    aside = curated.of_role("set_aside")
+    if not any(o.records for o in aside):
+        return {}
+    files = tuple(run.world.objects.locate(o) for o in aside)
+    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"set_aside": files})
+    answer = run.world.engine.query(_PLACES, day, limit=None)
+    found: dict[tuple[str, str], tuple[Place, ...]] = {}
+    for kind, reason, name, position in zip(*answer.columns, strict=True):
+        place = Place(object=str(name), position=int(str(position)))
+        key = (str(kind), str(reason))
+        found[key] = (*found.get(key, ()), place)
+    return found
+
+
 def standing(run: DayRun, report: str) -> Decision:
-    """
-    Return the decision as it stands: a report that does not read back or tie holds itself.
-    """
+    """Return the decision as it stands: a file that does not read back or tie holds itself."""
     decision = from_json(Decision, run.manifest(f"decide:{report}").facts["decision"])
     made = run.published.get(f"report:{report}")
     if made is None or decision.completeness is None:
         return decision
-    problems = list_from_json(Reason, made.manifest.facts["problems"])
-    if not problems:
+    wrong = [f for f in findings_of(made.manifest) if f.verdict is not Verdict.PASS]
+    if not wrong:
         return decision
-    return Decision(completeness=None, reasons=problems, exceptions=decision.exceptions)
+    reasons = tuple(
+        Reason(
+            code=f.code,
+            about=f.rule,
+            sentence=f"{f.message}; expected {f.expected}, observed {f.observed}",
+        )
+        for f in wrong
+    )
+    return Decision(completeness=None, reasons=reasons, exceptions=decision.exceptions)
 
 
 def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifest:
     """
     Query the warehouse, lay the rows out, read the bytes back, tie them to the warehouse.
 
-    What does not fit the layout or does not tie is recorded as a problem, which holds the
-    delivery; the file that was refused is not kept as a report.
+    What does not fit the layout or does not tie is recorded as a finding, which holds the
+    delivery.
 
     Raises:
         PermanentError: Q1001 the report's SQL failed.
@@ -89,35 +137,36 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
     """
     report = run.project.reports[step.report]
     answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
-    context = Context(
+    facts = FileFacts(
         report=report.name,
         institution=report.institution,
         reference_date=run.date,
         version=VERSION,
     )
-    laid = lay_out(report.layout, answer.names, answer.types, answer.columns, context)
-    problems = list(laid.problems)
-    objects = []
+    shape = (report.layout, answer.names, answer.types)
+    laid = lay_out(*shape, answer.columns, facts)
+    problems = laid.problems
+    objects: tuple[ObjectRef, ...] = ()
     if laid.data is not None:
-        problems += check_back(report.layout, laid.data, answer, context)
+        back = read_back(report.layout, laid.data, answer.names, answer.types)
+        problems = compare(*shape, answer.columns, facts, back)
         where = prefix(run, "reports", report.name, key_of(run, step.id, inputs))
-        objects.append(
-            run.world.objects.put_bytes(
-                where, laid.data, suffix=".report", records=_rows(answer), role="report"
-            )
+        stored = run.world.objects.put_bytes(
+            where, laid.data, suffix=".report", records=_rows(answer), role="report"
         )
+        objects = (stored,)
     ties = tuple(_tie(run, report, answer))
-    problems += [_untied(hop) for hop in ties if algebra.is_broken(hop) or algebra.is_unknown(hop)]
+    findings = findings_of_layout(report.name, problems) + algebra.findings_of(ties)
     return manifest(
         run,
         step.id,
         dataset=report.name,
         inputs=inputs,
-        objects=tuple(objects),
+        objects=objects,
         totals=Totals(records=_rows(answer), sums=_sums(report, answer)),
         facts={
-            "file_name": file_name(report.layout, context),
-            "problems": to_json(tuple(problems)),
+            "file_name": file_name(report.layout, facts),
+            "findings": to_json(findings),
             "ties": to_json(ties),
         },
     )
@@ -134,17 +183,21 @@ def _sums(report: Report, answer: Answer) -> dict[str, Decimal]:
 
 
 def _sum(answer: Answer, column: str) -> Decimal:
-    values = answer.columns[answer.names.index(column)]
-    return sum((Decimal(str(v)) for v in values if v is not None), Decimal(0))
+    values = (v for v in answer.columns[answer.names.index(column)] if v is not None)
+    exact = ExactContext(prec=algebra.DIGITS)
+    return reduce(exact.add, map(_exact, values), Decimal(0))
+
+
+def _exact(value: object) -> Decimal:
+    assert isinstance(value, int | Decimal)  # noqa: S101 - `check` refuses another tie
+    return Decimal(value)
 
 
 def _tie(run: DayRun, report: Report, answer: Answer) -> list[Hop]:
     """Return warehouse → file, one hop for each declared tie."""
     hops = []
     for tie in report.ties:
-        said = number(
-            run.world.warehouse.query(tie.query, {"reference_date": run.date}, limit=2)
-        )
+        said = number(run.world.warehouse.query(tie.query, {"reference_date": run.date}, limit=2))
         rows = _rows(answer)
         if tie.column == "*":
             before = None if said is None else Totals(records=int(said))
@@ -156,37 +209,141 @@ def _tie(run: DayRun, report: Report, answer: Answer) -> list[Hop]:
     return hops
 
 
-def _untied(hop: Hop) -> Reason:
-    (finding,) = algebra.findings_of((hop,))
-    return Reason(
-        code="R2004",
-        about=hop.dataset,
-        sentence=f"{finding.message}; expected {finding.expected}, observed {finding.observed}",
+def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Make the evidence package: report, exceptions, manifests, statement, plain words.
+
+    Raises:
+        EvidenceError: V1001, V1002 an object is missing or altered; V3001 a manifest is.
+    """
+    declared = run.project.reports[step.report]
+    made = run.manifest(f"report:{step.report}")
+    (report,) = made.of_role("report")
+    hops = list_from_json(Hop, run.manifest("reconcile").facts["hops"])
+    claims = Claims(
+        delivery=delivery_id(run, step.report),
+        decision=standing(run, step.report),
+        due_at=_due(run, declared),
+        seals=tuple(answers(run).seals.values()),
+        findings=answers(run).findings + findings_of(made),
+        hops=hops + list_from_json(Hop, made.facts["ties"]),
+        manifests={name: p.digest for name, p in run.published.items() if _stated(name, step)},
+        files=_project_files(run, step.report),
+        code=run.world.code,
+        project=run.project.digest,
     )
+    files = build_package(
+        claims,
+        file_name=str(made.facts["file_name"]),
+        report=run.world.objects.read(report),
+        entries=_entries(run, step.report),
+        manifests={
+            p.digest: encode(p.manifest) for name, p in run.published.items() if _stated(name, step)
+        },
+    )
+    where = prefix(run, "packages", step.report, key_of(run, step.id, inputs))
+    return manifest(
+        run,
+        step.id,
+        dataset=step.report,
+        inputs=inputs,
+        objects=tuple(
+            run.world.objects.put_bytes(
+                where, data, suffix=_suffix(name), role="package", detail={"name": name}
+            )
+            for name, data in files.items()
+        ),
+    )
+
+
+def _stated(name: str, step: Attest) -> bool:
+    """Say whether a step's manifest belongs to this report's statement."""
+    _, _, about = name.partition(":")
+    mine = name.startswith(("decide:", "report:")) and about == step.report
+    return mine or not name.startswith(("decide:", "report:", "attest:", "deliver:"))
+
+
+def _suffix(name: str) -> str:
+    return f".{name.rpartition('.')[2]}" if "." in name else ".txt"
+
+
+def _entries(run: DayRun, report: str) -> tuple[Entry, ...]:
+    return list_from_json(Entry, run.manifest(f"decide:{report}").facts["entries"])
+
+
+def _project_files(run: DayRun, report: str) -> dict[str, Digest]:
+    project = run.project
+    declared = [(c.file, c.digest) for c in project.contracts.values()]
+    declared += [(m.file, m.digest) for m in project.models.values()]
+    declared.append((project.reports[report].file, project.reports[report].digest))
+    return dict(sorted(declared))
+
+
+def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifest:
+    """
+    Hand the report and its exceptions to each destination, and lay the package beside.
+
+    Raises:
+        PermanentError: D1001 a destination may not be written.
+        EvidenceError: D1002 another file has that name; V1002 an object was altered.
+    """
+    name = delivery_id(run, step.report)
+    package = {
+        o.detail["name"]: run.world.objects.read(o)
+        for o in run.manifest(f"attest:{step.report}").of_role("package")
+    }
+    file_name = str(run.manifest(f"report:{step.report}").facts["file_name"])
+    stem = file_name.rpartition(".")[0] or file_name
+    handed = {file_name: package[file_name], f"{stem}.exceptions.json": package["exceptions.json"]}
+    declared = run.project.reports[step.report]
+    for destination in declared.destinations:
+        run.world.destinations.deliver(destination, name, handed)
+    pack = f"{name.report}_{name.reference_date:%Y%m%d}_v{name.version}"
+    run.world.destinations.deliver(
+        Folder(path=EVIDENCE), name, {f"{pack}/{file}": data for file, data in package.items()}
+    )
+    return manifest(
+        run,
+        step.id,
+        dataset=step.report,
+        inputs=inputs,
+        facts={
+            "sent_at": run.world.clock.now().isoformat(),
+            "where": ", ".join(f"{d.path}/{file_name}" for d in declared.destinations),
+            "evidence": f"{EVIDENCE}/{pack}",
+        },
+    )
+
+
+def delivery_id(run: DayRun, report: str) -> DeliveryId:
+    """Return which delivery a run makes of a report."""
+    return DeliveryId(report=report, reference_date=run.date, version=VERSION)
+
+
+def _due(run: DayRun, report: Report) -> datetime:
+    zone = run.world.zone(report.time_zone)
+    return due_instant(report, run.project.calendars[report.calendar], run.date, zone)
 
 
 def project_state(run: DayRun, report: str) -> None:
     """Write the delivery into the journal as the committed manifests have it; repeatable."""
-    declared = run.project.reports[report]
-    zone = run.world.zone(declared.time_zone)
-    due_at = due_instant(declared, run.project.calendars[declared.calendar], run.date, zone)
+    due_at = _due(run, run.project.reports[report])
     decision = standing(run, report)
     made = run.published.get(f"report:{report}")
     sent = run.published.get(f"deliver:{report}")
-    now = run.world.clock.now()
-    sent_at = now if sent else None
+    sent_at = datetime.fromisoformat(str(sent.manifest.facts["sent_at"])) if sent else None
     run.world.journal.save(
         Delivery(
-            id=DeliveryId(report=report, reference_date=run.date, version=VERSION),
+            id=delivery_id(run, report),
             state=_state(decision, sent=sent is not None),
             completeness=decision.completeness,
-            timeliness=timeliness(due_at, now, sent_at),
+            timeliness=timeliness(due_at, run.world.clock.now(), sent_at),
             due_at=due_at,
             sent_at=sent_at,
             file_name=str(made.manifest.facts["file_name"]) if made and sent else "",
             sha256=made.manifest.objects[0].sha256 if made and sent else "",
             reasons=decision.reasons,
-            exceptions=len(decision.exceptions),
+            exceptions=len(_entries(run, report)),
         )
     )
 
@@ -195,18 +352,3 @@ def _state(decision: Decision, *, sent: bool) -> State:
     if decision.completeness is None:
         return State.HELD
     return State.SENT if sent else State.READY
-
-
-def seals(run: DayRun) -> tuple[Seal, ...]:
-    """Return the seal of every source, in the order of the project."""
-    return tuple(seal_of(run.manifest(f"land:{name}")) for name in run.project.contracts)
-
-
-def all_findings(run: DayRun) -> tuple[Finding, ...]:
-    """Return every finding of the day so far."""
-    return answers(run).findings
-
-
-def is_full(run: DayRun, report: str) -> bool:
-    """Say whether nothing stands in the way of a full delivery."""
-    return standing(run, report).completeness is Completeness.FULL

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from puntual.evidence.digest import sha256
 from puntual.evidence.canonical import encode
+from puntual.evidence.digest import sha256
 from puntual.evidence.facts import to_json
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import (

@@ -110,9 +110,7 @@ def raw_day(run: DayRun, contract: Contract) -> RawDay:
     return RawDay(
         contract=contract,
         reference_date=run.date,
-        parts=tuple(
-            RawPart(uri=run.world.objects.locate(o), short=o.short) for o in objects
-        ),
+        parts=tuple(RawPart(uri=run.world.objects.locate(o), short=o.short) for o in objects),
         stream=isinstance(run.project.sources[contract.dataset], StreamSource),
     )
 

@@ -17,50 +17,37 @@ from puntual.model.contract import Column, Kind
 
 _LONG = r":\s*-?[0-9][0-9.eE+-]{14,}"
 _LONG_DECIMAL = r":\s*-?[0-9]+[.eE][0-9.eE+-]*"
-_TIGHT = "NOT contains(line, ' :') AND NOT contains(line, chr(9) || ':') " + (
-    "AND NOT contains(line, chr(10) || ':') AND NOT contains(line, chr(13) || ':')"
-)
-"""No blank stands before a colon."""
-
 Tree = dict[str, "str | Tree"]
 
 
-def json_texts(source: str, columns: Sequence[Column]) -> str:
+def json_texts(source: str, columns: Sequence[Column], every: Sequence[Column]) -> str:
     """
     Return a SELECT of (`ordinal`, `unreadable`, `t<i>`) over lines of (`ordinal`, `line`, `flaw`).
 
     A line that is no JSON object, or in which a key stands twice in the object or in an object
     that a column's path goes through, is `not_json`.
+
+    Args:
+        source: A SELECT of lines.
+        columns: Whose texts are wanted.
+        every: All columns of the contract: a record is readable or not by all of them.
     """
-    tree, paths = _tree(columns), [c.source_name.split(".") for c in columns]
+    tree, paths = _tree(every), [c.source_name.split(".") for c in columns]
     shape = literal(json.dumps(tree, ensure_ascii=False))
-    marks, texts_only = _count('":'), _count('":"')
-    parsed = (
-        f"SELECT ordinal, line, flaw, TRY(from_json(line, {shape})) AS j, "
-        f"{marks} AS marks FROM ({source})"
-    )
+    parsed = f"SELECT ordinal, line, flaw, TRY(from_json(line, {shape})) AS j FROM ({source})"
     opened = "CASE WHEN starts_with(line, '{') THEN true ELSE "
     opened += "starts_with(ltrim(line, ' ' || chr(9)), '{') END"
     unreadable = (
         f"CASE WHEN line IS NULL THEN flaw WHEN j IS NULL OR NOT ({opened}) "
-        f"OR {_repeated(tree, paths)} THEN coalesce(flaw, 'not_json') END"
+        f"OR {_repeated(tree)} THEN coalesce(flaw, 'not_json') END"
     )
     long = (
-        f"CASE WHEN marks = {texts_only} AND {_TIGHT} THEN false "
-        f"WHEN regexp_matches(line, {literal(_LONG)}) "
+        f"CASE WHEN regexp_matches(line, {literal(_LONG)}) "
         f"THEN regexp_matches(line, {literal(_LONG_DECIMAL)}) ELSE false END"
     )
     inner = f"SELECT ordinal, line, j, {unreadable} AS unreadable, {long} AS long FROM ({parsed})"
-    texts = [
-        f"CASE WHEN unreadable IS NULL THEN {_text(c, path)} END AS t{i}"
-        for i, (c, path) in enumerate(zip(columns, paths, strict=True))
-    ]
+    texts = [f"{_text(c, p)} AS t{i}" for i, (c, p) in enumerate(zip(columns, paths, strict=True))]
     return f"SELECT {', '.join(['ordinal', 'unreadable', *texts])} FROM ({inner})"
-
-
-def _count(mark: str) -> str:
-    """Return how often a mark stands in the line; cheaper than parsing it again."""
-    return f"((strlen(line) - strlen(replace(line, {literal(mark)}, ''))) // {len(mark)})"
 
 
 def _tree(columns: Sequence[Column]) -> Tree:
@@ -104,32 +91,30 @@ def _field(path: Sequence[str]) -> str:
     return expression
 
 
-def _repeated(tree: Tree, paths: Sequence[Sequence[str]]) -> str:
+def _repeated(tree: Tree) -> str:
     """
     Return whether a key stands twice in one of the objects that are looked into.
 
-    A key is followed by `":`. When there are as many of those as fields were found (and no
-    blank before a colon), no key can be there twice, and the keys need not be listed.
+    Where an object has as many keys as fields were found in it, none can, and they need not
+    be compared.
     """
-    objects = list(_objects(tree, ()))
-    found = [*paths, *(o for o in objects if o)]
-    fields = " + ".join(f"({_field(p)} IS NOT NULL)::INTEGER" for p in found)
-    twice = [
-        f"coalesce(len({keys}) <> len(list_distinct({keys})), false)"
-        for keys in (_keys(o) for o in objects)
-    ]
-    return f"CASE WHEN marks = {fields} AND {_TIGHT} THEN false ELSE {' OR '.join(twice)} END"
+    tests = []
+    for path, names in _objects(tree, ()):
+        steps = "".join(f'."{name}"' for name in path)
+        keys = f"json_keys(line, {literal('$' + steps)})" if path else "json_keys(line)"
+        found = " + ".join(f"({_field((*path, n))} IS NOT NULL)::INTEGER" for n in names)
+        tests.append(
+            f"CASE WHEN len({keys}) = {found} THEN false "
+            f"ELSE coalesce(len({keys}) <> len(list_distinct({keys})), false) END"
+        )
+    return f"({' OR '.join(tests)})"
 
 
-def _keys(path: Sequence[str]) -> str:
-    if not path:
-        return "json_keys(line)"
-    steps = "".join(f'."{name}"' for name in path)
-    return f"json_keys(line, {literal('$' + steps)})"
-
-
-def _objects(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    yield path
+def _objects(
+    tree: Tree, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield each object that is looked into with the names of its fields."""
+    yield path, tuple(tree)
     for name, below in tree.items():
         if isinstance(below, dict):
             yield from _objects(below, (*path, name))

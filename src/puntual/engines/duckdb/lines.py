@@ -174,7 +174,9 @@ def _checked(numbers: pa.Array, array: pa.Array, flaw: str | None) -> pa.RecordB
 
 def _decode_each(array: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Find the lines whose bytes are not UTF-8: those that decoding with replacement changes."""
-    joined = pc.binary_join(pa.ListArray.from_arrays([0, len(array)], array.cast(pa.binary())), b"\n")
+    joined = pc.binary_join(
+        pa.ListArray.from_arrays([0, len(array)], array.cast(pa.binary())), b"\n"
+    )
     again = joined[0].as_py().decode("utf-8", "replace").encode()
     mended = _split(again)
     same = pc.equal(array, mended)

@@ -63,7 +63,10 @@ def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str
     source = _payloads(raw.parts) if raw.stream else _lines(session, raw, form)
     match form:
         case JsonLines():
-            texts, numbers = json_texts(source, columns), Numbers(exponents=True)
+            texts, numbers = (
+                json_texts(source, columns, raw.contract.columns),
+                Numbers(exponents=True),
+            )
         case Csv():
             texts = _csv_texts(session, source, raw, form, columns)
             numbers = Numbers(decimal_mark=form.decimal_mark, group_mark=form.group_mark)
@@ -218,7 +221,9 @@ def _parquet_part(session: Session, number: int, part: RawPart, columns: Sequenc
             continue
         cell = exact_sql(column, quote(column.source_name), types[column.source_name])
         if cell.typed:
-            texts.append(f"CASE WHEN {cell.sql} IS NOT NULL THEN '' END AS t{i}, {cell.sql} AS x{i}")
+            texts.append(
+                f"CASE WHEN {cell.sql} IS NOT NULL THEN '' END AS t{i}, {cell.sql} AS x{i}"
+            )
             values.append(f"x{i} AS v{i}")
         else:
             texts.append(f"{cell.sql} AS t{i}")

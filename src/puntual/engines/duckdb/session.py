@@ -106,7 +106,9 @@ def open_session(
     """
     private = Path(tempfile.mkdtemp(prefix=".duckdb-", dir=folder))
     try:
-        connection = duckdb.connect(str(private / "scratch.duckdb"), config=_config(limits, private))
+        connection = duckdb.connect(
+            str(private / "scratch.duckdb"), config=_config(limits, private)
+        )
         session = Session(connection, limits=limits, code=code, where=where)
         try:
             session.rows(f"SET TimeZone = {literal(zone)}")

@@ -181,10 +181,10 @@ def _integer(text: str, numbers: Numbers) -> str:
 def _decimal(column: Column, text: str, numbers: Numbers) -> str:
     kind, scale = type_sql(column.type), column.type.scale
     plain = _plain(text, numbers)
-    form = f"[+-]?[0-9]{{1,80}}(?:\\.[0-9]{{1,{scale}}}0*)?" if scale else r"[+-]?[0-9]{1,80}(?:\.0+)?"
-    return (
-        f"CASE WHEN regexp_full_match({plain}, {literal(form)}) THEN TRY_CAST({plain} AS {kind}) END"
+    form = (
+        f"[+-]?[0-9]{{1,80}}(?:\\.[0-9]{{1,{scale}}}0*)?" if scale else r"[+-]?[0-9]{1,80}(?:\.0+)?"
     )
+    return f"CASE WHEN regexp_full_match({plain}, {literal(form)}) THEN TRY_CAST({plain} AS {kind}) END"
 
 
 def _date(column: Column, text: str) -> str:

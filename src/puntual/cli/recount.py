@@ -1,0 +1,71 @@
+"""Counts and sums of a package's objects, made again from their bytes (level 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.errors import ProjectError
+from puntual.evidence.verify import Line, compare_totals, manifests_of
+from puntual.local.objects import LocalObjects
+from puntual.model.manifest import Manifest, Totals
+from puntual.model.project import Project
+from puntual.model.source import StreamSource
+from puntual.ports.engine import RawDay, RawPart
+from puntual.project.read import read_project
+
+
+def recount(read: Callable[[str], bytes], objects: LocalObjects, root: Path) -> Iterator[Line]:
+    """
+    Yield one line for each manifest whose records can be counted again.
+
+    Raw days are read by their contract, so the project must be at hand and unchanged; curated
+    days are counted from their Parquet alone.
+    """
+    engine = DuckDBEngine()
+    try:
+        project: Project | None = read_project(root)
+    except ProjectError:
+        project = None
+    for manifest in manifests_of(read).values():
+        kind = manifest.step.partition(":")[0]
+        if kind == "land" and project is not None:
+            yield _raw(engine, objects, project, manifest)
+        elif kind in ("curate", "build"):
+            yield _curated(engine, objects, manifest)
+    if project is None:
+        yield Line(level=2, ok=None, sentence="raw records were not counted: no project at hand")
+
+
+def _curated(engine: DuckDBEngine, objects: LocalObjects, made: Manifest) -> Line:
+    files = tuple(objects.locate(o) for o in made.of_role("data"))
+    found = engine.totals(files, (), tuple(sorted(made.totals.sums)), algorithm="")
+    return _line(made, found)
+
+
+def _raw(engine: DuckDBEngine, objects: LocalObjects, project: Project, made: Manifest) -> Line:
+    contract = project.contracts.get(made.dataset)
+    if contract is None or made.inputs.get(contract.file) != contract.digest:
+        sentence = f"{made.step}: not counted, its contract is not the one it was landed under"
+        return Line(level=2, ok=None, sentence=sentence)
+    parts = tuple(RawPart(uri=objects.locate(o), short=o.short) for o in made.of_role("data"))
+    landed = engine.count(
+        RawDay(
+            contract=contract,
+            reference_date=made.reference_date,
+            parts=parts,
+            stream=isinstance(project.sources[made.dataset], StreamSource),
+        )
+    )
+    return _line(made, Totals(records=landed.records, sums=landed.sums))
+
+
+def _line(made: Manifest, found: Totals) -> Line:
+    wrong = compare_totals(made.totals, found)
+    sums = "".join(f", {name} {value:,f}" for name, value in sorted(found.sums.items()))
+    if wrong:
+        return Line(level=2, ok=False, sentence=f"{made.step}: {'; '.join(wrong)}")
+    return Line(
+        level=2, ok=True, sentence=f"{made.step}: {found.records:,} records{sums}, counted again"
+    )

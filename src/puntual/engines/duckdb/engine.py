@@ -1,0 +1,154 @@
+"""The port `Engine` on DuckDB: opens a bounded session for each call and hands the work on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+from puntual.engines.duckdb.build import build
+from puntual.engines.duckdb.count import count
+from puntual.engines.duckdb.curate import curate
+from puntual.engines.duckdb.query import query
+from puntual.engines.duckdb.rules import offending
+from puntual.engines.duckdb.session import Limits, open_session
+from puntual.engines.duckdb.split import split
+from puntual.engines.duckdb.totals import FAST, totals
+from puntual.model.check import Check, SqlRows
+from puntual.model.manifest import Totals
+from puntual.model.project import Model
+from puntual.model.seal import Landed
+from puntual.ports.engine import Answer, Built, Curated, Day, DayPart, Offending, RawDay
+
+
+class DuckDBEngine:
+    """
+    Curates on one machine, within a memory limit; see the port `Engine` for its promises.
+
+    A call opens its own connection, on a scratch database in the call's folder (or in
+    `temporary` where a call has none), and removes it again.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_limit: str = "1200MB",
+        threads: int | None = None,
+        temporary: str | None = None,
+        temporary_limit: str = "100GB",
+    ) -> None:
+        self.digest_algorithm = FAST
+        self._temporary = temporary or tempfile.gettempdir()
+        self._limits = Limits(
+            memory=memory_limit,
+            threads=threads or len(os.sched_getaffinity(0)),
+            temporary=temporary_limit,
+        )
+
+    def count(self, raw: RawDay) -> Landed:
+        """
+        Count and sum the records of a raw day, without keeping any.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1002.
+        """
+        zone, file = raw.contract.time_zone, raw.contract.file
+        with open_session(self._temporary, limits=self._limits, zone=zone, where=file) as session:
+            return count(session, raw)
+
+    def split(self, raw: RawDay, folder: str) -> tuple[DayPart, ...]:
+        """
+        Divide freshly read stream records by the day they belong to.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1004.
+        """
+        zone, file = raw.contract.time_zone, raw.contract.file
+        with open_session(folder, limits=self._limits, zone=zone, where=file) as session:
+            return split(session, raw, folder)
+
+    def curate(self, raw: RawDay, folder: str) -> Curated:
+        """
+        Parse, set aside, remove duplicates; see `Curated`.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1002, Q1004.
+        """
+        zone, file = raw.contract.time_zone, raw.contract.file
+        with open_session(folder, limits=self._limits, zone=zone, where=file) as session:
+            return curate(session, raw, folder)
+
+    def build(self, model: Model, day: Day, folder: str) -> Built:
+        """
+        Run a model's SELECT over curated tables; see `Built`.
+
+        Raises:
+            PermanentError: T3001, Q1001, Q1002.
+        """
+        with open_session(
+            folder,
+            limits=self._limits,
+            zone=day.zone,
+            code="Q1001",
+            where=model.file,
+            readable=_files(day.tables.values()),
+        ) as session:
+            return build(session, model, day, folder)
+
+    def offending(
+        self, check: Check, measures: tuple[str, ...], day: Day, folder: str
+    ) -> Offending:
+        """
+        Find the rows that break a rule; `measures` are the dataset's.
+
+        Raises:
+            PermanentError: T3001, Q1001, Q1003.
+        """
+        with open_session(
+            folder,
+            limits=self._limits,
+            zone=day.zone,
+            code="Q1001",
+            where=check.rule.file if isinstance(check.rule, SqlRows) else check.id,
+            readable=_files(day.tables.values()),
+        ) as session:
+            return offending(session, check, measures, day, folder)
+
+    def totals(
+        self,
+        files: tuple[str, ...],
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        algorithm: str,
+        without: tuple[str, ...] = (),
+    ) -> Totals:
+        """
+        Count, sum and digest the rows of Parquet files; see the port.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1002.
+        """
+        with open_session(self._temporary, limits=self._limits, zone="UTC") as session:
+            return totals(session, files, key, measures, algorithm=algorithm, without=without)
+
+    def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
+        """
+        Answer a read-only SELECT over curated tables.
+
+        Raises:
+            PermanentError: T3001, Q1001.
+        """
+        with open_session(
+            self._temporary,
+            limits=self._limits,
+            zone=day.zone,
+            code="Q1001",
+            where="query",
+            readable=_files(day.tables.values()),
+        ) as session:
+            return query(session, sql, day, limit=limit)
+
+
+def _files(tables: Iterable[tuple[str, ...]]) -> list[str]:
+    return [file for files in tables for file in files]

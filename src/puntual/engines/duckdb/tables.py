@@ -1,0 +1,68 @@
+"""A day's curated tables as views, and the one SELECT that a project's SQL must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import duckdb
+
+from puntual.engines.dialect import bind_names, literal, parameters, quote
+from puntual.engines.duckdb.session import Session
+from puntual.errors import PermanentError
+from puntual.ports.engine import Day
+
+PARAMETER = "reference_date"
+
+
+def open_tables(session: Session, day: Day) -> None:
+    """
+    Make a view of each of the day's tables, by its name.
+
+    Raises:
+        PermanentError: T3002 a file cannot be read.
+    """
+    for name, files in sorted(day.tables.items()):
+        session.rows(f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM {scan(files)}")
+
+
+def scan(files: tuple[str, ...]) -> str:
+    """Return a table function over Parquet files, their columns matched by name."""
+    listed = ", ".join(literal(f) for f in files)
+    return f"read_parquet([{listed}], union_by_name = true)"
+
+
+def one_select(sql: str, where: str) -> str:
+    """
+    Return a project's SELECT with its parameter in DuckDB's form.
+
+    `puntual check` has said this before; here it is what keeps SQL from writing
+    (`failures.md` h4).
+
+    Raises:
+        PermanentError: Q1001 it is not exactly one SELECT.
+    """
+    bound = bind_names(sql, (PARAMETER,)).strip().rstrip(";")
+    try:
+        statements = duckdb.extract_statements(bound)
+    except duckdb.Error as exc:
+        raise _not_one_select(where, str(exc).splitlines()[0]) from exc
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise _not_one_select(where, f"{len(statements)} statements, or one of another kind")
+    return bound
+
+
+def values_of(sql: str, reference_date: date) -> Mapping[str, object]:
+    """Return the values of the parameters that a statement has."""
+    return dict.fromkeys(parameters(sql, (PARAMETER,)), reference_date)
+
+
+def _not_one_select(where: str, observed: str) -> PermanentError:
+    return PermanentError(
+        "Q1001",
+        "The SQL of the project cannot be run.",
+        where=where,
+        expected="exactly one SELECT",
+        observed=observed,
+        next_step="Run `puntual check`, which shows the line and column.",
+    )

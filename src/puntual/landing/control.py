@@ -1,0 +1,163 @@
+"""The source's own record of a day: read strictly, or said to be missing or unusable."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import NoReturn
+
+from puntual.errors import PermanentError
+from puntual.evidence import canonical
+from puntual.landing.desk import Desk, notice, raw_prefix
+from puntual.landing.templates import expand
+from puntual.model.finding import Finding
+from puntual.model.manifest import ObjectRef
+from puntual.model.seal import ControlRecord
+from puntual.model.source import ControlFile
+
+MAX_BYTES = 64 * 1024
+"""Largest control record that is read."""
+
+_KEYS = frozenset({"source", "reference_date", "count", "sums"})
+_OPTIONAL = frozenset({"digest", "generated_at"})
+_COUNT = re.compile(r"0|[1-9][0-9]{0,17}")
+_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """
+    The source's side of a seal.
+
+    Attributes:
+        record: What it says; None when there is none, or none that can be used.
+        objects: The record as it came, role `control`; empty when none came.
+        findings: Why a record that came cannot be used.
+    """
+
+    record: ControlRecord | None = None
+    objects: tuple[ObjectRef, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class _UnusableError(Exception):
+    """Why a control record cannot be used: (code, message, expected, observed)."""
+
+
+def read_file(desk: Desk, source: str, day: date, control: ControlFile) -> Vouched:
+    """
+    Read a source's control file, and keep it as it came.
+
+    Raises:
+        PermanentError: S1301 it may not be read; T1001-T1003 it cannot be kept.
+    """
+    name = expand(control.pattern, day)
+    try:
+        data = desk.drop.read_small(name, MAX_BYTES)
+    except PermanentError as exc:
+        if exc.code != "S1302":
+            raise
+        return Vouched(findings=(notice("S2020", source, exc.message, observed=exc.observed),))
+    if data is None:
+        return Vouched()
+    kept = desk.objects.put_bytes(
+        raw_prefix(source, day), data, suffix=".json", role="control", detail={"name": name}
+    )
+    return read_kept(source, day, data, (kept,))
+
+
+def read_kept(source: str, day: date, data: bytes, objects: tuple[ObjectRef, ...]) -> Vouched:
+    """Read a control record that is kept already."""
+    try:
+        return Vouched(record=parse(data, source, day), objects=objects)
+    except _UnusableError as exc:
+        code, message, expected, observed = exc.args
+        trouble = notice(code, source, message, expected=expected, observed=observed)
+        return Vouched(objects=objects, findings=(trouble,))
+
+
+def spell(record: ControlRecord) -> bytes:
+    """Return a control record that a database made, in the form of a control file."""
+    return canonical.encode(
+        {
+            "source": record.source,
+            "reference_date": record.reference_date.isoformat(),
+            "count": str(record.count),
+            "sums": {k: format(v, "f") for k, v in record.sums.items()},
+        }
+    )
+
+
+def parse(data: bytes, source: str, day: date) -> ControlRecord:
+    """
+    Read a control record; nothing is guessed or repaired.
+
+    Raises:
+        _UnusableError: S2020 it is not of the form; S2021 it is of another source or day.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_int=_number,
+            parse_float=_number,
+            parse_constant=_number,
+        )
+    except (ValueError, RecursionError) as exc:
+        raise _UnusableError("S2020", "the control record is no JSON", _FORM, "other text") from exc
+    if not isinstance(value, dict) or not _KEYS <= value.keys() <= _KEYS | _OPTIONAL:
+        _form("other keys")
+    _same(value["source"], source, "source")
+    _same(value["reference_date"], day.isoformat(), "reference date")
+    sums = value["sums"]
+    if not isinstance(sums, dict):
+        _form("sums that are no object")
+    digest = value.get("digest", "")
+    if digest and (not isinstance(digest, str) or not _DIGEST.fullmatch(digest.lower())):
+        _form("a digest that is no SHA-256")
+    return ControlRecord(
+        source=source,
+        reference_date=day,
+        count=int(_text(value["count"], _COUNT, "count")),
+        sums={k: Decimal(_text(v, _AMOUNT, f"sum of {k}")) for k, v in sorted(sums.items())},
+        digest=digest.lower(),
+    )
+
+
+_FORM = '{"source", "reference_date", "count", "sums", "digest"?} with numbers as strings'
+
+
+def _text(value: object, form: re.Pattern[str], what: str) -> str:
+    if not isinstance(value, str) or not form.fullmatch(value):
+        _form(f"a {what} that is no decimal number in a string")
+    return value
+
+
+def _same(found: object, expected: str, what: str) -> None:
+    if found != expected:
+        raise _UnusableError(
+            "S2021",
+            f"the control record is of another {what}",
+            expected,
+            str(found)[:80] if isinstance(found, str) else type(found).__name__,
+        )
+
+
+def _unique(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        _form("a key that stands twice")
+    return value
+
+
+def _number(text: str) -> NoReturn:
+    _form("a number that is not in a string")
+
+
+def _form(observed: str) -> NoReturn:
+    raise _UnusableError("S2020", f"the control record has {observed}", _FORM, observed)

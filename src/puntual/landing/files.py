@@ -1,0 +1,220 @@
+"""
+Lands a day's files: whole ones are pinned, examined, counted and kept, refused ones too.
+
+What a source puts into its folder is never moved or removed; what was landed once stays landed
+when the folder is cleaned.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from puntual.landing.accept import Judged, examined, landed_before
+from puntual.landing.control import Vouched, read_file, read_kept
+from puntual.landing.desk import Desk, is_matched, notice, of_role, raw_prefix
+from puntual.landing.seal import Side, count, judge, merge
+from puntual.landing.templates import expand
+from puntual.model.contract import Contract, Csv, JsonLines, Parquet
+from puntual.model.finding import Finding
+from puntual.model.manifest import Manifest, ObjectRef
+from puntual.model.seal import SealStatus
+from puntual.model.source import ControlFile, FileSource, Marker
+from puntual.ports.drop import DroppedFile
+from puntual.ports.landing import LandedDay
+
+_SUFFIXES = {Csv: ".csv", JsonLines: ".jsonl", Parquet: ".parquet"}
+
+
+def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> LandedDay:
+    """
+    Land and seal a day's files.
+
+    Raises:
+        PermanentError: S1301 the folder may not be read; T1001-T1003 the store cannot be
+            written; T3001 the engine has no memory left.
+        EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
+    """
+    _, before = desk.manifest(f"land:{source.name}/{day.isoformat()}")
+    arrived, half = _taken(desk, source, contract, day)
+    if before is not None and is_matched(before):
+        return _after(desk, source, contract, day, before, arrived)
+    files, replaced = _merged(before, arrived)
+    judged = _judged(desk, source, contract, day, files)
+    control = source.control
+    vouched = (
+        read_file(desk, source.name, day, control)
+        if isinstance(control, ControlFile)
+        else Vouched()
+    )
+    side = _side(contract, judged, tuple(f"{name} is not whole yet" for name in half))
+    seal, findings = judge(source.name, day, side, vouched, control)
+    agreed = seal.status is SealStatus.MATCHED
+    return LandedDay(
+        objects=(
+            *(j.ref for j in judged if j.ref.role == "data"),
+            *(j.ref for j in judged if j.ref.role != "data"),
+            *replaced,
+            *vouched.objects,
+        ),
+        seal=seal,
+        findings=(
+            *findings,
+            *_half(source, half),
+            *_noticed(source, judged, agreed=agreed),
+            *_replaced(source, replaced),
+        ),
+    )
+
+
+def _taken(
+    desk: Desk, source: FileSource, contract: Contract, day: date
+) -> tuple[list[ObjectRef], list[str]]:
+    """Keep every whole file that lies in the drop; return them, and the names of the others."""
+    kept: list[ObjectRef] = []
+    half: list[str] = []
+    folder = desk.objects.scratch(f"land-{source.name}-{day.isoformat()}")
+    try:
+        for file in _listed(desk, source, day):
+            path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
+            if path is None:
+                half.append(_ascii(file.name))
+                continue
+            kept.append(
+                desk.objects.put_file(
+                    raw_prefix(source.name, day),
+                    path,
+                    suffix=_SUFFIXES[type(contract.format)],
+                    detail={"name": _ascii(file.name)},
+                )
+            )
+    finally:
+        desk.objects.discard(folder)
+    return kept, half
+
+
+def _listed(desk: Desk, source: FileSource, day: date) -> tuple[DroppedFile, ...]:
+    files = desk.drop.list(expand(source.pattern, day))
+    if isinstance(source.complete, Marker):
+        return tuple(f for f in files if not f.name.endswith(source.complete.suffix))
+    return files
+
+
+def _whole(desk: Desk, source: FileSource, file: DroppedFile) -> bool:
+    if isinstance(source.complete, Marker):
+        return bool(desk.drop.list(glob.escape(file.name) + source.complete.suffix))
+    return file.age >= source.complete.seconds
+
+
+def _merged(
+    before: Manifest | None, arrived: Sequence[ObjectRef]
+) -> tuple[list[ObjectRef], list[ObjectRef]]:
+    """
+    Join what lies in the drop with what was landed by an earlier run of this day.
+
+    Returns:
+        Files by name, and those of which another version has come since (role `refused`).
+    """
+    names = {o.detail["name"] for o in arrived}
+    digests = {o.sha256 for o in arrived}
+    files, replaced = list(arrived), []
+    for ref in before.objects if before else ():
+        if ref.role in {"control", "late"} or ref.sha256 in digests:
+            continue
+        if ref.detail.get("reason") == "S2007" or ref.detail["name"] in names:
+            detail = {"name": ref.detail["name"], "reason": "S2007"}
+            replaced.append(replace(ref, role="refused", detail=detail))
+        else:
+            files.append(replace(ref, role="data", detail={"name": ref.detail["name"]}))
+    return sorted(files, key=lambda o: o.detail["name"]), replaced
+
+
+def _judged(
+    desk: Desk, source: FileSource, contract: Contract, day: date, files: Sequence[ObjectRef]
+) -> list[Judged]:
+    known = landed_before(desk, source.name, day)
+    judged: list[Judged] = []
+    for ref in files:
+        found = examined(desk, contract, day, ref, known)
+        if found.ref.role == "data" and found.landed.records:
+            known[ref.sha256] = f"{ref.detail['name']} of this day"
+        judged.append(found)
+    return judged
+
+
+def _side(contract: Contract, judged: Sequence[Judged], unfinished: tuple[str, ...]) -> Side:
+    return Side(
+        landed=merge((j.landed for j in judged), contract),
+        digests=tuple(j.ref.sha256 for j in judged if j.ref.role == "data"),
+        came=bool(judged),
+        unfinished=unfinished,
+    )
+
+
+def _noticed(source: FileSource, judged: Sequence[Judged], *, agreed: bool) -> Iterator[Finding]:
+    """A refused file holds the delivery, unless the day agrees with its control without it."""
+    for one in judged:
+        for trouble in one.troubles:
+            if trouble.code == "S2009" and agreed:
+                continue
+            yield notice(
+                trouble.code,
+                source.name,
+                f"{one.ref.detail['name']} {trouble.message}",
+                expected=trouble.expected,
+                observed=trouble.observed,
+                warn=agreed or not (trouble.refused or trouble.code == "S2009"),
+            )
+
+
+def _half(source: FileSource, names: Sequence[str]) -> Iterator[Finding]:
+    complete = source.complete
+    expected = (
+        f"a marker {complete.suffix} beside it"
+        if isinstance(complete, Marker)
+        else f"no change for {complete.seconds} s"
+    )
+    for name in names:
+        message = f"{name} is still being written; it is not landed yet"
+        yield notice("S2001", source.name, message, expected=expected, observed="not whole")
+
+
+def _replaced(source: FileSource, refs: Sequence[ObjectRef]) -> Iterator[Finding]:
+    for ref in refs:
+        message = f"{ref.detail['name']} came again with other bytes; the newest counts"
+        observed = f"earlier sha256 {ref.sha256[:12]}"
+        yield notice("S2007", source.name, message, observed=observed, warn=True)
+
+
+def _after(
+    desk: Desk,
+    source: FileSource,
+    contract: Contract,
+    day: date,
+    before: Manifest,
+    arrived: Sequence[ObjectRef],
+) -> LandedDay:
+    """Return a sealed day as it is, with what came after the seal as late."""
+    held = {o.sha256 for o in before.objects}
+    fresh = [replace(o, role="late") for o in arrived if o.sha256 not in held]
+    data = of_role(before.objects, "data")
+    control = of_role(before.objects, "control")
+    side = Side(
+        landed=count(desk, contract, day, data, stream=False),
+        digests=tuple(o.sha256 for o in data),
+        came=bool(before.objects),
+    )
+    vouched = read_kept(source.name, day, desk.objects.read(control[0]), control)
+    seal, findings = judge(source.name, day, side, vouched, source.control)
+    late = [
+        notice("S2008", source.name, f"{o.detail['name']} came after the day was sealed", warn=True)
+        for o in fresh
+    ]
+    return LandedDay(objects=(*before.objects, *fresh), seal=seal, findings=(*findings, *late))
+
+
+def _ascii(name: str) -> str:
+    """Return a file's name in printable ASCII: it is shown, and stands in manifests."""
+    return name if name.isascii() and name.isprintable() else ascii(name)[1:-1]

@@ -1,0 +1,214 @@
+"""Looks at a file's first and last bytes: is it what the contract declares?"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from puntual.model.contract import Contract, Csv, Format, JsonLines, Parquet
+
+_HEAD = 1 << 20
+_MAGIC = (
+    (b"\x1f\x8b", "a gzip file"),
+    (b"PK\x03\x04", "a zip file"),
+    (b"%PDF-", "a PDF"),
+    (b"PAR1", "a Parquet file"),
+    (b"\xd0\xcf\x11\xe0", "an old Office file"),
+)
+_PAGES = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<head", "an HTML page"),
+    (b"<body", "an HTML page"),
+    (b"<?xml", "an XML document"),
+    (b"<error", "an XML document"),
+    (b"<soap", "an XML document"),
+    (b"<!--", "an HTML page"),
+)
+_BOMS = (
+    (codecs.BOM_UTF8, frozenset({"utf-8", "utf-8-sig"})),
+    (codecs.BOM_UTF32_LE, frozenset({"utf-32", "utf-32-le"})),
+    (codecs.BOM_UTF32_BE, frozenset({"utf-32", "utf-32-be"})),
+    (codecs.BOM_UTF16_LE, frozenset({"utf-16", "utf-16-le"})),
+    (codecs.BOM_UTF16_BE, frozenset({"utf-16", "utf-16-be"})),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a file is not what was declared; `refused` unless it can still be read safely."""
+
+    code: str
+    message: str
+    expected: str
+    observed: str
+    refused: bool = True
+
+
+def examine(path: str, contract: Contract) -> tuple[Trouble, ...]:
+    """
+    Compare a file's form with its contract, by its first and last bytes.
+
+    Args:
+        path: A file that is not empty and does not change.
+        contract: What it should be.
+
+    Returns:
+        What is wrong; empty when nothing is seen. Records are not read.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(_HEAD)
+        size = file.seek(0, 2)
+        file.seek(max(size - _HEAD, 0))
+        tail = file.read()
+    if isinstance(contract.format, Parquet):
+        return _parquet(path, head, tail, contract)
+    encoding = contract.format.encoding if isinstance(contract.format, Csv) else "utf-8"
+    wrong = _not_text(head) or _other_encoding(head, encoding)
+    if wrong:
+        return (wrong,)
+    header = _header(head, contract) if isinstance(contract.format, Csv) else ()
+    if any(t.refused for t in header):
+        return header
+    return header + _cut_off(tail, contract.format, len(contract.columns))
+
+
+def _not_text(head: bytes) -> Trouble | None:
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:64].lower()
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            return _form("text", what)
+    for page, what in _PAGES:
+        if start.startswith(page):
+            return _form("data", what)
+    return None
+
+
+def _form(expected: str, observed: str) -> Trouble:
+    return Trouble(
+        code="S2003",
+        message=f"is {observed}, not {expected}",
+        expected=expected,
+        observed=observed,
+    )
+
+
+def _other_encoding(head: bytes, encoding: str) -> Trouble | None:
+    declared = codecs.lookup(encoding).name
+    for bom, allowed in _BOMS:
+        if head.startswith(bom):
+            if declared in allowed:
+                return None
+            observed = f"the byte order mark of {min(allowed)}"
+            return Trouble(
+                code="S2012",
+                message=f"begins with {observed}",
+                expected=f"the declared encoding {declared}",
+                observed=observed,
+            )
+    return None
+
+
+def _header(head: bytes, contract: Contract) -> tuple[Trouble, ...]:
+    form = contract.format
+    if not isinstance(form, Csv) or not form.header:
+        return ()
+    line = head.decode(form.encoding, "replace").removeprefix("\ufeff").split("\n", 1)[0]
+    return _names(_fields(line.rstrip("\r"), form) or [line], contract)
+
+
+def _names(found: list[str], contract: Contract) -> tuple[Trouble, ...]:
+    """Compare column names; the order does not matter, columns are read by name."""
+    wanted = [c.source_name for c in contract.columns]
+    missing = [n for n in wanted if n not in found]
+    extra = [n for n in found if n not in wanted]
+    twice = sorted({n for n in found if found.count(n) > 1})
+    said = [
+        f"{what} {', '.join(map(_shown, names))}"
+        for what, names in (("lacks", missing), ("has also", extra), ("has twice", twice))
+        if names
+    ]
+    if not said:
+        return ()
+    return (
+        Trouble(
+            code="S2006",
+            message=f"has other columns than the contract: {'; '.join(said)}",
+            expected=", ".join(wanted),
+            observed=", ".join(map(_shown, found[:100])),
+            refused=bool(missing or twice),
+        ),
+    )
+
+
+def _shown(name: str) -> str:
+    return (
+        name[:40].encode("unicode_escape").decode("ascii") if not name.isprintable() else name[:40]
+    )
+
+
+def _fields(line: str, form: Csv) -> list[str] | None:
+    """Split one line by the declared dialect; None where its quotes do not close."""
+    reader = csv.reader(
+        [line],
+        delimiter=form.delimiter,
+        quotechar=form.quote,
+        quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
+        doublequote=True,
+        strict=True,
+    )
+    try:
+        return next(reader, [])
+    except csv.Error:
+        return None
+
+
+def _cut_off(tail: bytes, form: Format, columns: int) -> tuple[Trouble, ...]:
+    """Look at a last line that has no line end: can it be read?"""
+    encoding = form.encoding if isinstance(form, Csv) else "utf-8"
+    if tail.endswith(b"\n") or "\n".encode(encoding)[-1:] != b"\n":
+        return ()
+    line = tail.rpartition(b"\n")[2].decode(encoding, "replace")
+    if isinstance(form, Csv):
+        fields = _fields(line, form)
+        whole = fields is not None and (form.header or len(fields) == columns)
+        whole = whole and (form.multiline or (fields is not None and len(fields) >= columns))
+    else:
+        whole = isinstance(form, JsonLines) and _is_json(line)
+    if whole:
+        return ()
+    return (
+        Trouble(
+            code="S2002",
+            message="ends in the middle of its last line",
+            expected="a line end after the last record",
+            observed=f"{len(line)} characters that are no whole record",
+            refused=False,
+        ),
+    )
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _parquet(path: str, head: bytes, tail: bytes, contract: Contract) -> tuple[Trouble, ...]:
+    if not head.startswith(b"PAR1"):
+        return (_not_text(head) or _form("a Parquet file", "another file"),)
+    if not tail.endswith(b"PAR1"):
+        return (_form("a whole Parquet file", "one without its end"),)
+    try:
+        names = list(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError):
+        return (_form("a Parquet file", "one that cannot be read"),)
+    return _names(names, contract)

@@ -1,0 +1,82 @@
+"""Port `Lander`: lands and seals one source's day, whatever kind of source it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from typing import assert_never
+
+from puntual.landing import extract, files, stream
+from puntual.landing.desk import Desk
+from puntual.model.manifest import Digest
+from puntual.model.project import Project
+from puntual.model.source import DatabaseSource, FileSource, StreamSource
+from puntual.ports.clock import Clock
+from puntual.ports.database import Databases
+from puntual.ports.drop import Drop
+from puntual.ports.engine import Engine
+from puntual.ports.landing import LandedDay
+from puntual.ports.objects import Objects
+from puntual.ports.pointers import Pointers
+from puntual.ports.stream import StreamReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """
+    A project's sources, and the ports they are landed through.
+
+    Attributes:
+        project: Its sources and contracts.
+        zone: Builds a zone from its IANA name.
+        code: Digest of the program, for the manifests that landing itself publishes.
+    """
+
+    project: Project
+    objects: Objects
+    pointers: Pointers
+    engine: Engine
+    streams: StreamReader
+    drop: Drop
+    databases: Databases
+    clock: Clock
+    zone: Callable[[str], tzinfo]
+    code: Digest
+
+    def land(self, source: str, reference_date: date, *, epoch: int) -> LandedDay:
+        """
+        Make everything the source has for the day immutable, then seal it; see the port.
+
+        Raises:
+            TransientError: S1102, S1201 the source does not answer; S2030 another run landed it
+                meanwhile; T2002 the store of pointers did not answer.
+            PermanentError: It never will answer (S1101, S1109, S1202-S1206, S1301); the store
+                cannot be written (T1001-T1003); the lease was lost (T2001); T3001.
+            EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
+                altered.
+        """
+        contract = self.project.contracts[source]
+        match self.project.sources[source]:
+            case StreamSource() as declared:
+                return stream.land(self._desk, declared, contract, reference_date, epoch=epoch)
+            case FileSource() as declared:
+                return files.land(self._desk, declared, contract, reference_date)
+            case DatabaseSource() as declared:
+                return extract.land(self._desk, declared, contract, reference_date)
+            case never:
+                assert_never(never)
+
+    @property
+    def _desk(self) -> Desk:
+        return Desk(
+            objects=self.objects,
+            pointers=self.pointers,
+            engine=self.engine,
+            streams=self.streams,
+            drop=self.drop,
+            databases=self.databases,
+            clock=self.clock,
+            zone=self.zone,
+            code=self.code,
+        )

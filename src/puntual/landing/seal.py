@@ -1,0 +1,184 @@
+"""Seals a day: what was landed against what the source says it sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from puntual.landing.control import Vouched
+from puntual.landing.desk import Desk, notice
+from puntual.model.contract import Contract
+from puntual.model.finding import Finding
+from puntual.model.manifest import ObjectRef
+from puntual.model.seal import ControlRecord, Landed, Seal, SealStatus
+from puntual.model.source import Control, NoControl
+from puntual.ports.engine import RawDay, RawPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """
+    Our side of a seal.
+
+    Attributes:
+        landed: What was counted.
+        digests: SHA-256 of the day's files, to compare with the one that a source may give.
+        came: Whether anything came, though it held no record.
+        broken: Why the day cannot agree whatever the totals say, such as a known gap.
+        unfinished: Why the day has not been read to its end.
+    """
+
+    landed: Landed
+    digests: tuple[str, ...] = ()
+    came: bool = False
+    broken: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+def count(
+    desk: Desk, contract: Contract, day: date, objects: Iterable[ObjectRef], *, stream: bool
+) -> Landed:
+    """
+    Count and sum raw objects; nothing is asked of the engine where there are none.
+
+    Raises:
+        EvidenceError: V1001 an object is missing or has another size.
+        PermanentError: T3001 the engine has no memory or temporary space left.
+    """
+    parts = tuple(RawPart(uri=desk.objects.locate(o), short=o.short) for o in objects)
+    if not parts:
+        return merge((), contract)
+    raw = RawDay(contract=contract, reference_date=day, parts=parts, stream=stream)
+    return desk.engine.count(raw)
+
+
+def merge(several: Iterable[Landed], contract: Contract) -> Landed:
+    """Add up what was counted file by file; of no file, every measure is zero."""
+    records = unreadable = 0
+    sums = {m.column: Decimal(0) for m in contract.measures}
+    other: Counter[str] = Counter()
+    for landed in several:
+        records += landed.records
+        unreadable += landed.unreadable
+        other.update(landed.other_days)
+        for column, amount in landed.sums.items():
+            sums[column] = sums.get(column, Decimal(0)) + amount
+    return Landed(records=records, sums=sums, unreadable=unreadable, other_days=dict(other))
+
+
+def judge(
+    source: str, day: date, side: Side, vouched: Vouched, control: Control
+) -> tuple[Seal, tuple[Finding, ...]]:
+    """
+    Compare both sides of a day.
+
+    What could not be compared is never `matched`, and silence is not a zero (`failures.md` 3).
+
+    Args:
+        source: Its name.
+        day: The reference date.
+        side: Ours.
+        vouched: The source's.
+        control: How the source said it would vouch.
+
+    Returns:
+        The seal, and a finding unless it is `matched` or another finding says why already.
+    """
+    against, unmeasured = _compare(side, vouched.record) if vouched.record else ((), ())
+    status = _status(side, vouched.record, against, unmeasured)
+    seal = Seal(
+        source=source,
+        reference_date=day,
+        status=status,
+        landed=side.landed,
+        control=vouched.record,
+        differences=tuple(sorted((*against, *unmeasured, *side.broken, *side.unfinished))),
+    )
+    if status is SealStatus.MATCHED or (vouched.findings and vouched.record is None):
+        return seal, vouched.findings
+    found = _finding(seal, against, unmeasured, control)
+    return seal, (*vouched.findings, *found)
+
+
+def _status(
+    side: Side,
+    record: ControlRecord | None,
+    against: tuple[str, ...],
+    unmeasured: tuple[str, ...],
+) -> SealStatus:
+    if record is None:
+        nothing = side.landed.records == 0 and not side.came
+        return SealStatus.ABSENT if nothing else SealStatus.UNVERIFIED
+    if against or side.broken:
+        return SealStatus.MISMATCHED
+    if unmeasured or side.unfinished:
+        return SealStatus.UNVERIFIED
+    return SealStatus.MATCHED
+
+
+def _compare(side: Side, record: ControlRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what does not agree, and what could not be compared, in sentences."""
+    against: list[str] = []
+    unmeasured: list[str] = []
+    landed = side.landed
+    if landed.records != record.count:
+        missing = landed.records - record.count
+        against.append(
+            f"records: the source says {record.count}, {landed.records} landed ({missing:+d})"
+        )
+    for column, expected in sorted(record.sums.items()):
+        found = landed.sums.get(column)
+        if found is None:
+            unmeasured.append(f"sum of {column}: the contract does not list it as a measure")
+        elif found != expected:
+            against.append(_sum(column, expected, found, landed.unreadable))
+    if record.digest and side.digests != (record.digest,):
+        seen = ", ".join(d[:12] for d in side.digests) or "no file"
+        against.append(f"digest: the source says {record.digest[:12]}, landed is {seen}")
+    return tuple(against), tuple(unmeasured)
+
+
+def _sum(column: str, expected: Decimal, found: Decimal, unreadable: int) -> str:
+    text = (
+        f"sum of {column}: the source says {expected:f}, {found:f} landed ({found - expected:+f})"
+    )
+    return f"{text}; {unreadable} unreadable records are not in it" if unreadable else text
+
+
+def _finding(
+    seal: Seal, against: tuple[str, ...], unmeasured: tuple[str, ...], control: Control
+) -> tuple[Finding, ...]:
+    source, day = seal.source, seal.reference_date.isoformat()
+    if against:
+        return (
+            notice(
+                "S2016",
+                source,
+                f"{day} does not agree with the source's control record: {'; '.join(against)}",
+                expected=_totals(seal.control),
+                observed=_totals(seal.landed),
+            ),
+        )
+    if unmeasured:
+        message = f"{day} cannot be compared in full: {'; '.join(unmeasured)}"
+        return (notice("S2018", source, message, expected="a measure for every sum"),)
+    if seal.status is SealStatus.ABSENT:
+        message = f"nothing came for {day}, and no control record says that nothing was to come"
+        return (notice("S2017", source, message, expected="records or a control record of 0"),)
+    if seal.control is None and isinstance(control, NoControl):
+        message = f"{day} cannot be verified: the source gives no control record"
+        return (notice("S2014", source, message, observed=control.reason),)
+    if seal.control is None:
+        message = f"{day} cannot be verified: the control record has not come"
+        return (notice("S2013", source, message, observed=_totals(seal.landed)),)
+    return ()
+
+
+def _totals(side: ControlRecord | Landed | None) -> str:
+    if side is None:
+        return ""
+    records = side.count if isinstance(side, ControlRecord) else side.records
+    return ", ".join([f"{records} records", *(f"{k} {v:f}" for k, v in sorted(side.sums.items()))])

@@ -1,0 +1,216 @@
+"""
+Lands a stream: reads on from what is committed, gives every record its day, seals one.
+
+Position and days are switched together, so a record is landed once however often a run is
+killed (`failures.md` 2); what retention removed before it was read is said, range by range.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import date
+
+from puntual.errors import PermanentError, TransientError
+from puntual.landing.arrivals import ROWS, with_days, write_page
+from puntual.landing.control import Vouched, read_file
+from puntual.landing.desk import Desk, bounds, notice
+from puntual.landing.publish import (
+    Cut,
+    Job,
+    day_manifest,
+    gaps,
+    is_sealed,
+    noticed,
+    positions,
+    publish,
+)
+from puntual.landing.seal import Side, count, judge
+from puntual.model.contract import Contract
+from puntual.model.finding import Finding
+from puntual.model.manifest import Manifest
+from puntual.model.seal import SealStatus
+from puntual.model.source import ControlFile, StreamSource
+from puntual.ports.engine import DayPart, RawDay, RawPart
+from puntual.ports.landing import LandedDay
+from puntual.ports.stream import StreamPage
+
+PAGES = 40
+"""Pages of one commit: at most 2,000,000 records lie on the scratch disk at once."""
+
+_ATTEMPTS = 5
+
+
+def land(
+    desk: Desk, source: StreamSource, contract: Contract, day: date, *, epoch: int
+) -> LandedDay:
+    """
+    Read a stream to its end, then seal one of its days.
+
+    Raises:
+        TransientError: S1102 the stream does not answer; S2030 another run landed meanwhile.
+        PermanentError: S1101 no such stream; S1109 no such position; T1001-T1003 the store
+            cannot be written; T2001 the lease was lost; T3001 the engine has no memory left.
+        EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
+    """
+    job = Job(desk=desk, source=source, contract=contract, day=day, epoch=epoch)
+    for _ in range(_ATTEMPTS):
+        landed = _sealed(job) if _read_on(job) else None
+        if landed is not None:
+            return landed
+    raise TransientError(
+        "S2030",
+        f"another run lands {source.name} at the same time",
+        where=f"source {source.name}",
+        expected="one run at a time",
+        observed=f"{_ATTEMPTS} times another version was published first",
+        next_step="It is tried again.",
+    )
+
+
+def _read_on(job: Job) -> bool:
+    """Land everything that is new, round by round; False if somebody else published first."""
+    whole = False
+    while not whole:
+        folder = job.desk.objects.scratch(f"land-{job.source.name}-{job.day.isoformat()}")
+        try:
+            cut = _pull(job, folder)
+            if cut.pages or cut.gaps:
+                parts = _split(job, cut, folder)
+                if not publish(job, cut, parts):
+                    return False
+        finally:
+            job.desk.objects.discard(folder)
+        whole = cut.whole
+    return True
+
+
+def _pull(job: Job, folder: str) -> Cut:
+    """Read at most `PAGES` pages after the committed position into files."""
+    seen, before = job.desk.manifest(job.position)
+    cut = Cut(seen=seen, before=before, positions=positions(before))
+    for shard in job.desk.streams.shards(job.source.stream):
+        behind, first = 1, ""
+        while behind and len(cut.pages) < PAGES:
+            page = _page(job, shard, cut)
+            behind = page.behind
+            if page.sequences:
+                first = first or page.sequences[0]
+                _keep(cut, folder, shard, page)
+                cut.ranges[shard] = f"{first}..{page.sequences[-1]}"
+            elif behind:
+                raise _stuck(f"{job.source.stream}/{shard}", behind)
+        cut.whole = cut.whole and not behind
+    return cut
+
+
+def _keep(cut: Cut, folder: str, shard: str, page: StreamPage) -> None:
+    path = os.path.join(folder, f"page-{len(cut.pages):05}.parquet")
+    write_page(path, shard, page)
+    cut.pages.append(path)
+    cut.positions[shard] = page.sequences[-1]
+    cut.newest = max(cut.newest, max(page.arrivals))
+
+
+def _page(job: Job, shard: str, cut: Cut) -> StreamPage:
+    """Read one page; where retention has removed records, say so and go on after the gap."""
+    stream, after = job.source.stream, cut.positions.get(shard)
+    try:
+        return job.desk.streams.read(stream, shard, after=after, limit=ROWS)
+    except PermanentError as exc:
+        if exc.code != "S1103":
+            raise
+        gap = f"{exc.message} ({exc.observed})"
+        if gap not in {g["gap"] for g in gaps(cut.before)}:
+            cut.gaps.append(gap)
+        return job.desk.streams.read(stream, shard, after=None, limit=ROWS)
+
+
+def _split(job: Job, cut: Cut, folder: str) -> tuple[DayPart, ...]:
+    if not cut.pages:
+        return ()
+    raw = RawDay(
+        contract=job.contract,
+        reference_date=job.day,
+        parts=tuple(RawPart(uri=p, short=f"{i:012x}") for i, p in enumerate(cut.pages)),
+        stream=True,
+    )
+    parts = job.desk.engine.split(raw, folder)
+    return with_days(parts, job.desk.zone(job.contract.time_zone), folder)
+
+
+def _sealed(job: Job) -> LandedDay | None:
+    """Compare a day with its control record; None if somebody else published first."""
+    desk, source, day = job.desk, job.source, job.day
+    digest, raw = desk.manifest(job.pointer("raw", day))
+    _, position = desk.manifest(job.position)
+    objects = raw.objects if raw else ()
+    control = source.control
+    vouched = (
+        read_file(desk, source.name, day, control)
+        if isinstance(control, ControlFile)
+        else Vouched()
+    )
+    side = Side(
+        landed=count(desk, job.contract, day, objects, stream=True),
+        came=bool(objects),
+        broken=_gaps(position, day),
+        unfinished=_unfinished(job),
+    )
+    seal, findings = judge(source.name, day, side, vouched, control)
+    if seal.status is SealStatus.MATCHED and not is_sealed(raw):
+        closed = desk.store(day_manifest(job, "raw", day, digest, objects, sealed=True))
+        name = job.pointer("raw", day)
+        if not desk.pointers.switch({name: closed}, seen={name: digest}, epoch=job.epoch):
+            return None
+    _, late = desk.manifest(job.pointer("late", day))
+    return LandedDay(
+        objects=(
+            *objects,
+            *vouched.objects,
+            *(replace(o, role="late") for o in (late.objects if late else ())),
+        ),
+        seal=seal,
+        findings=(*findings, *_noticed(job, position, side)),
+    )
+
+
+def _gaps(position: Manifest | None, day: date) -> tuple[str, ...]:
+    """Return the gaps that were met while this day, or a later one, was landed."""
+    return tuple(g["gap"] for g in gaps(position) if date.fromisoformat(g["day"]) >= day)
+
+
+def _unfinished(job: Job) -> tuple[str, ...]:
+    _, end = bounds(job.day, job.desk.zone(job.contract.time_zone))
+    if job.desk.clock.now() >= end:
+        return ()
+    return (f"the day ends at {end:%Y-%m-%dT%H:%M:%SZ} and is not over",)
+
+
+def _noticed(job: Job, position: Manifest | None, side: Side) -> tuple[Finding, ...]:
+    name, day = job.source.name, job.day
+    found = [
+        *(
+            notice("S1103", name, gap, expected="every record since the last")
+            for gap in side.broken
+        ),
+        *(notice("S2010", name, text, expected="a day that is over") for text in side.unfinished),
+    ]
+    for other, records in noticed(position, day, "late").items():
+        message = f"{records} records of {other} came after that day was sealed; they are kept"
+        found.append(notice("S2011", name, message, rows=records, warn=True))
+    for other, records in noticed(position, day, "ahead").items():
+        message = f"{records} records name {other}, a day after they arrived; they wait for it"
+        found.append(notice("S1104", name, message, rows=records, warn=True))
+    return tuple(found)
+
+
+def _stuck(where: str, behind: int) -> TransientError:
+    return TransientError(
+        "S1102",
+        f"{where} gives no records though some remain",
+        where=where,
+        expected=f"{behind} records",
+        observed="an empty page",
+        next_step="It is tried again.",
+    )

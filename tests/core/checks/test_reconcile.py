@@ -1,0 +1,137 @@
+"""Two sides: exact, signed, explained; an absent side is never equal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puntual.checks.reconcile import control, findings_of, first_break, hop, is_broken
+from puntual.model.control import ControlKind, ControlRule, Explanation
+from puntual.model.finding import Verdict
+from puntual.model.manifest import Totals
+
+
+def totals(records: int, amount: str = "0", digest: str = "", algorithm: str = "x") -> Totals:
+    return Totals(
+        records=records,
+        sums={"amount": Decimal(amount)},
+        key_digest=digest,
+        algorithm=algorithm if digest else "",
+    )
+
+
+def tie(tolerance: str = "0") -> ControlRule:
+    return ControlRule(
+        id="ledger_tie",
+        kind=ControlKind.BUSINESS,
+        left="SELECT 1",
+        right="SELECT 1",
+        tolerance=Decimal(tolerance),
+        unit="MXN",
+    )
+
+
+def test_what_left_is_explained_and_the_rest_is_the_residual() -> None:
+    gone = Explanation(cause="quarantined: required", totals=totals(14, "2.00"))
+    found = hop("credits", "raw", "curated", totals(100, "50.00"), totals(85, "47.99"), [gone])
+    assert found.residual_records == 1
+    assert found.residual_sums == {"amount": Decimal("0.01")}
+    assert is_broken(found)
+
+
+def test_an_explained_hop_is_no_break() -> None:
+    gone = Explanation(cause="duplicate", totals=totals(14, "-2.00"))
+    found = hop("credits", "raw", "curated", totals(100, "50.00"), totals(86, "52.00"), [gone])
+    assert not is_broken(found)
+    (finding,) = findings_of([found])
+    assert (finding.code, finding.verdict) == ("R2001", Verdict.PASS)
+    assert "14 rows explained" in finding.observed
+
+
+@pytest.mark.parametrize(("left", "code"), [("source", "R1002"), ("raw", "R2003")])
+def test_an_absent_side_is_unknown_and_never_equal(left: str, code: str) -> None:
+    for before, after in ((None, totals(0)), (totals(0), None), (None, None)):
+        found = hop("credits", left, "next", before, after)
+        (finding,) = findings_of([found])
+        assert (finding.code, finding.verdict, finding.rows) == (code, Verdict.UNKNOWN, None)
+        assert first_break([found]) is None
+
+
+def test_a_cent_is_a_break_at_any_size() -> None:
+    before = totals(1, "999999999999999999999999999999999999.99")
+    after = totals(1, "999999999999999999999999999999999999.98")
+    assert hop("c", "raw", "curated", before, after).residual_sums == {"amount": Decimal("0.01")}
+
+
+def test_a_source_that_says_another_count_is_a_break_of_its_own_code() -> None:
+    (finding,) = findings_of([hop("credits", "source", "raw", totals(3), totals(2))])
+    assert (finding.code, finding.verdict, finding.rows) == ("R1001", Verdict.FAIL, 1)
+    assert finding.rule == "credits:source-raw"
+
+
+def test_keys_that_differ_are_found_though_counts_and_sums_agree() -> None:
+    found = hop("c", "curated", "warehouse", totals(2, "1", "aa"), totals(2, "1", "bb"))
+    (finding,) = findings_of([found])
+    assert (found.keys_agree, finding.code, finding.verdict) == (False, "R2002", Verdict.FAIL)
+
+
+def test_keys_are_not_compared_when_rows_left_or_digests_are_of_two_kinds() -> None:
+    gone = Explanation(cause="late", totals=totals(1, "0"))
+    left = hop("c", "a", "b", totals(3, "1", "aa"), totals(2, "1", "bb"), [gone])
+    kinds = hop("c", "a", "b", totals(2, "1", "aa"), totals(2, "1", "bb", "y"))
+    none = hop("c", "a", "b", totals(2, "1"), totals(2, "1"))
+    assert [h.keys_agree for h in (left, kinds, none)] == [None, None, None]
+
+
+def test_keys_are_compared_when_the_left_digest_is_of_the_rows_that_stayed() -> None:
+    gone = Explanation(cause="late", totals=totals(1, "0"))
+    sides = totals(3, "1", "aa"), totals(2, "1", "bb")
+    assert hop("c", "a", "b", *sides, [gone], digest_of_rest=True).keys_agree is False
+
+
+def test_a_sum_that_one_side_has_not_is_named_as_not_compared() -> None:
+    (finding,) = findings_of([hop("c", "raw", "curated", totals(1, "5"), Totals(records=1))])
+    assert "amount not compared" in finding.observed
+
+
+def test_the_first_hop_that_broke_is_named() -> None:
+    good = hop("c", "source", "raw", totals(2), totals(2))
+    bad = hop("c", "raw", "curated", totals(2), totals(1))
+    worse = hop("c", "curated", "warehouse", totals(1), totals(9))
+    assert first_break([good, bad, worse]) == bad
+    assert first_break([good]) is None
+
+
+def test_a_control_within_its_tolerance_passes_and_beyond_it_fails() -> None:
+    one, other = Decimal("10.00"), Decimal("10.01")
+    assert control(tie("0.01"), one, other).verdict is Verdict.PASS
+    assert control(tie("0.01"), one, Decimal("10.02")).verdict is Verdict.FAIL
+    broken = control(tie(), one, other)
+    assert (broken.code, broken.verdict) == ("R3001", Verdict.FAIL)
+    assert broken.amounts == {"difference": Decimal("-0.01")}
+    assert broken.observed == "10.00 MXN against 10.01 MXN, difference -0.01 MXN"
+
+
+def test_a_null_equals_nothing_not_even_a_null() -> None:
+    for sides in ((None, Decimal(0)), (Decimal(0), None), (None, None), (Decimal("NaN"),) * 2):
+        finding = control(tie(), *sides)
+        assert (finding.code, finding.verdict) == ("R3002", Verdict.UNKNOWN)
+
+
+CENTS = st.integers(-(10**36), 10**36)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), CENTS), max_size=5), CENTS)
+def test_what_is_explained_in_full_leaves_exactly_nothing(
+    parts: list[tuple[int, int]], rest: int
+) -> None:
+    before = totals(sum(n for n, _ in parts) + 7, f"{sum(c for _, c in parts) + rest}E-2")
+    gone = [
+        Explanation(cause=f"cause {i}", totals=totals(n, f"{c}E-2"))
+        for i, (n, c) in enumerate(parts)
+    ]
+    found = hop("c", "raw", "curated", before, totals(7, f"{rest}E-2"), gone)
+    assert not is_broken(found)
