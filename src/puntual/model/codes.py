@@ -63,7 +63,8 @@ _C: tuple[Code, ...] = (
     Code(
         "C1006",
         "too large",
-        "A file over 1 MiB, more than 32 levels deep, or a number of more than 60 characters.",
+        "A file over 1 MiB, more than 32 levels deep, with more than 20,000 keys and values, or "
+        "with a number of more than 60 characters.",
         "Divide the file; quote long digits that are text.",
     ),
     Code(

@@ -2,7 +2,7 @@
 Strict YAML 1.2: a tree that keeps line and column, and nothing that surprises.
 
 Refuses aliases, anchors, tags, merge keys, directives, duplicate keys, several documents and
-more than 32 levels. A plain scalar is `true`, `false`, `null`, a decimal number as JSON writes
+more than 32 levels or 20,000 keys and values. A plain scalar is `true`, `false`, `null`, a decimal number as JSON writes
 it (RFC 8259 §6; `int` or `Decimal`, never a float), or text; a quoted one is text
 (`failures.md` h1, h2). The events are walked one by one, so that a bomb is refused before it
 unfolds.
@@ -37,6 +37,7 @@ from puntual.project.files import SourceFile
 
 MAX_DEPTH = 32
 MAX_DIGITS = 60
+MAX_VALUES = 20_000
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _EXPONENT = re.compile(r"[eE][+-]?[0-9]{4,}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -168,6 +169,7 @@ class _Walk:
     def __init__(self, source: SourceFile, complaints: Complaints) -> None:
         self.source = source
         self.complaints = complaints
+        self.values = 0
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(source.text)
 
     def complain(self, code: str, message: str, event: Event, hint: str = "") -> None:
@@ -200,6 +202,10 @@ def _document(walk: _Walk) -> Node:
 def _node(walk: _Walk, event: Event, depth: int) -> Node:
     if depth > MAX_DEPTH:
         walk.complain("C1006", f"more than {MAX_DEPTH} levels deep", event)
+        raise _Refused
+    walk.values += 1
+    if walk.values > MAX_VALUES:
+        walk.complain("C1006", f"more than {MAX_VALUES} keys and values", event)
         raise _Refused
     if isinstance(event, AliasEvent):
         walk.complain("C1004", "aliases are not allowed", event, "write the value out")

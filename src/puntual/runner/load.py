@@ -26,7 +26,7 @@ def without(run: DayRun, dataset: str) -> tuple[str, ...]:
     return tuple(
         run.world.objects.locate(o)
         for o in offending
-        if run.project.checks[o.detail["check"]].on_fail is OnFail.QUARANTINE
+        if o.detail["on_fail"] == OnFail.QUARANTINE.value
         and run.origin(o.detail["dataset"]) == origin
     )
 

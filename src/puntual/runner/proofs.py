@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from puntual.checks import reconcile as algebra
 from puntual.checks.judge import judge
@@ -79,7 +79,11 @@ def _measure(
                     suffix=".parquet",
                     records=offending.rows,
                     role="offending",
-                    detail={"check": check.id, "dataset": check.dataset},
+                    detail={
+                        "check": check.id,
+                        "dataset": check.dataset,
+                        "on_fail": check.on_fail.value,
+                    },
                 )
             )
     measured_on = run.curated(check.dataset).totals.records
@@ -177,13 +181,14 @@ def _load_hop(run: DayRun, table: str) -> Hop:
         key_digest=kept.key_digest,
         algorithm=kept.algorithm,
     )
-    return algebra.hop(table, "curated", "warehouse", before, after, explained)
+    return algebra.hop(table, "curated", "warehouse", before, after, explained, digest_of_rest=True)
 
 
 def _less(whole: Totals, part: Totals) -> Totals:
+    exact = Context(prec=algebra.DIGITS)
     return Totals(
         records=whole.records - part.records,
-        sums={name: value - part.sums[name] for name, value in whole.sums.items()},
+        sums={n: exact.subtract(value, part.sums[n]) for n, value in whole.sums.items()},
     )
 
 

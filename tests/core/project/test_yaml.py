@@ -170,6 +170,12 @@ def test_thirty_two_levels_are_read_and_thirty_three_are_not() -> None:
     assert read("[" * 33 + "]" * 33)[1] == ["1:33 C1006 more than 32 levels deep"]
 
 
+def test_a_file_of_more_values_than_a_project_has_is_refused_before_it_is_read() -> None:
+    node, complaints = read("[" + "1," * 400_000 + "]")
+    assert node is None
+    assert complaints == ["1:40000 C1006 more than 20000 keys and values"]
+
+
 def test_an_alias_bomb_is_refused_before_it_unfolds() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)

@@ -99,7 +99,7 @@ def _part_batches(base: int, uri: str, form: Csv | None) -> Iterator[pa.RecordBa
 
 def _blocks(uri: str, encoding: str) -> Iterator[bytes]:
     """Yield UTF-8 bytes without byte order mark; what cannot be decoded becomes invalid UTF-8."""
-    with open(uri, "rb") as file:  # noqa: PTH123
+    with open(uri, "rb") as file:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
             yield file.read(BLOCK).removeprefix(_BOM)
             while block := file.read(BLOCK):

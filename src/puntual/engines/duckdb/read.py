@@ -86,7 +86,7 @@ def _payloads(parts: Sequence[RawPart]) -> str:
         "SELECT ordinal, line, CASE WHEN line IS NULL THEN 'bad_encoding' END AS flaw FROM ("
         f"SELECT (file_index::BIGINT << {PART_SHIFT}) + file_row_number + 1 AS ordinal, "
         "TRY(decode(coalesce(payload, ''::BLOB))) AS line "
-        f"FROM read_parquet([{files}], file_row_number = true))"
+        f"FROM read_parquet([{files}], file_row_number = true, hive_partitioning = false))"
     )
 
 
@@ -210,7 +210,7 @@ def _parquet(session: Session, parts: Sequence[RawPart], columns: Sequence[Colum
 
 
 def _parquet_part(session: Session, number: int, part: RawPart, columns: Sequence[Column]) -> str:
-    scan = f"read_parquet({literal(part.uri)}, file_row_number = true)"
+    scan = f"read_parquet({literal(part.uri)}, file_row_number = true, hive_partitioning = false)"
     types = session.columns(f"SELECT * FROM {scan}")
     missing = any(c.source_name not in types for c in columns)
     texts, values = [], []

@@ -29,7 +29,7 @@ def open_tables(session: Session, day: Day) -> None:
 def scan(files: tuple[str, ...]) -> str:
     """Return a table function over Parquet files, their columns matched by name."""
     listed = ", ".join(literal(f) for f in files)
-    return f"read_parquet([{listed}], union_by_name = true)"
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
 
 def one_select(sql: str, where: str) -> str:

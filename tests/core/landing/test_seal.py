@@ -1,0 +1,150 @@
+"""Control records are read strictly; a day is matched only when everything was compared."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puntual.landing.control import Vouched, read_kept, spell
+from puntual.landing.seal import Side, judge
+from puntual.model.check import OnFail
+from puntual.model.seal import ControlRecord, Landed, SealStatus
+from puntual.model.source import Control, ControlFile, NoControl
+
+DAY = date(2026, 3, 2)
+FILE = ControlFile(pattern="control.json")
+NONE = NoControl(reason="the core system is old")
+
+
+def landed(records: int, amount: str, unreadable: int = 0) -> Landed:
+    return Landed(records=records, sums={"amount": Decimal(amount)}, unreadable=unreadable)
+
+
+def record(count: int, sums: dict[str, str] | None = None, digest: str = "") -> Vouched:
+    exact = {k: Decimal(v) for k, v in (sums or {}).items()}
+    return Vouched(
+        record=ControlRecord(
+            source="pay", reference_date=DAY, count=count, sums=exact, digest=digest
+        )
+    )
+
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("side", "vouched", "control", "status", "codes"),
+    [
+        (Side(landed=landed(2, "1.5")), record(2, {"amount": "1.50"}), FILE, "matched", []),
+        (Side(landed=landed(2, "1.5")), record(2), FILE, "matched", []),
+        (Side(landed=landed(0, "0")), record(0, {"amount": "0.00"}), FILE, "matched", []),
+        (Side(landed=landed(2, "1.5")), record(3), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(2, "1.5")), record(2, {"amount": "1"}), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(0, "0")), record(2), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(2, "1")), record(2, {"fee": "1"}), FILE, "unverified", ["S2018"]),
+        (Side(landed=landed(2, "1")), record(3, {"fee": "1"}), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(2, "1"), digests=(A,)), record(2, {}, A), FILE, "matched", []),
+        (Side(landed=landed(2, "1"), digests=(B,)), record(2, {}, A), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(2, "1"), digests=(A, B)), record(2, {}, A), FILE, "mismatched", ["S2016"]),
+        (Side(landed=landed(2, "1"), came=True), Vouched(), FILE, "unverified", ["S2013"]),
+        (Side(landed=landed(2, "1"), came=True), Vouched(), NONE, "unverified", ["S2014"]),
+        (Side(landed=landed(0, "0")), Vouched(), FILE, "absent", ["S2017"]),
+        (Side(landed=landed(0, "0")), Vouched(), NONE, "absent", ["S2017"]),
+        (Side(landed=landed(0, "0"), came=True), Vouched(), NONE, "unverified", ["S2014"]),
+        (Side(landed=landed(2, "1"), broken=("gap",)), record(2), FILE, "mismatched", []),
+        (Side(landed=landed(2, "1"), unfinished=("half",)), record(2), FILE, "unverified", []),
+    ],
+)
+def test_the_verdict_on_a_day(
+    side: Side, vouched: Vouched, control: Control, status: str, codes: list[str]
+) -> None:
+    seal, findings = judge("pay", DAY, side, vouched, control)
+    assert seal.status is SealStatus(status)
+    assert [f.code for f in findings] == codes
+    assert all(f.on_fail is OnFail.HOLD for f in findings)
+
+
+def test_a_difference_is_a_sentence_with_both_sides() -> None:
+    side = Side(landed=landed(9, "12.34", unreadable=1))
+    seal, (finding,) = judge("pay", DAY, side, record(10, {"amount": "12.44"}), FILE)
+    assert seal.differences == (
+        "records: the source says 10, 9 landed (-1)",
+        "sum of amount: the source says 12.44, 12.34 landed (-0.10);"
+        " 1 unreadable records are not in it",
+    )
+    assert (finding.expected, finding.observed) == (
+        "10 records, amount 12.44",
+        "9 records, amount 12.34",
+    )
+
+
+@given(st.integers(0, 10**6), st.decimals("-1e20", "1e20", places=2), st.integers(0, 10**6))
+def test_a_day_is_matched_only_when_count_and_sum_are_equal(
+    count: int, amount: Decimal, other: int
+) -> None:
+    side = Side(landed=Landed(records=count, sums={"amount": amount}))
+    seal, _ = judge("pay", DAY, side, record(other, {"amount": str(amount)}), FILE)
+    assert (seal.status is SealStatus.MATCHED) == (count == other)
+
+
+GOOD = {"source": "pay", "reference_date": "2026-03-02", "count": "2", "sums": {"amount": "1.50"}}
+
+
+def read(text: str | bytes) -> Vouched:
+    return read_kept("pay", DAY, text.encode() if isinstance(text, str) else text, ())
+
+
+def test_a_control_record_is_read_exactly() -> None:
+    found = read(json.dumps(GOOD | {"digest": A.upper(), "generated_at": "2026-03-03T00:10:00Z"}))
+    assert found.findings == ()
+    assert found.record == ControlRecord(
+        source="pay", reference_date=DAY, count=2, sums={"amount": Decimal("1.50")}, digest=A
+    )
+
+
+def test_what_is_spelt_is_read_back() -> None:
+    made = ControlRecord(
+        source="pay", reference_date=DAY, count=7, sums={"amount": Decimal("-0.10")}
+    )
+    assert read(spell(made)).record == made
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "S2020"),
+        ("{", "S2020"),
+        ("[]", "S2020"),
+        (b"\xff\xfe", "S2020"),
+        ("[" * 100_000, "S2020"),
+        (json.dumps(GOOD | {"count": 2}), "S2020"),
+        (json.dumps(GOOD | {"count": "2.0"}), "S2020"),
+        (json.dumps(GOOD | {"count": "-1"}), "S2020"),
+        (json.dumps(GOOD | {"count": "1" * 50}), "S2020"),
+        (json.dumps(GOOD | {"sums": {"amount": 1.5}}), "S2020"),
+        (json.dumps(GOOD | {"sums": {"amount": "1e99999999"}}), "S2020"),
+        (json.dumps(GOOD | {"sums": {"amount": "NaN"}}), "S2020"),
+        (json.dumps(GOOD | {"sums": []}), "S2020"),
+        (json.dumps(GOOD | {"digest": "abc"}), "S2020"),
+        (json.dumps(GOOD | {"more": "x"}), "S2020"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "sums"}), "S2020"),
+        (json.dumps(GOOD)[:-1] + ', "count": "3"}', "S2020"),
+        (json.dumps(GOOD | {"source": "other"}), "S2021"),
+        (json.dumps(GOOD | {"reference_date": "2026-03-01"}), "S2021"),
+        (json.dumps(GOOD | {"reference_date": None}), "S2021"),
+    ],
+)
+def test_a_control_record_that_is_not_of_the_form_is_no_control_record(
+    text: str | bytes, code: str
+) -> None:
+    found = read(text)
+    assert found.record is None
+    assert [f.code for f in found.findings] == [code]
+    seal, findings = judge("pay", DAY, Side(landed=landed(2, "1.5"), came=True), found, FILE)
+    assert seal.status is SealStatus.UNVERIFIED
+    assert [f.code for f in findings] == [code]
