@@ -17,9 +17,20 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one command took; `peak` is in bytes, over all processes of its tree together."""
+    """
+    What one command took.
+
+    Attributes:
+        seconds: On the wall.
+        cpu: Seconds of processor, all threads and all children that ended together: what is
+            left to compare when the machine is shared.
+        peak: Largest resident memory of the process tree, in bytes.
+        exit: Exit code.
+        output: Standard output and error, as they came.
+    """
 
     seconds: float
+    cpu: float
     peak: int
     exit: int
     output: str
@@ -65,6 +76,7 @@ def measure(
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Usage(
         seconds=seconds,
+        cpu=usage.ru_utime + usage.ru_stime,
         peak=max(peaks[0], largest),
         exit=child.returncode,
         output=output,

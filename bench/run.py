@@ -132,7 +132,8 @@ def _spark_python(*, install: bool) -> str | None:
 
 def _tell(name: str, usage: Usage) -> None:
     """Say that a contender ended, and show its words if it failed."""
-    print(f"  {name}: {usage.seconds:.1f} s, {usage.peak / GB:.2f} GB, exit {usage.exit}")
+    took = f"{usage.seconds:.1f} s, {usage.cpu:.1f} s of processor, {usage.peak / GB:.2f} GB"
+    print(f"  {name}: {took}, exit {usage.exit}")
     if usage.exit != 0:
         print(usage.output[-4000:])
 
@@ -141,11 +142,12 @@ def _table(rows: int, results: list[Result]) -> None:
     """Print seconds, peak memory and the ratios, beside what is to be reached."""
     ours = results[0].usage
     print(f"\n{rows:,} events, from landed files to the delivered report\n")
-    print(f"{'':18}{'seconds':>9}{'peak GB':>9}{'puntual takes':>15}")
+    print(f"{'':18}{'seconds':>9}{'cpu s':>9}{'peak GB':>9}{'puntual takes':>15}")
     for result in results:
         ratio = "" if result is results[0] else f"{ours.seconds / result.usage.seconds:.2f} x"
         took = result.usage
-        print(f"{result.name:18}{took.seconds:>9.1f}{took.peak / GB:>9.2f}{ratio:>15}")
+        figures = f"{took.seconds:>9.1f}{took.cpu:>9.1f}{took.peak / GB:>9.2f}"
+        print(f"{result.name:18}{figures}{ratio:>15}")
     print()
     if rows < GOALS_FROM:
         print(f"  a sample: what is to be reached is asked from {GOALS_FROM:,} events on")

@@ -150,7 +150,7 @@ def nothing_is_imported_by_name_at_run_time(module: Module) -> list[str]:
 def a_module_opens_with_a_sentence(module: Module) -> list[str]:
     """Ask for a docstring whose first paragraph is a sentence."""
     first = (ast.get_docstring(module.tree) or "").split("\n\n")[0].strip()
-    return [] if first.endswith(".") else [f"{module.path}:1 does not open with a sentence"]
+    return [] if first.endswith((".", "?")) else [f"{module.path}:1 does not open with a sentence"]
 
 
 def a_room_holds_only_its_docstring(module: Module) -> list[str]:

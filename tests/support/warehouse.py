@@ -159,6 +159,22 @@ class WarehouseSuite:
         expected = Totals(records=10, sums={"amount": 2 * SUM})
         assert warehouse.load(replace(order, files=order.files * 2, expected=expected))
 
+    def test_a_files_folders_give_the_table_no_columns(
+        self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "reference_date=2026-11-20" / "build=0a1b"
+        folder.mkdir(parents=True)
+        where = "SELECT '0a1b2c3d4e5f' AS _object, 2::BIGINT AS _position"
+        stored = replace(
+            order,
+            files=(parquet(folder / "x.parquet"),),
+            without=(parquet(folder / "w.parquet", where),),
+            expected=Totals(records=4, sums={"amount": Decimal("9.95")}),
+        )
+        assert warehouse.load(stored)
+        names = warehouse.query("SELECT * FROM events", {}, limit=1).names
+        assert (names[0], names[-1], "build" in names) == ("reference_date", "_position", False)
+
     def test_an_empty_day_replaces_a_full_one(
         self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
     ) -> None:

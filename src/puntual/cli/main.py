@@ -85,9 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     wants_json = "--json" in arguments
     try:
-        group.main(args=arguments, prog_name="puntual", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        # click answers with the code that a command gave to `ctx.exit`; commands return nothing
+        code = group.main(args=arguments, prog_name="puntual", standalone_mode=False)
     except click.ClickException as wrong:
         return _wrong_call(wrong, wants_json)
     except (KeyboardInterrupt, click.Abort):
@@ -106,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         text.complain("this is a bug in puntual; nothing was taken for right that was not proven")
         return EXIT_BUG
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _wrong_call(wrong: click.ClickException, wants_json: bool) -> int:

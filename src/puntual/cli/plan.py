@@ -60,9 +60,9 @@ def show(
     """Print the plans, each step with what it does and whether it has been committed before."""
     days = []
     for day in dates:
-        steps = plan(project, day, reports).steps
         known = states.get(day, frozenset())
-        days.append((day, [(s.id, describe(s, project), s.id in known) for s in steps]))
+        planned = plan(project, day, reports).steps
+        days.append((day, [(s.id, describe(s, project), s.id in known) for s in planned]))
     if as_json:
         data: dict[str, object] = {
             "days": [

@@ -62,6 +62,7 @@ def command(
         return
     made: list[Delivery] = []
     with wiring.open_world(read, root, clock) as world, world.leases.acquire("run") as lease:
+        world.objects.sweep()
         for day in dates:
             made += _one_day(read, world, day, reports, lease.epoch, quiet=as_json)
     if as_json:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from puntual.errors import Complaint, ProjectError, PuntualError
+from puntual.project.complaints import show
 
 GLYPHS = {"full": "●", "partial": "◐", "emergency": "▲", "held": "✕", "due": "○", "running": "◌"}
 
@@ -71,24 +72,7 @@ def fault_lines(error: PuntualError) -> list[str]:
 
 def complaint_lines(complaints: tuple[Complaint, ...]) -> list[str]:
     """Return complaints with the line they are about and a caret under the place."""
-    return [line for c in complaints for line in _one_complaint(c)]
-
-
-def _one_complaint(complaint: Complaint) -> list[str]:
-    place = complaint.file
-    if complaint.line:
-        place += f":{complaint.line}:{complaint.column}"
-    warning = "warning: " if complaint.severity == "warning" else ""
-    lines = [f"{place}  {complaint.code}  {warning}{complaint.message}"]
-    if complaint.source:
-        number = f"{complaint.line:>5}"
-        pad = " " * len(complaint.source[: complaint.column - 1])
-        caret = "^" * max(1, complaint.width)
-        lines.append(f"{number} │ {complaint.source}")
-        lines.append(f"{'':>5} │ {pad}{caret} {complaint.hint}".rstrip())
-    elif complaint.hint:
-        lines.append(f"        {complaint.hint}")
-    return lines
+    return [line for c in complaints for line in show(c).splitlines()]
 
 
 def _fault_json(error: PuntualError) -> dict[str, object]:

@@ -49,6 +49,7 @@ def command(
 
 
 def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
+    found: tuple[Path, ...]
     if pack is not None:
         found = (pack,) if (pack / STATEMENT).is_file() or pack.is_dir() else ()
     else:

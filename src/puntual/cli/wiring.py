@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -51,43 +51,58 @@ def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[s
 
 @contextmanager
 def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
-    """Lend the ports of this machine for a project, and close what they hold open."""
-    state = places.state_folder(root)
-    state.mkdir(parents=True, exist_ok=True)
+    """
+    Lend the ports of this machine for a project, and close what they hold open.
+
+    Raises:
+        ProjectError: C1004 the warehouse's connection is not given.
+    """
     objects = LocalObjects(places.lake_path(root))
-    pointers = SqlitePointers(places.pointers_path(root))
     engine = DuckDBEngine()
-    warehouse = open_warehouse(project.warehouse, root)
     code = code_digest()
-    landing = Landing(
-        project=project,
-        objects=objects,
-        pointers=pointers,
-        engine=engine,
-        streams=LocalStream(places.stream_path(root), clock),
-        drop=LocalDrop(root),
-        databases=LocalDatabases(root),
-        clock=clock,
-        zone=zone,
-        code=code,
-    )
-    try:
-        yield World(
+    with ExitStack() as open_ones:
+        warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
+        places.state_folder(root).mkdir(parents=True, exist_ok=True)
+        path = places.pointers_path(root)
+        pointers = open_ones.enter_context(closing(SqlitePointers(path)))
+        journal = open_ones.enter_context(closing(SqliteJournal(places.journal_path(root))))
+        catalog = open_ones.enter_context(closing(SqliteCatalog(places.catalog_path(root))))
+        leases = open_ones.enter_context(closing(SqliteLeases(path, clock)))
+        landing = Landing(
+            project=project,
             objects=objects,
             pointers=pointers,
-            leases=SqliteLeases(places.pointers_path(root), clock),
             engine=engine,
-            warehouse=warehouse,
-            lander=landing,
-            destinations=FolderDestinations(root),
-            journal=SqliteJournal(places.journal_path(root)),
-            catalog=SqliteCatalog(places.catalog_path(root)),
+            streams=LocalStream(places.stream_path(root), clock),
+            drop=LocalDrop(root),
+            databases=databases(root),
             clock=clock,
             zone=zone,
             code=code,
         )
-    finally:
-        warehouse.close()
+        yield World(
+            objects=objects,
+            pointers=pointers,
+            leases=leases,
+            engine=engine,
+            warehouse=warehouse,
+            lander=landing,
+            destinations=FolderDestinations(root),
+            journal=journal,
+            catalog=catalog,
+            clock=clock,
+            zone=zone,
+            code=code,
+        )
+
+
+def databases(root: Path) -> LocalDatabases:
+    """Return what reads databases; PostgreSQL only where its driver is installed."""
+    try:
+        from puntual.engines.postgresql.extract import read
+    except ModuleNotFoundError:
+        return LocalDatabases(root)
+    return LocalDatabases(root, postgresql=read)
 
 
 def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:

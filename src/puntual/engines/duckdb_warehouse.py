@@ -244,7 +244,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> _Columns:
 def _file_columns(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> _Columns:
     """Return name → type of the files' columns, having refused what is not kept exactly."""
     rows = connection.execute(
-        "DESCRIBE SELECT * FROM read_parquet($files, hive_partitioning = false)", {"files": list(order.files)}
+        "DESCRIBE SELECT * FROM read_parquet($files, hive_partitioning = false)",
+        {"files": list(order.files)},
     ).fetchall()
     columns = {str(row[0]): str(row[1]) for row in rows}
     for name, kind in columns.items():
@@ -292,7 +293,8 @@ def _replace(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _
     params: dict[str, object] = {**day, "files": list(order.files)}
     if order.without:
         rows += (
-            " WHERE NOT EXISTS (SELECT 1 FROM read_parquet($without, hive_partitioning = false) AS w"
+            " WHERE NOT EXISTS (SELECT 1 FROM"
+            " read_parquet($without, hive_partitioning = false) AS w"
             " WHERE w._object = r._object AND w._position = r._position)"
         )
         params["without"] = list(order.without)

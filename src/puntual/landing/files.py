@@ -104,7 +104,7 @@ def _listed(desk: Desk, source: FileSource, day: date) -> tuple[DroppedFile, ...
 
 def _whole(desk: Desk, source: FileSource, file: DroppedFile) -> bool:
     if isinstance(source.complete, Marker):
-        return bool(desk.drop.list(glob.escape(file.name) + source.complete.suffix))
+        return bool(desk.drop.list(glob.escape(file.path) + source.complete.suffix))
     return file.age >= source.complete.seconds
 
 
@@ -217,4 +217,5 @@ def _after(
 
 def _ascii(name: str) -> str:
     """Return a file's name in printable ASCII: it is shown, and stands in manifests."""
-    return name if name.isascii() and name.isprintable() else ascii(name)[1:-1]
+    shown = name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+    return shown.encode("ascii", "backslashreplace").decode("ascii")

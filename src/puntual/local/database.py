@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -72,6 +72,19 @@ class LocalDatabases:
             control_sums={m.column: sums[names[m.column]] for m in contract.measures},
             snapshot_at=moment,
         )
+
+    def probe(self, source: DatabaseSource) -> datetime:
+        """
+        Connect, answer a query of one row, and return the database's own instant.
+
+        Raises:
+            TransientError: S1201 cannot connect.
+            PermanentError: S1203 permission or authentication; S1206 the connection cannot be
+                used here.
+        """
+        asked = replace(source, query="SELECT 1 AS probe")
+        _, _, moment = self._read(asked, date(1970, 1, 1), ("probe",), (), lambda batch: None)
+        return moment
 
     def _read(
         self,

@@ -89,6 +89,14 @@ class Objects(Protocol):
             EvidenceError: V1001, V1002.
         """
 
+    def sweep(self) -> None:
+        """
+        Remove what attempts that died have left; only the holder of the run's lease may.
+
+        Raises:
+            PermanentError: T1002, T1003.
+        """
+
     def scratch(self, name: str) -> str:
         """
         Return an empty private folder on a local disk for one attempt of one step.

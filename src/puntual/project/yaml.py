@@ -1,11 +1,11 @@
 """
 Strict YAML 1.2: a tree that keeps line and column, and nothing that surprises.
 
-Refuses aliases, anchors, tags, merge keys, directives, duplicate keys, several documents and
-more than 32 levels or 20,000 keys and values. A plain scalar is `true`, `false`, `null`, a decimal number as JSON writes
-it (RFC 8259 §6; `int` or `Decimal`, never a float), or text; a quoted one is text
-(`failures.md` h1, h2). The events are walked one by one, so that a bomb is refused before it
-unfolds.
+Refuses aliases, anchors, tags, merge keys, directives, duplicate keys, several documents, more
+than 32 levels and more than 20,000 keys and values. A plain scalar is `true`, `false`, `null`,
+a decimal number as JSON writes it (RFC 8259 §6; `int` or `Decimal`, never a float), or text; a
+quoted one is text (`failures.md` h1, h2). The events are walked one by one, so that a bomb is
+refused before it unfolds.
 """
 
 from __future__ import annotations

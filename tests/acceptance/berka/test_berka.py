@@ -177,3 +177,28 @@ def test_each_day_counts_what_was_counted_without_puntual(berka: Berka) -> None:
     }
 
     assert {name: (int(n), Decimal(amount)) for name, n, amount in found} == whole
+
+
+def exceptions_of_the_last_day(berka: Berka) -> dict[str, Any]:
+    found = berka.answer("exceptions", "-d", LAST)["exceptions"]
+    return {f"{e['class']} {e['about']}": e for e in found}
+
+
+def test_the_cut_last_line_is_in_quarantine_with_its_position(berka: Berka) -> None:
+    header, whole = 1, 2105
+
+    cut = exceptions_of_the_last_day(berka)["quarantined trans"]
+
+    assert (cut["reason"], cut["rows"]) == ("cut_off", "1")
+    assert [place["position"] for place in cut["sample"]] == [str(header + whole + 1)]
+
+
+def test_a_type_that_the_guide_does_not_know_is_a_finding_and_stays(berka: Berka) -> None:
+    lines = berka.days["19940331"].lines
+    unknown = [n for n, line in enumerate(lines, start=2) if b'"VYBER"' in line.split(b";")[3]]
+
+    finding = exceptions_of_the_last_day(berka)["check type_documented"]
+
+    assert finding["rows"] == str(len(unknown)) == "5"
+    assert finding["amounts"] == {"amount": "30108.00"}
+    assert [place["position"] for place in finding["sample"]] == [str(n) for n in unknown]

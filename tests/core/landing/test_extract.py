@@ -1,0 +1,113 @@
+"""Extracts: the database's own count is the control record; a sealed day is not read again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.landing import Place, codes, open_place, total
+
+from puntual.local.pointers import SqlitePointers
+from puntual.model.contract import Column, ColumnType, Contract, Kind, Measure, Parquet
+from puntual.model.seal import SealStatus
+from puntual.model.source import ControlFile, ControlSnapshot, DatabaseSource, NoControl
+
+DAY = date(2026, 3, 2)
+NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+SOURCE = DatabaseSource(
+    name="credits",
+    connection="sqlite:core.db",
+    query="SELECT id, balance FROM credits WHERE day = :reference_date ORDER BY id",
+    control=ControlSnapshot(),
+)
+CONTRACT = Contract(
+    dataset="credits",
+    version="1",
+    file="contracts/credits.odcs.yaml",
+    columns=(
+        Column(name="id", source_name="id", type=ColumnType(kind=Kind.TEXT)),
+        Column(
+            name="amount",
+            source_name="balance",
+            type=ColumnType(kind=Kind.DECIMAL, precision=18, scale=2),
+        ),
+    ),
+    format=Parquet(),
+    measures=(Measure(column="amount"),),
+    digest="e" * 64,
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with closing(sqlite3.connect(tmp_path / "core.db")) as db:
+        db.execute("CREATE TABLE credits (id TEXT, balance TEXT, day TEXT)")
+        db.commit()
+    made = open_place(tmp_path, SOURCE, CONTRACT, NOW)
+    yield made
+    assert isinstance(made.pointers, SqlitePointers)
+    made.pointers.close()
+
+
+def insert(place: Place, *rows: tuple[str, str]) -> None:
+    with closing(sqlite3.connect(place.root / "core.db")) as db:
+        db.executemany("INSERT INTO credits VALUES (?, ?, '2026-03-02')", rows)
+        db.commit()
+
+
+def test_a_snapshot_vouches_for_itself_and_is_kept(place: Place) -> None:
+    insert(place, ("a", "0.10"), ("b", "-12.34"), ("c", "99999999999999.99"))
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, [])
+    assert total(landed) == (3, Decimal("99999999999987.75"))
+    data, control = landed.objects
+    assert data.detail["query"] == SOURCE.query
+    assert place.objects.read(control) == (
+        b'{"count":"3","reference_date":"2026-03-02","source":"credits",'
+        b'"sums":{"amount":"99999999999987.75"}}'
+    )
+
+
+def test_a_sealed_day_is_not_read_again(place: Place) -> None:
+    insert(place, ("a", "0.10"))
+    landed = place.land(DAY)
+    insert(place, ("b", "7.00"))
+    assert place.land(DAY) == landed
+
+
+def test_a_value_that_the_contract_cannot_hold_is_a_difference(place: Place) -> None:
+    insert(place, ("a", "0.10"), ("b", "1.005"))
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MISMATCHED, ["S2016"])
+    assert landed.seal.landed.unreadable == 1
+
+
+def test_no_row_is_said_though_it_agrees(place: Place) -> None:
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2015"])
+    assert total(landed) == (0, Decimal(0))
+
+
+def test_a_control_file_decides_where_one_is_declared(place: Place) -> None:
+    place.source = replace(
+        SOURCE, control=ControlFile(pattern="control/{reference_date:%Y%m%d}.json")
+    )
+    insert(place, ("a", "0.10"))
+    assert codes(place.land(DAY)) == ["S2013"]
+    place.vouch(DAY, 2, "0.10")
+    assert place.land(DAY).seal.status is SealStatus.MISMATCHED
+    insert(place, ("b", "0.00"))
+    assert place.land(DAY).seal.status is SealStatus.MATCHED
+
+
+def test_a_declared_absence_is_unverified(place: Place) -> None:
+    place.source = replace(SOURCE, control=NoControl(reason="none"))
+    insert(place, ("a", "0.10"))
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2014"])
