@@ -19,7 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-MADE = (".puntual", "out", "evidence", "data", "inbox", "control")
+MADE = (".puntual", "out", "evidence")
+GENERATED = ("data", "inbox", "control", "__pycache__")
 DAYS = 5
 HELD = date(2026, 11, 19)
 SHOWN = date(2026, 11, 20)
@@ -52,10 +53,10 @@ def prepare(folder: Path) -> list[date]:
     mark = folder / ".puntual" / "demo"
     if (folder / ".puntual").exists() and not mark.is_file():
         sys.exit(f"{folder} holds runs that are not this demo's; choose another: --into FOLDER")
-    for name in MADE:
+    for name in MADE if mark.is_file() else ():
         shutil.rmtree(folder / name, ignore_errors=True)
     if folder != HERE:
-        left_out = shutil.ignore_patterns(*MADE, "__pycache__")
+        left_out = shutil.ignore_patterns(*MADE, *GENERATED)
         shutil.copytree(HERE, folder, ignore=left_out, dirs_exist_ok=True)
     mark.parent.mkdir(parents=True)
     mark.write_text("Made by demo.py, which removes this folder when it is run again.\n")
@@ -107,7 +108,7 @@ def way_on(folder: Path, seconds: float) -> None:
 def main() -> None:
     """Read the command line and play the five days."""
     parser = argparse.ArgumentParser(description="Deliver Banco Ejemplo's last business days.")
-    in_checkout = (CHECKOUT / "pyproject.toml").is_file()
+    in_checkout = (CHECKOUT / "src" / "puntual").is_dir()
     default = CHECKOUT / "build" / "demo" if in_checkout else HERE
     parser.add_argument("--into", type=Path, default=default, help=f"default: {default}")
     folder = parser.parse_args().into.resolve()

@@ -236,6 +236,17 @@ def test_the_file_is_private_and_commits_are_durable(tmp_path: Path) -> None:
     db.close()
 
 
+def test_a_page_of_large_records_is_bounded_and_goes_on(tmp_path: Path) -> None:
+    stream = at(tmp_path)
+    stream.create("events")
+    stream.put("events", [("k", bytes([i]) * MAX_RECORD) for i in range(100)])
+    (shard,) = stream.shards("events")
+    first = stream.read("events", shard, after=None, limit=1000)
+    assert 0 < len(first.payloads) < 100
+    assert first.behind == 100 - len(first.payloads)
+    assert [p[0] for _, _, p in everything(stream, "events", limit=1000)] == list(range(100))
+
+
 _PRODUCER = """
 import sys
 from datetime import UTC, datetime

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import click
 
 from puntual.cli import text
+from puntual.cli.archive import open_archive
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
 from puntual.cli.places import evidence_path, lake_path
 from puntual.cli.recount import recount
 from puntual.errors import EvidenceError, ProjectError
+from puntual.evidence import statement
+from puntual.evidence.digest import sha256
 from puntual.evidence.package import STATEMENT
 from puntual.evidence.verify import Line, holds, verify
 from puntual.local.objects import LocalObjects
@@ -74,7 +78,26 @@ def _verify(pack: Path, store: Path, root: Path) -> tuple[Line, ...]:
     lines = verify(names, _reader(pack), None if objects is None else _looker(objects))
     if objects is None or not holds(lines):
         return lines
-    return (*lines, *recount(_reader(pack), objects, root))
+    return (*lines, *_committed(pack, root), *recount(_reader(pack), objects, root))
+
+
+def _committed(pack: Path, root: Path) -> Iterator[Line]:
+    """Compare the package with what this project committed when it attested the delivery."""
+    report, day, version = statement.decode((pack / STATEMENT).read_bytes()).delivery.split("/")
+    made = open_archive(root).day(date.fromisoformat(day)).get(f"attest:{report}")
+    if made is None:
+        sentence = f"this project has not attested {report}/{day}/{version}"
+        yield Line(level=2, ok=None, sentence=sentence)
+        return
+    stated = {o.detail["name"]: o.sha256 for o in made.of_role("package")}
+    found = {p.name: sha256(p.read_bytes()) for p in pack.iterdir()}
+    wrong = sorted(n for n in stated.keys() | found.keys() if stated.get(n) != found.get(n))
+    if wrong:
+        sentence = f"not the bytes that were attested here: {', '.join(wrong)}"
+        yield Line(level=2, ok=False, sentence=sentence)
+    else:
+        sentence = f"all {len(found)} files are the bytes that were attested here"
+        yield Line(level=2, ok=True, sentence=sentence)
 
 
 def _reader(pack: Path) -> Callable[[str], bytes]:

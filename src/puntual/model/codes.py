@@ -650,6 +650,42 @@ _S: tuple[Code, ...] = (
 
 _Q: tuple[Code, ...] = (
     Code(
+        "Q1001",
+        "the SQL of the project failed",
+        "A SELECT of a model, check, control or report could not be run: it is not one SELECT, "
+        "names something that is not there, reaches for a file or the network, or a value did "
+        "not convert. The message names the file; values are never shown.",
+        "Run `puntual check`, then try the SELECT with `puntual query`.",
+    ),
+    Code(
+        "Q1002",
+        "a number is too large",
+        "A sum or a calculation has more digits than its type holds (38). Nothing was rounded.",
+        "Give the column fewer decimals or a wider type, or correct the record that holds an "
+        "impossible amount.",
+    ),
+    Code(
+        "Q1003",
+        "SQL without an exact counterpart",
+        "A SELECT holds something that another engine does not have, or that gives a float or "
+        "an estimate there: an unknown function, a division, an average, a float type.",
+        "Write it with sums, products, comparisons and CASE on exact decimals.",
+    ),
+    Code(
+        "Q1004",
+        "a payload of the wrong form",
+        "The contract of a stream says that its records are Parquet; a payload is one record, "
+        "as JSON or delimited text.",
+        "Declare `puntual.format` of type jsonl or csv in the contract.",
+    ),
+    Code(
+        "Q1005",
+        "a comparison that is not exact",
+        "A sum was to be compared with a float or a text. A float is not exact, whatever it "
+        "shows.",
+        "Cast the query's result to a DECIMAL, or sum a decimal column.",
+    ),
+    Code(
         "Q2001",
         "a check's answer",
         "The rule was measured. The verdict says whether rows offend; the count, their sums "
@@ -1004,6 +1040,21 @@ _T: tuple[Code, ...] = (
         "SQLite does not promise that a commit is on the disk when it returns, so nothing "
         "could be vouched for.",
         "Put the state folder on a local disk; network disks are not supported.",
+    ),
+    Code(
+        "T3001",
+        "out of memory or temporary space",
+        "The engine reached its memory limit and could not put the rest on the disk, or its "
+        "temporary files reached theirs. Nothing was published.",
+        "Free disk space beside the state folder, or raise the limit, then run again.",
+    ),
+    Code(
+        "T3002",
+        "the engine cannot read its input",
+        "A raw or curated object is not the Parquet or text that it should be, or is gone, or "
+        "an expression of the contract (a pattern, a date form) is none that the engine knows.",
+        "Check the objects with `puntual verify`; correct the pattern or form in the contract "
+        "that the message names.",
     ),
     Code(
         "T4001",

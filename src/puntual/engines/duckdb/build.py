@@ -25,7 +25,7 @@ def build(session: Session, model: Model, day: Day, folder: str) -> Built:
     on every run all the same.
 
     Raises:
-        PermanentError: Q1001 the SQL failed; T3001; Q1002; Q1003 a measure is no exact number.
+        PermanentError: Q1001 the SQL failed; T3001; Q1002.
     """
     open_tables(session, day)
     sql = one_select(model.sql, model.file)

@@ -102,7 +102,7 @@ class DuckDBEngine:
         Find the rows that break a rule; `measures` are the dataset's.
 
         Raises:
-            PermanentError: T3001, Q1001, Q1003.
+            PermanentError: T3001, Q1001, Q1005.
         """
         with open_session(
             folder,

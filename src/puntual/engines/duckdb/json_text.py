@@ -17,6 +17,14 @@ from puntual.model.contract import Column, Kind
 
 _LONG = r":\s*-?[0-9][0-9.eE+-]{14,}"
 _LONG_DECIMAL = r":\s*-?[0-9]+[.eE][0-9.eE+-]*"
+_BLANK = " OR ".join(f"contains(line, chr({code}) || ':')" for code in (32, 9, 10, 13))
+_COLONS = "((strlen(line) - strlen(replace(line, '\":', ''))) // 2)"
+_TEXTS = "((strlen(line) - strlen(replace(line, '\":\"', ''))) // 3)"
+"""
+`colons` counts `":`, or is -1 where a blank before a colon makes that meaningless. When each is
+followed by a quotation mark, no value in the line is a number.
+"""
+
 Tree = dict[str, "str | Tree"]
 
 
@@ -34,7 +42,10 @@ def json_texts(source: str, columns: Sequence[Column], every: Sequence[Column]) 
     """
     tree, paths = _tree(every), [c.source_name.split(".") for c in columns]
     shape = literal(json.dumps(tree, ensure_ascii=False))
-    parsed = f"SELECT ordinal, line, flaw, TRY(from_json(line, {shape})) AS j FROM ({source})"
+    parsed = (
+        f"SELECT ordinal, line, flaw, TRY(from_json(line, {shape})) AS j, "
+        f"CASE WHEN {_BLANK} THEN -1 ELSE {_COLONS} END AS colons FROM ({source})"
+    )
     opened = "CASE WHEN starts_with(line, '{') THEN true ELSE "
     opened += "starts_with(ltrim(line, ' ' || chr(9)), '{') END"
     unreadable = (
@@ -42,7 +53,7 @@ def json_texts(source: str, columns: Sequence[Column], every: Sequence[Column]) 
         f"OR {_repeated(tree)} THEN coalesce(flaw, 'not_json') END"
     )
     long = (
-        f"CASE WHEN regexp_matches(line, {literal(_LONG)}) "
+        f"CASE WHEN colons = {_TEXTS} THEN false WHEN regexp_matches(line, {literal(_LONG)}) "
         f"THEN regexp_matches(line, {literal(_LONG_DECIMAL)}) ELSE false END"
     )
     inner = f"SELECT ordinal, line, j, {unreadable} AS unreadable, {long} AS long FROM ({parsed})"
@@ -95,19 +106,18 @@ def _repeated(tree: Tree) -> str:
     """
     Return whether a key stands twice in one of the objects that are looked into.
 
-    Where an object has as many keys as fields were found in it, none can, and they need not
-    be compared.
+    Each key is followed by `":`. Where there are no more of those than fields and objects were
+    found, no key can be there twice, and the keys need not be compared.
     """
+    objects = list(_objects(tree, ()))
+    fields = [(*path, name) for path, names in objects for name in names]
+    found = " + ".join(f"({_field(f)} IS NOT NULL)::INTEGER" for f in fields)
     tests = []
-    for path, names in _objects(tree, ()):
+    for path, _ in objects:
         steps = "".join(f'."{name}"' for name in path)
         keys = f"json_keys(line, {literal('$' + steps)})" if path else "json_keys(line)"
-        found = " + ".join(f"({_field((*path, n))} IS NOT NULL)::INTEGER" for n in names)
-        tests.append(
-            f"CASE WHEN len({keys}) = {found} THEN false "
-            f"ELSE coalesce(len({keys}) <> len(list_distinct({keys})), false) END"
-        )
-    return f"({' OR '.join(tests)})"
+        tests.append(f"coalesce(len({keys}) <> len(list_distinct({keys})), false)")
+    return f"CASE WHEN colons = {found} THEN false ELSE {' OR '.join(tests)} END"
 
 
 def _objects(

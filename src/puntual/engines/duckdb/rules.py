@@ -60,7 +60,7 @@ def offending(
     always say what was observed.
 
     Raises:
-        PermanentError: Q1001 the SQL failed; T3001; Q1003 a sum is compared with a float.
+        PermanentError: Q1001 the SQL failed; T3001; Q1005 a sum is compared with a float.
     """
     open_tables(session, day)
     if isinstance(check.rule, SumEquals):
@@ -196,7 +196,7 @@ def _exact(value: object, check: Check) -> Decimal | None:
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return Decimal(value)
     raise PermanentError(
-        "Q1003",
+        "Q1005",
         "A sum is compared with something that is no exact number.",
         where=check.id,
         expected="a decimal or an integer on both sides",

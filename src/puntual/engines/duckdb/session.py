@@ -89,7 +89,7 @@ def open_session(
     readable: Sequence[str] | None = None,
 ) -> Iterator[Session]:
     """
-    Open a connection whose scratch database and spill lie in `folder`, gone on leaving.
+    Open a connection whose tables lie in memory and spill into `folder`, gone on leaving.
 
     Args:
         folder: Existing folder; what is made in it is removed.
@@ -131,7 +131,6 @@ def _config(limits: Limits, private: Path) -> dict[str, str | bool | int | float
         "autoload_known_extensions": "false",
         "allow_community_extensions": "false",
         "preserve_insertion_order": "true",
-        "checkpoint_threshold": "1TB",
         "default_null_order": "nulls_last",
     }
 

@@ -36,9 +36,9 @@ def totals(
             key_digest="0" if taken else "",
             algorithm=algorithm if taken else "",
         )
-    rows = scan(files)
+    rows = f"(SELECT * FROM {scan(files)})"
     if without:
-        rows = f"{rows} ANTI JOIN {scan(without)} USING (_object, _position)"
+        rows = f"{rows} ANTI JOIN (SELECT * FROM {scan(without)}) USING (_object, _position)"
     sums = "".join(f", sum({quote(m)})" for m in measures)
     digest = ""
     if taken:

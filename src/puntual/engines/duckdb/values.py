@@ -7,6 +7,7 @@ A value is never rounded, trimmed or guessed: what DuckDB's casts would let thro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -137,13 +138,24 @@ def _plain(text: str, numbers: Numbers) -> str:
         bare = f"replace({text}, {literal(numbers.group_mark)}, '')"
         plain = f"CASE WHEN regexp_full_match({text}, {literal(form)}) THEN {bare} ELSE '' END"
     if numbers.decimal_mark != ".":
-        mark = literal(numbers.decimal_mark)
         # A point where the mark is a comma is no number: it must not be read as thousands.
-        swapped = f"replace(replace({plain}, '.', 'x'), {mark}, '.')"
-        plain = swapped
-    if numbers.exponents:
-        plain = f"CASE WHEN contains(lower({text}), 'e') THEN {_expanded(text)} ELSE {plain} END"
+        plain = f"replace(replace({plain}, '.', 'x'), {literal(numbers.decimal_mark)}, '.')"
     return plain
+
+
+def _number(text: str, form: str, cast: Callable[[str], str], numbers: Numbers) -> str:
+    """
+    Return the cast of the texts that have a form.
+
+    Where exponents are numbers, a text of another form is tried with its point moved.
+    """
+    plain = _plain(text, numbers)
+    found = f"WHEN regexp_full_match({plain}, {literal(form)}) THEN {cast(plain)}"
+    if numbers.exponents:
+        again = f"CASE WHEN regexp_full_match(n, {literal(form)}) THEN {cast('n')} END"
+        moved = f"list_transform([{_expanded(text)}], lambda n: {again})[1]"
+        found += f" WHEN regexp_full_match({text}, {literal(_EXPONENT)}) THEN {moved}"
+    return f"CASE {found} END"
 
 
 def _expanded(text: str) -> str:
@@ -164,27 +176,26 @@ def _expanded(text: str) -> str:
         f"x.s || CASE WHEN {places} <= 0 THEN {grown} "
         f"ELSE left({padded}, -{places}) || '.' || right({padded}, {places}) END"
     )
-    chosen = f"list_transform([{parts}], lambda x: {written})[1]"
-    return f"CASE WHEN regexp_full_match({text}, {literal(_EXPONENT)}) THEN {chosen} ELSE '' END"
+    return f"list_transform([{parts}], lambda x: {written})[1]"
 
 
 def _integer(text: str, numbers: Numbers) -> str:
-    plain = _plain(text, numbers)
-    form = r"[+-]?[0-9]{1,40}(?:\.0+)?" if numbers.exponents else "[+-]?[0-9]{1,40}"
-    whole = f"split_part({plain}, '.', 1)" if numbers.exponents else plain
-    return (
-        f"CASE WHEN regexp_full_match({plain}, {literal(form)}) "
-        f"THEN TRY_CAST({whole} AS BIGINT) END"
-    )
+    if numbers.exponents:
+        return _number(
+            text,
+            r"[+-]?[0-9]{1,160}(?:\.0+)?",
+            lambda n: f"TRY_CAST(split_part({n}, '.', 1) AS BIGINT)",
+            numbers,
+        )
+    return _number(text, "[+-]?[0-9]{1,160}", lambda n: f"TRY_CAST({n} AS BIGINT)", numbers)
 
 
 def _decimal(column: Column, text: str, numbers: Numbers) -> str:
-    kind, scale = type_sql(column.type), column.type.scale
-    plain = _plain(text, numbers)
-    form = (
-        f"[+-]?[0-9]{{1,80}}(?:\\.[0-9]{{1,{scale}}}0*)?" if scale else r"[+-]?[0-9]{1,80}(?:\.0+)?"
-    )
-    return f"CASE WHEN regexp_full_match({plain}, {literal(form)}) THEN TRY_CAST({plain} AS {kind}) END"
+    scale = column.type.scale
+    decimals = rf"(?:\.[0-9]{{1,{scale}}}0*)?" if scale else r"(?:\.0+)?"
+    kind = type_sql(column.type)
+    form = "[+-]?[0-9]{1,160}" + decimals
+    return _number(text, form, lambda n: f"TRY_CAST({n} AS {kind})", numbers)
 
 
 def _date(column: Column, text: str) -> str:
