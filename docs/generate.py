@@ -84,7 +84,7 @@ def _command(path: str, command: click.Command, level: int) -> Iterator[str]:
 def _parameter(context: click.Context, parameter: click.Parameter) -> str:
     """Return a table row for an option; "" for an argument and for `--help`."""
     record = parameter.get_help_record(context)
-    if record is None or "--help" in parameter.opts:
+    if record is None or "--help" in parameter.opts or isinstance(parameter, click.Argument):
         return ""
     names, about = (text.replace("|", "\\|").replace("\n", " ") for text in record)
     return f"| `{names}` | {about} |"

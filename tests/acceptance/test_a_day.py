@@ -14,6 +14,7 @@ from support.small import (
     digests,
     drop,
     good_day,
+    only_delivery,
     puntual,
     run_day,
     vouch,
@@ -82,7 +83,7 @@ def test_a_source_without_a_control_record_is_unverified_and_held(tmp_path: Path
     drop(tmp_path)
     held = run_day(tmp_path, "--json")
     assert held.code == 1
-    (delivery,) = held.data["deliveries"]  # type: ignore[misc]
+    delivery = only_delivery(held)
     assert delivery["state"] == "held"
     assert any("could not be verified" in r["sentence"] for r in delivery["reasons"])
 
@@ -187,7 +188,7 @@ def test_a_quarantined_row_within_the_contracts_limit_is_delivered_with_its_exce
 
 def test_status_and_query_answer_in_json(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
-    (delivery,) = puntual(tmp_path, "status", "--json").data["deliveries"]  # type: ignore[misc]
+    delivery = only_delivery(puntual(tmp_path, "status", "--json"))
     assert (delivery["state"], delivery["completeness"]) == ("sent", "full")
     asked = puntual(tmp_path, "query", "SELECT sum(amount) AS total FROM movements", "--json")
     assert asked.data["rows"] == [["330.35"]]

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from support.small import DAY, ROWS, Ran, drop, good_day, puntual, run_day, vouch, write_project
+from support.small import (
+    DAY,
+    ROWS,
+    Ran,
+    drop,
+    good_day,
+    only_delivery,
+    puntual,
+    run_day,
+    vouch,
+    write_project,
+)
 
 
 def _exceptions(root: Path) -> list[dict[str, object]]:
@@ -17,7 +28,7 @@ def _exceptions(root: Path) -> list[dict[str, object]]:
 
 
 def _reasons(done: Ran) -> str:
-    (delivery,) = done.data["deliveries"]  # type: ignore[misc]
+    delivery = only_delivery(done)
     return " | ".join(f"{r['code']} {r['sentence']}" for r in delivery["reasons"])
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 AS_OF = "2026-03-03T05:00:00-06:00"
 DAY = "2026-03-02"
@@ -147,6 +148,16 @@ class Ran:
         answer = json.loads(self.out)["data"]
         assert isinstance(answer, dict)
         return answer
+
+
+def only_delivery(ran: Ran) -> dict[str, Any]:
+    """Return the one delivery of a JSON answer."""
+    deliveries = ran.data["deliveries"]
+    assert isinstance(deliveries, list)
+    assert len(deliveries) == 1
+    found = deliveries[0]
+    assert isinstance(found, dict)
+    return found
 
 
 def write_project(root: Path, **files: str) -> Path:

@@ -71,7 +71,7 @@ def _release(root: Path, name: str, clock: Clock) -> None:
     if holder is None:
         text.say(f" · nobody holds the lease {name!r}")
         return
-    leases.release(name, holder.epoch)
+    leases.revoke(name)
     text.say(f" ● the lease {name!r} was given up")
 
 

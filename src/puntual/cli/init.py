@@ -54,7 +54,7 @@ def command(folder: Path, data: bool, seed: int, as_json: bool) -> None:
         text.envelope("init", {"folder": str(folder)} | {k: str(v) for k, v in counts.items()})
         return
     text.say(" ● " + ", ".join(f"{n} {what}" for what, n in counts.items()))
-    text.say(f"   next: cd {folder} && puntual check && sh demo.sh")
+    text.say(f"   next: cd {folder} && puntual check && python demo.py")
 
 
 def example() -> Path:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from puntual.cli import text
 from puntual.model.plan import Step
 from puntual.runner.execute import NOT_NEEDED, SKIPPED
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 
 class Progress:
@@ -25,7 +25,7 @@ class Progress:
         self._seconds = 0.0
         self._outcomes: list[str] = []
         self._summaries: list[str] = []
-        self._live = Live(console=Console(), transient=True, refresh_per_second=8) if live else None
+        self._live = _live() if live else None
         text.say(f" {day.isoformat()}")
         if self._live:
             self._live.start()
@@ -37,7 +37,7 @@ class Progress:
             self._flush()
             self._phase = phase
         if self._live:
-            self._live.update(Text(f"  {phase:<10} ◌  {step.id}  step {number} of {of}"))
+            self._live.update(f"  {phase:<10} ◌  {step.id}  step {number} of {of}")
 
     def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
         """Add a step's outcome to its phase."""
@@ -72,6 +72,15 @@ class Progress:
             return "○"
         findings = any("finding" in s or "held" in s for s in self._summaries)
         return "◐" if findings else "●"
+
+
+def _live() -> Live:
+    """Return a line that is redrawn; rich is imported only where people are watching."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(markup=False, highlight=False)
+    return Live(console=console, transient=True, refresh_per_second=8)
 
 
 class Silent:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from puntual import __version__
 from puntual.cli import places
@@ -97,12 +99,14 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
 
 
 def databases(root: Path) -> LocalDatabases:
-    """Return what reads databases; PostgreSQL only where its driver is installed."""
-    try:
-        from puntual.engines.postgresql.extract import read
-    except ModuleNotFoundError:
-        return LocalDatabases(root)
-    return LocalDatabases(root, postgresql=read)
+    """Return what reads databases; the driver of PostgreSQL is imported when it is called."""
+    return LocalDatabases(root, postgresql=_postgresql if find_spec("psycopg") else None)
+
+
+def _postgresql(*call: Any) -> Any:
+    from puntual.engines.postgresql.extract import read
+
+    return read(*call)
 
 
 def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:

@@ -191,7 +191,7 @@ class SqliteLeases:
 
     def release(self, name: str, epoch: int) -> None:
         """
-        Give a lease back if it is still of this epoch; for an operator, also another's.
+        Give a lease back if it is still of this epoch.
 
         Raises:
             TransientError: T2002.
@@ -199,6 +199,19 @@ class SqliteLeases:
         """
         with transaction(self._db, self._path) as db:
             db.execute("UPDATE leases SET held = 0 WHERE name = ? AND epoch = ?", (name, epoch))
+
+    def revoke(self, name: str) -> None:
+        """
+        Give back a lease whatever its epoch: for an operator who knows that its holder is gone.
+
+        A holder that lives after all is refused at the pointer: its epoch is lower.
+
+        Raises:
+            TransientError: T2002.
+            PermanentError: T1001, T1002, T1003, T2004.
+        """
+        with transaction(self._db, self._path) as db:
+            db.execute("UPDATE leases SET held = 0 WHERE name = ?", (name,))
 
     def close(self) -> None:
         """Give up the connection; leases that are held stay held."""
@@ -278,5 +291,5 @@ def _held(name: str, other: Holder | None) -> TransientError:
         expected="no other run",
         observed=f"{who}{since}",
         next_step="Wait for it to end. If that machine is gone for good, the lease can be "
-        "released by hand: `puntual doctor` says how.",
+        "released by hand: `puntual doctor --release-lease run`.",
     )

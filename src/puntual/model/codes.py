@@ -681,8 +681,7 @@ _Q: tuple[Code, ...] = (
     Code(
         "Q1005",
         "a comparison that is not exact",
-        "A sum was to be compared with a float or a text. A float is not exact, whatever it "
-        "shows.",
+        "A sum was to be compared with a float or a text. A float is not exact, whatever it shows.",
         "Cast the query's result to a DECIMAL, or sum a decimal column.",
     ),
     Code(

@@ -196,6 +196,6 @@ def sealed_or_landed(run: DayRun, step: Land) -> tuple[Published, bool]:
     if before is not None and is_sealed(before):
         return before, False
     made = land(run, step)
-    if before is not None and before.manifest.key == made.key:
+    if before is not None and before.manifest == made:
         return before, False
     return checkpoint.commit(run.world, made, epoch=run.epoch), True

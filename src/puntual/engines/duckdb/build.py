@@ -8,7 +8,7 @@ from pathlib import Path
 from puntual.engines.dialect import literal, quote
 from puntual.engines.duckdb.curate import PARQUET, named_sums
 from puntual.engines.duckdb.session import Session
-from puntual.engines.duckdb.tables import one_select, open_tables, values_of
+from puntual.engines.duckdb.tables import one_select, open_tables, scan, values_of
 from puntual.model.manifest import Totals
 from puntual.model.project import Model
 from puntual.ports.engine import Built, Day
@@ -45,7 +45,7 @@ def build(session: Session, model: Model, day: Day, folder: str) -> Built:
             continue
         break
     sums = "".join(f", sum({quote(m.column)})" for m in model.measures)
-    count, *amounts = session.row(f"SELECT count(*){sums} FROM read_parquet({literal(path)})")
+    count, *amounts = session.row(f"SELECT count(*){sums} FROM {scan((path,))}")
     totals = Totals(records=int(str(count)), sums=named_sums(model.measures, amounts))
     return Built(path=path, totals=totals, columns=columns)
 
@@ -60,6 +60,5 @@ def _identifies(session: Session, path: str, order: Sequence[str]) -> bool:
     """Return whether no two rows have the same hash of these columns."""
     listed = ", ".join(quote(n) for n in order)
     return not session.rows(
-        f"SELECT 1 FROM read_parquet({literal(path)}) "
-        f"GROUP BY hash({listed}) HAVING count(*) > 1 LIMIT 1"
+        f"SELECT 1 FROM {scan((path,))} GROUP BY hash({listed}) HAVING count(*) > 1 LIMIT 1"
     )

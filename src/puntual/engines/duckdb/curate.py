@@ -14,6 +14,7 @@ from pathlib import Path
 from puntual.engines.dialect import literal, quote, type_sql
 from puntual.engines.duckdb.read import object_sql, position_sql, records_sql
 from puntual.engines.duckdb.session import Session
+from puntual.engines.duckdb.tables import scan
 from puntual.engines.duckdb.verdicts import DUPLICATE, Verdict, Verdicts, verdicts_of
 from puntual.model.contract import Column, Contract, Keep, Kind, Measure
 from puntual.model.manifest import Totals
@@ -111,9 +112,10 @@ def _write_kept(session: Session, contract: Contract, parts: Sequence[RawPart], 
     columns = [f"v{i} AS {quote(c.name)}" for i, c in enumerate(contract.columns)]
     columns.append(f"{_object(parts)} AS _object")
     columns.append(f"{position_sql()} AS _position")
+    # The place is computed after sorting: a text less to carry through the sort.
     session.rows(
-        f"COPY (SELECT {', '.join(columns)} FROM staged ANTI JOIN dropped USING (ordinal) "
-        f"WHERE verdict IS NULL ORDER BY ordinal) TO {literal(path)} {PARQUET}"
+        f"COPY (SELECT {', '.join(columns)} FROM (SELECT * FROM staged ANTI JOIN dropped "
+        f"USING (ordinal) WHERE verdict IS NULL ORDER BY ordinal)) TO {literal(path)} {PARQUET}"
     )
 
 
@@ -147,7 +149,7 @@ def _write_set_aside(
 
 def _totals(session: Session, path: str, measures: Sequence[Measure]) -> Totals:
     sums = "".join(f", sum({quote(m.column)})" for m in measures)
-    count, *amounts = session.row(f"SELECT count(*){sums} FROM read_parquet({literal(path)})")
+    count, *amounts = session.row(f"SELECT count(*){sums} FROM {scan((path,))}")
     return Totals(records=_int(count), sums=named_sums(measures, amounts))
 
 
@@ -156,7 +158,7 @@ def _set_aside_totals(
 ) -> dict[tuple[str, str], Totals]:
     sums = "".join(f", sum({quote(m.column)})" for m in measures)
     rows = session.rows(
-        f"SELECT class, reason, count(*){sums} FROM read_parquet({literal(path)}) "
+        f"SELECT class, reason, count(*){sums} FROM {scan((path,))} "
         "GROUP BY class, reason ORDER BY class, reason"
     )
     return {

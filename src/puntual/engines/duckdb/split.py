@@ -44,7 +44,8 @@ def _write(session: Session, files: str, day: date | None, records: int, folder:
     ordinal = f"(file_index::BIGINT << {PART_SHIFT}) + file_row_number + 1"
     session.rows(
         "COPY (SELECT shard, sequence, arrived_at, partition_key, payload FROM ("
-        f"SELECT *, {ordinal} AS ordinal FROM read_parquet([{files}], file_row_number = true, hive_partitioning = false)) "
+        f"SELECT *, {ordinal} AS ordinal FROM read_parquet([{files}], file_row_number = true, "
+        "hive_partitioning = false)) "
         f"SEMI JOIN (SELECT ordinal FROM days WHERE {is_day}) USING (ordinal) "
         f"ORDER BY shard, length(sequence), sequence, ordinal) TO {literal(path)} {PARQUET}"
     )

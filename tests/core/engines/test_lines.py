@@ -1,0 +1,107 @@
+"""Lines of any bytes have exact positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from puntual.engines.duckdb import lines
+from puntual.engines.duckdb.lines import PART_SHIFT, read_lines
+from puntual.model.contract import Csv
+from puntual.ports.engine import RawPart
+
+FIXTURE = [HealthCheck.function_scoped_fixture]
+
+
+def read(path: Path, form: Csv | None = None) -> list[tuple[int, str | None, str | None]]:
+    table = read_lines((RawPart(uri=str(path), short="0" * 12),), form).read_all()
+    return list(zip(*(c.to_pylist() for c in table.columns), strict=True))
+
+
+def expected(data: bytes) -> list[tuple[int, str | None, str | None]]:
+    """Say the same line by line, slowly."""
+    found: list[tuple[int, str | None, str | None]] = []
+    pieces = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    for number, piece in enumerate(pieces, start=1):
+        last = number == len(pieces)
+        if last and not piece:
+            continue
+        try:
+            found.append((number, piece.decode(), "cut_off" if last else None))
+        except UnicodeDecodeError:
+            found.append((number, None, "cut_off" if last else "bad_encoding"))
+    return found
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=FIXTURE)
+@given(
+    data=st.lists(
+        st.sampled_from(
+            [
+                b"\n",
+                b"\r",
+                b"\0",
+                b"a",
+                b"\xff",
+                b"\xc3\xa9",
+                b"\xc3",
+                b"\xe2\x80\xa8",
+                b"\xef\xbb\xbf",
+            ]
+        )
+    ).map(b"".join),
+    block=st.integers(1, 5),
+)
+def test_any_bytes_in_any_blocks_are_cut_at_line_feeds_only(
+    tmp_path: Path, data: bytes, block: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", max(block, 3))
+        assert read(path) == expected(data)
+
+
+def test_each_part_counts_its_own_lines(tmp_path: Path) -> None:
+    parts = []
+    for number in range(2):
+        path = tmp_path / str(number)
+        path.write_bytes(b"a\nb\n")
+        parts.append(RawPart(uri=str(path), short="0" * 12))
+    table = read_lines(parts, None).read_all()
+    second = 1 << PART_SHIFT
+    assert table.column("ordinal").to_pylist() == [1, 2, second + 1, second + 2]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=FIXTURE)
+@given(
+    data=st.lists(st.sampled_from([b"\n", b'"', b"a", b"\r\n"]), max_size=30).map(b"".join),
+    block=st.integers(1, 5),
+)
+def test_joined_lines_lose_no_byte_whatever_the_blocks(
+    tmp_path: Path, data: bytes, block: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    whole = read(path, Csv(multiline=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", block)
+        assert read(path, Csv(multiline=True)) == whole
+    assert "\n".join(str(r[1]) for r in whole) == data.decode().removesuffix("\n")
+
+
+def test_a_line_beyond_the_limit_has_a_number_and_no_content(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" + b"x" * 100 + b"\nb\n" + b"y" * 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", 8)
+        patch.setattr(lines, "MAX_LINE", 32)
+        assert read(path) == [
+            (1, "a", None),
+            (2, None, "too_long"),
+            (3, "b", None),
+            (4, None, "too_long"),
+        ]
