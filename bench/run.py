@@ -153,6 +153,10 @@ def _table(rows: int, results: list[Result]) -> None:
         print(f"  a sample: what is to be reached is asked from {GOALS_FROM:,} events on")
         return
     goals = {"duckdb by hand": 1.0, "pyspark by hand": 0.4}
+    failed = [result.name for result in results if result.usage.exit != 0]
+    if failed:
+        print(f"  no goal is judged, for this did not end well: {', '.join(failed)}")
+        return
     for result in results[1:]:
         ratio_to = ours.seconds / result.usage.seconds
         _goal(f"puntual / {result.name}", ratio_to, goals[result.name], "")
