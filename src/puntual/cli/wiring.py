@@ -59,10 +59,11 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
     Raises:
         ProjectError: C1004 the warehouse's connection is not given.
     """
-    objects = LocalObjects(places.lake_path(root))
-    engine = DuckDBEngine()
+    lake = places.lake_path(root)
+    objects = LocalObjects(lake)
     code = code_digest()
     with ExitStack() as open_ones:
+        engine = open_ones.enter_context(closing(DuckDBEngine(roots=(str(lake),))))
         warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
         places.state_folder(root).mkdir(parents=True, exist_ok=True)
         path = places.pointers_path(root)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
 from puntual.engines.duckdb.query import query
 from puntual.engines.duckdb.rules import offending
-from puntual.engines.duckdb.session import Limits, open_session
+from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
 from puntual.engines.duckdb.totals import FAST, totals
 from puntual.model.check import Check, SqlRows
@@ -25,8 +26,9 @@ class DuckDBEngine:
     """
     Curates on one machine, within a memory limit; see the port `Engine` for its promises.
 
-    A call opens its own connection, on a scratch database in the call's folder (or in
-    `temporary` where a call has none), and removes it again.
+    A call that reads raw objects opens its own connection, on a scratch database in the call's
+    folder (or in `temporary` where a call has none), and removes it again. Calls over published
+    files share one confined instance where `roots` are given.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class DuckDBEngine:
         threads: int | None = None,
         temporary: str | None = None,
         temporary_limit: str = "100GB",
+        roots: Sequence[str] = (),
     ) -> None:
         self.digest_algorithm = FAST
         self._temporary = temporary or tempfile.gettempdir()
@@ -44,6 +47,26 @@ class DuckDBEngine:
             threads=threads or len(os.sched_getaffinity(0)),
             temporary=temporary_limit,
         )
+        self._confined = Confined(roots, self._limits) if roots else None
+
+    def close(self) -> None:
+        """Give up what is held open; a later call opens it again."""
+        if self._confined is not None:
+            self._confined.close()
+
+    @contextmanager
+    def _published(
+        self, folder: str, files: Sequence[str], *, zone: str, code: str, where: str
+    ) -> Iterator[Session]:
+        """Lend a session that reads published files and nothing else."""
+        if self._confined is not None:
+            with self._confined.session(zone=zone, code=code, where=where) as session:
+                yield session
+            return
+        with open_session(
+            folder, limits=self._limits, zone=zone, code=code, where=where, readable=files
+        ) as session:
+            yield session
 
     def count(self, raw: RawDay) -> Landed:
         """
@@ -85,13 +108,9 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, Q1001, Q1002.
         """
-        with open_session(
-            folder,
-            limits=self._limits,
-            zone=day.zone,
-            code="Q1001",
-            where=model.file,
-            readable=_files(day.tables.values()),
+        files = _files(day.tables.values())
+        with self._published(
+            folder, files, zone=day.zone, code="Q1001", where=model.file
         ) as session:
             return build(session, model, day, folder)
 
@@ -104,14 +123,9 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, Q1001, Q1005.
         """
-        with open_session(
-            folder,
-            limits=self._limits,
-            zone=day.zone,
-            code="Q1001",
-            where=check.rule.file if isinstance(check.rule, SqlRows) else check.id,
-            readable=_files(day.tables.values()),
-        ) as session:
+        files = _files(day.tables.values())
+        where = check.rule.file if isinstance(check.rule, SqlRows) else check.id
+        with self._published(folder, files, zone=day.zone, code="Q1001", where=where) as session:
             return offending(session, check, measures, day, folder)
 
     def totals(
@@ -129,7 +143,10 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, T3002, Q1002.
         """
-        with open_session(self._temporary, limits=self._limits, zone="UTC") as session:
+        read = (*files, *without)
+        with self._published(
+            self._temporary, read, zone="UTC", code="T3002", where="totals"
+        ) as session:
             return totals(session, files, key, measures, algorithm=algorithm, without=without)
 
     def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
@@ -139,13 +156,9 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, Q1001.
         """
-        with open_session(
-            self._temporary,
-            limits=self._limits,
-            zone=day.zone,
-            code="Q1001",
-            where="query",
-            readable=_files(day.tables.values()),
+        files = _files(day.tables.values())
+        with self._published(
+            self._temporary, files, zone=day.zone, code="Q1001", where="query"
         ) as session:
             return query(session, sql, day, limit=limit)
 

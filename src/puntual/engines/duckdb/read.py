@@ -2,7 +2,7 @@
 Raw objects as one relation of records: what each column's text and value are.
 
 The relation has `ordinal` (part × 2^40 + position, so it orders and identifies records),
-`unreadable` (reason, or null), and for each column `t<i>` (its text; null when absent; for a
+`unreadable` (reason, or null), `repeated` (a JSON key stands twice), and for each column `t<i>` (its text; null when absent; for a
 typed Parquet column only whether it is there) and `v<i>` (its value; null when it is none).
 Rules and duplicates are not looked at here.
 """
@@ -73,7 +73,7 @@ def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str
         case _:
             assert_never(form)
     values = [f"{value_sql(c, f't{i}', numbers)} AS v{i}" for i, c in enumerate(columns)]
-    kept = ["ordinal", "unreadable", *(f"t{i}" for i in range(len(columns))), *values]
+    kept = ["ordinal", "unreadable", "repeated", *_numbered("t", columns), *values]
     return f"SELECT {', '.join(kept)} FROM ({texts})"
 
 
@@ -127,7 +127,8 @@ def _csv_texts(
         known = f"CASE WHEN {text} IN ({nulls}) THEN NULL ELSE {text} END" if nulls else text
         texts.append(f"CASE WHEN unreadable IS NULL THEN {known} END AS t{i}")
     inner = f"SELECT ordinal, f, {unreadable} AS unreadable FROM ({split})"
-    return f"SELECT {', '.join(['ordinal', 'unreadable', *texts])} FROM ({inner})"
+    kept = ", ".join(["ordinal", "unreadable", "false AS repeated", *texts])
+    return f"SELECT {kept} FROM ({inner})"
 
 
 def _places(
@@ -203,7 +204,10 @@ def _parquet(session: Session, parts: Sequence[RawPart], columns: Sequence[Colum
     """Return Parquet objects' records, each object read by its own types."""
     if not parts:
         cells = ", ".join(f"NULL AS t{i}, NULL AS v{i}" for i in range(len(columns)))
-        return f"SELECT 0::BIGINT AS ordinal, NULL::VARCHAR AS unreadable, {cells} WHERE false"
+        return (
+            "SELECT 0::BIGINT AS ordinal, NULL::VARCHAR AS unreadable, false AS repeated, "
+            f"{cells} WHERE false"
+        )
     return " UNION ALL ".join(
         f"({_parquet_part(session, number, part, columns)})" for number, part in enumerate(parts)
     )
@@ -231,5 +235,12 @@ def _parquet_part(session: Session, number: int, part: RawPart, columns: Sequenc
     base = number << PART_SHIFT
     flaw = "'wrong_columns'" if missing else "NULL::VARCHAR"
     inner = f"SELECT file_row_number + {base + 1} AS ordinal, {', '.join(texts)} FROM {scan}"
-    kept = ", ".join([f"t{i}" for i in range(len(columns))] + values)
-    return f"SELECT ordinal::BIGINT AS ordinal, {flaw} AS unreadable, {kept} FROM ({inner})"
+    kept = ", ".join([*_numbered("t", columns), *values])
+    return (
+        f"SELECT ordinal::BIGINT AS ordinal, {flaw} AS unreadable, false AS repeated, {kept} "
+        f"FROM ({inner})"
+    )
+
+
+def _numbered(letter: str, columns: Sequence[Column]) -> list[str]:
+    return [f"{letter}{i}" for i in range(len(columns))]

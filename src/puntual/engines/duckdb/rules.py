@@ -72,7 +72,7 @@ def offending(
     names = [str(c[0]) for c in answer.description or ()]
     kept = [n for n in (*ORIGIN, *measures) if n in names]
     listed = ", ".join(quote(n) for n in kept) or "1 AS one"
-    session.rows(f"CREATE TABLE offending AS SELECT {listed} FROM ({sql}\n)", values)
+    session.rows(f"CREATE TEMP TABLE offending AS SELECT {listed} FROM ({sql}\n)", values)
     placed = set(ORIGIN) <= set(names)
     (rows,) = session.row("SELECT count(*) FROM offending")
     return Offending(

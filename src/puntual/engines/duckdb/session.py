@@ -121,6 +121,55 @@ def open_session(
         shutil.rmtree(private, ignore_errors=True)
 
 
+class Confined:
+    """
+    One locked instance for each zone, lent as cursors, for statements over published files.
+
+    Opening an instance costs some 40 ms and a cursor one; a day asks dozens of questions. Only
+    the roots are readable, no extension is loaded, and the settings are locked
+    (`failures.md` h4). What a cursor makes is temporary and gone with it.
+    """
+
+    def __init__(self, roots: Sequence[str], limits: Limits) -> None:
+        self._roots = tuple(roots)
+        self._limits = limits
+        self._open: dict[str, tuple[duckdb.DuckDBPyConnection, str]] = {}
+
+    @contextmanager
+    def session(self, *, zone: str, code: str, where: str) -> Iterator[Session]:
+        """
+        Lend a connection of its own; see `open_session` for zone, code and where.
+
+        Raises:
+            PermanentError: T3001 no memory or temporary space; `code` for any other fault.
+        """
+        cursor = self._instance(zone).cursor()
+        try:
+            yield Session(cursor, limits=self._limits, code=code, where=where)
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Close every instance and remove what it spilled."""
+        for connection, private in self._open.values():
+            connection.close()
+            shutil.rmtree(private, ignore_errors=True)
+        self._open = {}
+
+    def _instance(self, zone: str) -> duckdb.DuckDBPyConnection:
+        if zone not in self._open:
+            Path(self._roots[0]).mkdir(parents=True, exist_ok=True)
+            private = tempfile.mkdtemp(prefix=".duckdb-", dir=self._roots[0])
+            connection = duckdb.connect(
+                str(Path(private) / "scratch.duckdb"), config=_config(self._limits, Path(private))
+            )
+            session = Session(connection, limits=self._limits, code="T3002", where="engine")
+            session.rows(f"SET GLOBAL TimeZone = {literal(zone)}")
+            _lock(session, [str(Path(r) / "x") for r in (*self._roots, private)])
+            self._open[zone] = (connection, private)
+        return self._open[zone][0]
+
+
 def _config(limits: Limits, private: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": limits.memory,

@@ -70,6 +70,8 @@ def verdicts_of(contract: Contract, reference_date: date) -> Verdicts:
     verdicts.branches.append(
         f"WHEN unreadable IS NOT NULL THEN CASE unreadable {' '.join(reasons)} END"
     )
+    # Its amounts count, as they did when it was landed: the first of two keys was read.
+    verdicts.branches.append(f"WHEN repeated THEN {verdicts.number(_quarantined('not_json'))}")
     for i, column in enumerate(contract.columns):
         for condition, reason in _rules(i, _strict(column, contract)):
             verdicts.add(condition, _quarantined(reason, column.name))
