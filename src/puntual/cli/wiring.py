@@ -45,7 +45,7 @@ def code_digest() -> Digest:
 def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         name = f"{prefix}{entry.name}"
-        if entry.is_dir() and entry.name != "__pycache__":
+        if entry.is_dir() and entry.name not in ("__pycache__", "example"):
             yield from _sources(entry, f"{name}/")
         elif entry.name.endswith((".py", ".sql")):
             yield name, entry.read_bytes()

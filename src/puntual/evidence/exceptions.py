@@ -21,6 +21,9 @@ from puntual.model.seal import Seal, SealStatus
 
 SCHEMA = "puntual/exceptions/1"
 
+LATE = "S2011"
+"""Code of records that came for a day that was sealed already (design 4.12)."""
+
 
 class ExceptionClass(StrEnum):
     """What kind of gap or break an exception is."""
@@ -213,12 +216,16 @@ def _of_finding(finding: Finding, day: Exceptional) -> Entry:
 def _class_of(finding: Finding) -> ExceptionClass:
     if finding.code.startswith("R"):
         return ExceptionClass.CONTROL
+    if finding.code == LATE:
+        return ExceptionClass.LATE
     if finding.code.startswith("S"):
         return ExceptionClass.REFUSED
     return ExceptionClass.CHECK
 
 
 def _effect_of(finding: Finding) -> str:
+    if finding.code == LATE:
+        return _EFFECT["late"]
     unknown = finding.verdict is Verdict.UNKNOWN
     if finding.on_fail is OnFail.QUARANTINE and not unknown:
         return _EFFECT["quarantined"]

@@ -700,6 +700,13 @@ _Q: tuple[Code, ...] = (
         "See why it could not be measured in `puntual status`; when an empty day is right, "
         "use a rule about rows instead.",
     ),
+    Code(
+        "Q2004",
+        "one key, several contents",
+        "Records of one declared key differ in content. One of them stays, by the contract's "
+        "keep and orderBy; the others are set aside as duplicates and counted.",
+        "Ask the source which content is right; say in the contract which record is to stay.",
+    ),
 )
 
 # R: reconciliation
@@ -980,6 +987,18 @@ _V: tuple[Code, ...] = (
         "The file was altered or was written by another format's version: compare it with the"
         " copy that was delivered.",
     ),
+    Code(
+        "V2003",
+        "recorded facts cannot be read back",
+        "What a step handed on in its manifest has another shape than this program gives it.",
+        "puntual verify names what was altered; otherwise run the step again from raw.",
+    ),
+    Code(
+        "V3002",
+        "no plain file in a package",
+        "A file of the evidence package is a link, a folder, missing, or larger than 64 MiB.",
+        "Compare the package with the copy that was delivered.",
+    ),
 )
 
 # T: technical
@@ -1076,6 +1095,12 @@ _T: tuple[Code, ...] = (
         "No connection, a connection that was lost, a lock that was not given in time, or "
         "another process that holds the file. The load log says whether a load was done.",
         "It is tried again; look at the server, or close programs that hold the warehouse open.",
+    ),
+    Code(
+        "T2006",
+        "another run published first",
+        "Between the start of a step and its commit another run committed the same step.",
+        "puntual run again: it continues from what is committed.",
     ),
 )
 

@@ -2,8 +2,9 @@
 Raw objects as one relation of records: what each column's text and value are.
 
 The relation has `ordinal` (part × 2^40 + position, so it orders and identifies records),
-`unreadable` (reason, or null), `repeated` (a JSON key stands twice), and for each column `t<i>` (its text; null when absent; for a
-typed Parquet column only whether it is there) and `v<i>` (its value; null when it is none).
+`unreadable` (reason, or null), `repeated` (a JSON key stands twice), and for each column
+`t<i>` (its text; null when absent; for a typed Parquet column only whether it is there) and
+`v<i>` (its value; null when it is none).
 Rules and duplicates are not looked at here.
 """
 
@@ -63,10 +64,7 @@ def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str
     source = _payloads(raw.parts) if raw.stream else _lines(session, raw, form)
     match form:
         case JsonLines():
-            texts, numbers = (
-                json_texts(source, columns, raw.contract.columns),
-                Numbers(exponents=True),
-            )
+            texts, numbers = json_texts(source, columns), Numbers(exponents=True)
         case Csv():
             texts = _csv_texts(session, source, raw, form, columns)
             numbers = Numbers(decimal_mark=form.decimal_mark, group_mark=form.group_mark)
