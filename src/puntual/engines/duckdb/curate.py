@@ -1,8 +1,9 @@
 """
 A source's day made curated: parsed once into a scratch table, duplicates found by hash, written.
 
-The scratch table `staged` has `ordinal`, `verdict` (null: it stays) and `v<i>`; the table
-`dropped` has (`ordinal`, `kept`) of duplicates. Nothing here knows how a record is read.
+The scratch table `staged` has `ordinal`, `verdict` (null: it stays) and `v<i>`; `dropped` has
+(`ordinal`, `kept`) of duplicates; `twins` has the staged rows of both. Nothing here knows how a
+record is read.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def _find_duplicates(session: Session, contract: Contract) -> int:
     """
     if not contract.key:
         session.rows("CREATE TABLE dropped (ordinal BIGINT, kept BIGINT)")
+        session.rows("CREATE TABLE twins AS SELECT * FROM staged WHERE false")
         return 0
     keys = [_value(contract, name) for name in contract.key]
     listed = ", ".join(keys)
@@ -89,10 +91,15 @@ def _find_duplicates(session: Session, contract: Contract) -> int:
         "CREATE TABLE dropped AS SELECT c.ordinal, k.kept FROM candidates c "
         f"JOIN keepers k ON {same} WHERE c.ordinal <> k.kept"
     )
+    # Both rows of every pair, copied once, so that `staged` is not joined with itself.
+    session.rows(
+        "CREATE TABLE twins AS SELECT * FROM staged WHERE ordinal IN "
+        "(SELECT ordinal FROM dropped UNION ALL SELECT kept FROM dropped)"
+    )
     differ = " OR ".join(f"a.v{i} IS DISTINCT FROM b.v{i}" for i in range(len(contract.columns)))
     (conflicts,) = session.row(
-        "SELECT count(*) FROM dropped d JOIN staged a ON a.ordinal = d.ordinal "
-        f"JOIN staged b ON b.ordinal = d.kept WHERE {differ}"
+        "SELECT count(*) FROM dropped d JOIN twins a ON a.ordinal = d.ordinal "
+        f"JOIN twins b ON b.ordinal = d.kept WHERE {differ}"
     )
     return _int(conflicts)
 
@@ -142,7 +149,7 @@ def _write_set_aside(
     session.rows(
         f"COPY (SELECT {', '.join(columns)} FROM ("
         "SELECT *, verdict AS number FROM staged WHERE verdict IS NOT NULL UNION ALL "
-        f"SELECT *, {duplicate} FROM staged SEMI JOIN dropped USING (ordinal)"
+        f"SELECT *, {duplicate} FROM twins SEMI JOIN dropped USING (ordinal)"
         f") ORDER BY ordinal) TO {literal(path)} {PARQUET}"
     )
 

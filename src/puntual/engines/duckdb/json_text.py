@@ -33,7 +33,7 @@ def json_texts(source: str, columns: Sequence[Column]) -> str:
     through; costs a second parse, only where it is asked for) and `t<i>`.
     """
     tree, paths = _tree(columns), [c.source_name.split(".") for c in columns]
-    shape = literal(json.dumps(tree or {"": "VARCHAR"}, ensure_ascii=False))
+    shape = literal(json.dumps(tree or {"_": "VARCHAR"}, ensure_ascii=False))
     parsed = f"SELECT ordinal, line, flaw, TRY(from_json(line, {shape})) AS j FROM ({source})"
     opened = "CASE WHEN starts_with(line, '{') THEN true ELSE "
     opened += "starts_with(ltrim(line, ' ' || chr(9)), '{') END"

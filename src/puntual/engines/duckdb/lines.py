@@ -27,7 +27,7 @@ SCHEMA = pa.schema([("ordinal", pa.int64()), ("line", pa.string()), ("flaw", pa.
 
 PART_SHIFT = 40
 MAX_LINE = 16 << 20
-BLOCK = 2 << 20
+BLOCK = 4 << 20
 _BOM = b"\xef\xbb\xbf"
 _LOST = "\ufffd"
 
