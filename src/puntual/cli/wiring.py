@@ -63,7 +63,9 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
     objects = LocalObjects(lake)
     code = code_digest()
     with ExitStack() as open_ones:
-        engine = open_ones.enter_context(closing(DuckDBEngine(roots=(str(lake),))))
+        engine = open_ones.enter_context(
+            closing(DuckDBEngine(temporary=str(lake / ".tmp" / "engine"), roots=(str(lake),)))
+        )
         warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
         places.state_folder(root).mkdir(parents=True, exist_ok=True)
         path = places.pointers_path(root)

@@ -1,7 +1,7 @@
 """
-A source's day made curated: parsed once into a scratch table, duplicates found by hash, written.
+A source's day made curated: what was staged is judged, duplicates are found by hash, written.
 
-The scratch table `staged` has `ordinal`, `verdict` (null: it stays) and `v<i>`; `dropped` has
+The view `staged` has `ordinal`, `verdict` (null: it stays) and `v<i>`; `dropped` has
 (`ordinal`, `kept`) of duplicates; `twins` has the staged rows of both. Nothing here knows how a
 record is read.
 """
@@ -13,10 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from puntual.engines.dialect import literal, quote, type_sql
-from puntual.engines.duckdb.read import object_sql, position_sql, records_sql
+from puntual.engines.duckdb.read import object_sql, position_sql
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan
-from puntual.engines.duckdb.verdicts import DUPLICATE, Verdict, Verdicts, verdicts_of
+from puntual.engines.duckdb.verdicts import DUPLICATE, Verdict, Verdicts
 from puntual.model.contract import Column, Contract, Keep, Kind, Measure
 from puntual.model.manifest import Totals
 from puntual.ports.engine import Curated, RawDay, RawPart
@@ -25,16 +25,14 @@ PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 """With a total ORDER BY, the same bytes for any number of threads."""
 
 
-def curate(session: Session, raw: RawDay, folder: str) -> Curated:
+def curate(session: Session, raw: RawDay, verdicts: Verdicts, folder: str) -> Curated:
     """
-    Parse a raw day, set aside what does not fit, remove duplicates, write both.
+    Set aside what does not fit, remove duplicates, write both; `staged` is open.
 
     Raises:
         PermanentError: T3001, T3002, Q1002; see `session.translate`.
     """
     contract = raw.contract
-    verdicts = verdicts_of(contract, raw.reference_date)
-    _stage(session, raw, verdicts)
     conflicts = _find_duplicates(session, contract)
     path = str(Path(folder) / f"{contract.dataset}.parquet")
     aside = str(Path(folder) / f"{contract.dataset}.set_aside.parquet")
@@ -47,16 +45,6 @@ def curate(session: Session, raw: RawDay, folder: str) -> Curated:
         set_aside_path=aside,
         set_aside=_set_aside_totals(session, aside, contract.measures),
         conflicts=conflicts,
-    )
-
-
-def _stage(session: Session, raw: RawDay, verdicts: Verdicts) -> None:
-    columns = raw.contract.columns
-    values = ", ".join(f"v{i}" for i in range(len(columns)))
-    records = records_sql(session, raw, columns)
-    session.rows(
-        f"CREATE TABLE staged AS SELECT ordinal, {verdicts.sql} AS verdict, {values} "
-        f"FROM ({records})"
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
 
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
@@ -14,7 +18,9 @@ from puntual.engines.duckdb.query import query
 from puntual.engines.duckdb.rules import offending
 from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
+from puntual.engines.duckdb.stage import open_staged, stage
 from puntual.engines.duckdb.totals import FAST, totals
+from puntual.engines.duckdb.verdicts import Verdicts, verdicts_of
 from puntual.model.check import Check, SqlRows
 from puntual.model.manifest import Totals
 from puntual.model.project import Model
@@ -47,10 +53,15 @@ class DuckDBEngine:
             threads=threads or len(os.sched_getaffinity(0)),
             temporary=temporary_limit,
         )
+        self._scratch: str | None = None
+        self._stages: dict[RawDay, str] = {}
         self._confined = Confined(roots, self._limits) if roots else None
 
     def close(self) -> None:
-        """Give up what is held open; a later call opens it again."""
+        """Give up what is held open and on scratch; a later call makes it again."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch, self._stages = None, {}
         if self._confined is not None:
             self._confined.close()
 
@@ -70,13 +81,14 @@ class DuckDBEngine:
 
     def count(self, raw: RawDay) -> Landed:
         """
-        Count and sum the records of a raw day, without keeping any.
+        Count and sum the records of a raw day.
+
+        What was parsed for it is kept on scratch until it is curated or the engine is closed.
 
         Raises:
-            PermanentError: T3001, T3002, Q1002.
+            PermanentError: T3001, T3002, Q1002, Q1004.
         """
-        zone, file = raw.contract.time_zone, raw.contract.file
-        with open_session(self._temporary, limits=self._limits, zone=zone, where=file) as session:
+        with self._staged(raw, verdicts_of(raw.contract, raw.reference_date)) as session:
             return count(session, raw)
 
     def split(self, raw: RawDay, folder: str) -> tuple[DayPart, ...]:
@@ -97,9 +109,30 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, T3002, Q1002, Q1004.
         """
+        verdicts = verdicts_of(raw.contract, raw.reference_date)
+        with self._staged(raw, verdicts) as session:
+            curated = curate(session, raw, verdicts, folder)
+        for one in _parts(raw):
+            path = self._stages.pop(one, None)
+            if path is not None:
+                Path(path).unlink(missing_ok=True)
+        return curated
+
+    @contextmanager
+    def _staged(self, raw: RawDay, verdicts: Verdicts) -> Iterator[Session]:
+        """Lend a session with the view `staged`; a part that was parsed before is not again."""
+        if self._scratch is None:
+            Path(self._temporary).mkdir(parents=True, exist_ok=True)
+            self._scratch = tempfile.mkdtemp(prefix=".staged-", dir=self._temporary)
         zone, file = raw.contract.time_zone, raw.contract.file
-        with open_session(folder, limits=self._limits, zone=zone, where=file) as session:
-            return curate(session, raw, folder)
+        with open_session(self._scratch, limits=self._limits, zone=zone, where=file) as session:
+            for one in _parts(raw):
+                if one not in self._stages:
+                    path = str(Path(self._scratch) / f"{uuid4().hex}.parquet")
+                    stage(session, one, verdicts, path)
+                    self._stages[one] = path
+            open_staged(session, [self._stages[one] for one in _parts(raw)])
+            yield session
 
     def build(self, model: Model, day: Day, folder: str) -> Built:
         """
@@ -161,6 +194,11 @@ class DuckDBEngine:
             self._temporary, files, zone=day.zone, code="Q1001", where="query"
         ) as session:
             return query(session, sql, day, limit=limit)
+
+
+def _parts(raw: RawDay) -> tuple[RawDay, ...]:
+    """Return a raw day part by part; a day without parts is one without records."""
+    return tuple(replace(raw, parts=(part,)) for part in raw.parts) or (raw,)
 
 
 def _files(tables: Iterable[tuple[str, ...]]) -> list[str]:

@@ -106,9 +106,8 @@ def open_session(
     """
     private = Path(tempfile.mkdtemp(prefix=".duckdb-", dir=folder))
     try:
-        connection = duckdb.connect(
-            str(private / "scratch.duckdb"), config=_config(limits, private)
-        )
+        # In memory with a place to spill: a file would be compressed and synced for nothing.
+        connection = duckdb.connect(":memory:", config=_config(limits, private))
         session = Session(connection, limits=limits, code=code, where=where)
         try:
             session.rows(f"SET TimeZone = {literal(zone)}")

@@ -195,7 +195,12 @@ def _decimal(column: Column, text: str, numbers: Numbers) -> str:
     decimals = rf"(?:\.[0-9]{{1,{scale}}}0*)?" if scale else r"(?:\.0+)?"
     kind = type_sql(column.type)
     form = "[+-]?[0-9]{1,160}" + decimals
-    return _number(text, form, lambda n: f"TRY_CAST({n} AS {kind})", numbers)
+    slow = _number(text, form, lambda n: f"TRY_CAST({n} AS {kind})", numbers)
+    if numbers.decimal_mark != "." or numbers.group_mark is not None:
+        return slow
+    # A text that the value would be written as needs no look at its form.
+    value = f"TRY_CAST({text} AS {kind})"
+    return f"CASE WHEN {value}::VARCHAR = {text} THEN {value} ELSE {slow} END"
 
 
 def _date(column: Column, text: str) -> str:
