@@ -52,6 +52,7 @@ def validate(run: DayRun, step: Validate, inputs: Mapping[str, Digest]) -> Manif
 def _checks(run: DayRun) -> tuple[Check, ...]:
     """Return the declared checks and, for each model with a key, that the key is one."""
     declared = tuple(run.project.checks[i] for i in sorted(run.project.checks))
+    said = {(c.dataset, c.rule) for c in declared if c.on_fail is OnFail.HOLD}
     keys = tuple(
         Check(
             id=f"{name}_key",
@@ -60,7 +61,7 @@ def _checks(run: DayRun) -> tuple[Check, ...]:
             description=f"The key of {name} stands once.",
         )
         for name, model in run.project.models.items()
-        if model.key
+        if model.key and (name, Unique(columns=model.key)) not in said
     )
     return declared + keys
 

@@ -159,9 +159,7 @@ class Confined:
         if zone not in self._open:
             Path(self._roots[0]).mkdir(parents=True, exist_ok=True)
             private = tempfile.mkdtemp(prefix=".duckdb-", dir=self._roots[0])
-            connection = duckdb.connect(
-                str(Path(private) / "scratch.duckdb"), config=_config(self._limits, Path(private))
-            )
+            connection = duckdb.connect(":memory:", config=_config(self._limits, Path(private)))
             session = Session(connection, limits=self._limits, code="T3002", where="engine")
             session.rows(f"SET GLOBAL TimeZone = {literal(zone)}")
             _lock(session, [str(Path(r) / "x") for r in (*self._roots, private)])
