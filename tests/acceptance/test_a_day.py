@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from support.small import (
     AS_OF,
     DAY,
@@ -260,3 +259,17 @@ def test_a_second_run_at_the_same_time_says_so(tmp_path: Path) -> None:
     assert second.returncode == 3
     assert "T2003" in second.stderr
     assert run_day(tmp_path, as_of=AS_OF).code == 0
+
+
+def test_a_day_that_the_calendar_does_not_know_is_exit_2_and_nothing_ran(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    done = run_day(tmp_path, day="2027-03-02", as_of="2027-03-03T05:00:00-06:00")
+    assert done.code == 2, done.out + done.err
+    assert "P1001" in done.err
+    assert not (tmp_path / ".puntual").exists()
+
+
+def test_no_litter_is_left_in_the_store_after_a_run(tmp_path: Path) -> None:
+    run_day(good_day(tmp_path))
+    left = [p for p in (tmp_path / ".puntual" / "lake" / ".tmp").rglob("*") if p.is_file()]
+    assert left == []

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from support.small import AS_OF, DAY, digests, good_day, puntual, run_day
 
 STEPS = (

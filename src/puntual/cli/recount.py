@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from puntual.engines.duckdb.engine import DuckDBEngine
@@ -23,17 +24,17 @@ def recount(read: Callable[[str], bytes], objects: LocalObjects, root: Path) -> 
     Raw days are read by their contract, so the project must be at hand and unchanged; curated
     days are counted from their Parquet alone.
     """
-    engine = DuckDBEngine()
     try:
         project: Project | None = read_project(root)
     except ProjectError:
         project = None
-    for manifest in manifests_of(read).values():
-        kind = manifest.step.partition(":")[0]
-        if kind == "land" and project is not None:
-            yield _raw(engine, objects, project, manifest)
-        elif kind in ("curate", "build"):
-            yield _curated(engine, objects, manifest)
+    with closing(DuckDBEngine()) as engine:
+        for manifest in manifests_of(read).values():
+            kind = manifest.step.partition(":")[0]
+            if kind == "land" and project is not None:
+                yield _raw(engine, objects, project, manifest)
+            elif kind in ("curate", "build"):
+                yield _curated(engine, objects, manifest)
     if project is None:
         yield Line(level=2, ok=None, sentence="raw records were not counted: no project at hand")
 

@@ -24,6 +24,7 @@ from puntual.cli.shown import delivery_json, delivery_lines
 from puntual.evidence.digest import sha256
 from puntual.model.delivery import Completeness, Delivery, State, Timeliness
 from puntual.model.project import Project
+from puntual.planner.calendar import due_instant
 from puntual.planner.plan import plan
 from puntual.project.zones import zone
 from puntual.runner.execute import execute
@@ -60,6 +61,9 @@ def command(
     if dry_run:
         planning.show(read, dates, reports, reading.committed(root, dates), as_json=as_json)
         return
+    for name in reports:
+        for day in dates:
+            _due(read, name, day)
     made: list[Delivery] = []
     with wiring.open_world(read, root, clock) as world, world.leases.acquire("run") as lease:
         world.objects.sweep()
@@ -73,6 +77,12 @@ def command(
             at=clock.now(),
         )
     ctx.exit(_code(made))
+
+
+def _due(project: Project, name: str, day: date) -> datetime:
+    """Return when a report is due; a calendar that does not know is said before anything runs."""
+    report = project.reports[name]
+    return due_instant(report, project.calendars[report.calendar], day, zone(report.time_zone))
 
 
 def _one_day(

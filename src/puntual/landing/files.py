@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 
@@ -24,6 +25,9 @@ from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, FileSource, Marker
 from puntual.ports.drop import DroppedFile
 from puntual.ports.landing import LandedDay
+
+AT_ONCE = 4
+"""Files that are copied and hashed at the same time."""
 
 _SUFFIXES = {Csv: ".csv", JsonLines: ".jsonl", Parquet: ".parquet"}
 
@@ -73,26 +77,28 @@ def _taken(
     desk: Desk, source: FileSource, contract: Contract, day: date
 ) -> tuple[list[ObjectRef], list[str]]:
     """Keep every whole file that lies in the drop; return them, and the names of the others."""
-    kept: list[ObjectRef] = []
-    half: list[str] = []
     folder = desk.objects.scratch(f"land-{source.name}-{day.isoformat()}")
+
+    def keep(file: DroppedFile) -> ObjectRef | None:
+        path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
+        if path is None:
+            return None
+        return desk.objects.put_file(
+            raw_prefix(source.name, day),
+            path,
+            suffix=_SUFFIXES[type(contract.format)],
+            detail={"name": _ascii(file.name)},
+        )
+
+    files = _listed(desk, source, day)
     try:
-        for file in _listed(desk, source, day):
-            path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
-            if path is None:
-                half.append(_ascii(file.name))
-                continue
-            kept.append(
-                desk.objects.put_file(
-                    raw_prefix(source.name, day),
-                    path,
-                    suffix=_SUFFIXES[type(contract.format)],
-                    detail={"name": _ascii(file.name)},
-                )
-            )
+        # Copying, hashing and waiting for the disk of one file leave room for another's.
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            kept = tuple(pool.map(keep, files))
     finally:
         desk.objects.discard(folder)
-    return kept, half
+    half = [_ascii(f.name) for f, ref in zip(files, kept, strict=True) if ref is None]
+    return [ref for ref in kept if ref is not None], half
 
 
 def _listed(desk: Desk, source: FileSource, day: date) -> tuple[DroppedFile, ...]:

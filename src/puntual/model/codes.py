@@ -358,6 +358,13 @@ _C: tuple[Code, ...] = (
         "Declare a check with `sql:` and this path, or remove the file.",
     ),
     Code(
+        "C1306",
+        "set aside, and counted all the same",
+        "Rows that this check sets aside leave their source and the models that carry it, but a "
+        "model that mixes or aggregates them was built with them.",
+        "Choose flag or hold, or aggregate in report.sql, which reads the warehouse.",
+    ),
+    Code(
         "C1401",
         "a field without width",
         "In a fixed-width file each field has its width.",

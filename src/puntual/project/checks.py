@@ -179,6 +179,34 @@ def _quarantine(reading: Reading, section: Section, dataset: str, rule: Rule) ->
         message = f"the rows of '{dataset}' do not keep their origin (_object, _position)"
         hint = "select them in the model, or choose another on_fail"
         section.complain("C1302", message, "on_fail", hint=hint)
+    else:
+        _origin(reading, section, dataset)
+
+
+def _origin(reading: Reading, section: Section, dataset: str) -> None:
+    """
+    Refuse a quarantine that would leave the rows somewhere in the day.
+
+    A row that is set aside leaves its source and the models that carry it. A model that mixes
+    or aggregates has been built before, with that row in it.
+    """
+    models = reading.datasets.models
+    model = models.get(dataset)
+    if model is not None and model.carries is None:
+        message = f"'{dataset}' does not say whose rows it carries, so none can be set aside"
+        hint = "declare `carries` in puntual.yaml, or choose another on_fail"
+        section.complain("C1302", message, "on_fail", hint=hint)
+        return
+    origin = dataset if model is None else model.carries
+    touched = {origin}
+    for name, other in models.items():
+        if not touched & set(other.inputs):
+            continue
+        touched.add(name)
+        if other.carries != origin:
+            message = f"the rows that are set aside would stay in '{name}'"
+            hint = "choose flag or hold, or aggregate in report.sql instead"
+            section.complain("C1306", message, "on_fail", hint=hint)
 
 
 def _known(reading: Reading, section: Section, key: str, dataset: str) -> bool:

@@ -56,32 +56,32 @@ def _find_duplicates(session: Session, contract: Contract) -> int:
     by their full key, so a collision of hashes drops nothing.
     """
     if not contract.key:
-        session.rows("CREATE TABLE dropped (ordinal BIGINT, kept BIGINT)")
-        session.rows("CREATE TABLE twins AS SELECT * FROM staged WHERE false")
+        session.rows("CREATE TEMP TABLE dropped (ordinal BIGINT, kept BIGINT)")
+        session.rows("CREATE TEMP TABLE twins AS SELECT * FROM staged WHERE false")
         return 0
     keys = [_value(contract, name) for name in contract.key]
     listed = ", ".join(keys)
     session.rows(
-        f"CREATE TABLE hashes AS SELECT hash({listed}) AS h FROM staged "
+        f"CREATE TEMP TABLE hashes AS SELECT hash({listed}) AS h FROM staged "
         "WHERE verdict IS NULL GROUP BY ALL HAVING count(*) > 1"
     )
     order = f", {_value(contract, contract.order_by)}" if contract.order_by else ""
     session.rows(
-        f"CREATE TABLE candidates AS SELECT ordinal, {listed}{order} FROM staged "
+        f"CREATE TEMP TABLE candidates AS SELECT ordinal, {listed}{order} FROM staged "
         f"WHERE verdict IS NULL AND hash({listed}) IN (SELECT h FROM hashes)"
     )
     session.rows(
-        f"CREATE TABLE keepers AS SELECT {listed}, {_keeper(contract)} AS kept "
+        f"CREATE TEMP TABLE keepers AS SELECT {listed}, {_keeper(contract)} AS kept "
         "FROM candidates GROUP BY ALL HAVING count(*) > 1"
     )
     same = " AND ".join(f"c.{k} = k.{k}" for k in keys)
     session.rows(
-        "CREATE TABLE dropped AS SELECT c.ordinal, k.kept FROM candidates c "
+        "CREATE TEMP TABLE dropped AS SELECT c.ordinal, k.kept FROM candidates c "
         f"JOIN keepers k ON {same} WHERE c.ordinal <> k.kept"
     )
     # Both rows of every pair, copied once, so that `staged` is not joined with itself.
     session.rows(
-        "CREATE TABLE twins AS SELECT * FROM staged WHERE ordinal IN "
+        "CREATE TEMP TABLE twins AS SELECT * FROM staged WHERE ordinal IN "
         "(SELECT ordinal FROM dropped UNION ALL SELECT kept FROM dropped)"
     )
     differ = " OR ".join(f"a.v{i} IS DISTINCT FROM b.v{i}" for i in range(len(contract.columns)))

@@ -55,7 +55,7 @@ class DuckDBEngine:
         )
         self._scratch: str | None = None
         self._stages: dict[RawDay, str] = {}
-        self._confined = Confined(roots, self._limits) if roots else None
+        self._confined = Confined(roots, self._temporary, self._limits) if roots else None
 
     def close(self) -> None:
         """Give up what is held open and on scratch; a later call makes it again."""
@@ -67,9 +67,9 @@ class DuckDBEngine:
 
     @contextmanager
     def _published(
-        self, folder: str, files: Sequence[str], *, zone: str, code: str, where: str
+        self, folder: str, files: Sequence[str] | None, *, zone: str, code: str, where: str
     ) -> Iterator[Session]:
-        """Lend a session that reads published files and nothing else."""
+        """Lend a session that reads what lies below the roots, or else these files (None: any)."""
         if self._confined is not None:
             with self._confined.session(zone=zone, code=code, where=where) as session:
                 yield session
@@ -125,7 +125,7 @@ class DuckDBEngine:
             Path(self._temporary).mkdir(parents=True, exist_ok=True)
             self._scratch = tempfile.mkdtemp(prefix=".staged-", dir=self._temporary)
         zone, file = raw.contract.time_zone, raw.contract.file
-        with open_session(self._scratch, limits=self._limits, zone=zone, where=file) as session:
+        with self._published(self._scratch, None, zone=zone, code="T3002", where=file) as session:
             for one in _parts(raw):
                 if one not in self._stages:
                     path = str(Path(self._scratch) / f"{uuid4().hex}.parquet")

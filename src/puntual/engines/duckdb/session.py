@@ -129,8 +129,9 @@ class Confined:
     (`failures.md` h4). What a cursor makes is temporary and gone with it.
     """
 
-    def __init__(self, roots: Sequence[str], limits: Limits) -> None:
+    def __init__(self, roots: Sequence[str], home: str, limits: Limits) -> None:
         self._roots = tuple(roots)
+        self._home = home
         self._limits = limits
         self._open: dict[str, tuple[duckdb.DuckDBPyConnection, str]] = {}
 
@@ -157,8 +158,8 @@ class Confined:
 
     def _instance(self, zone: str) -> duckdb.DuckDBPyConnection:
         if zone not in self._open:
-            Path(self._roots[0]).mkdir(parents=True, exist_ok=True)
-            private = tempfile.mkdtemp(prefix=".duckdb-", dir=self._roots[0])
+            Path(self._home).mkdir(parents=True, exist_ok=True)
+            private = tempfile.mkdtemp(prefix=".duckdb-", dir=self._home)
             connection = duckdb.connect(":memory:", config=_config(self._limits, Path(private)))
             session = Session(connection, limits=self._limits, code="T3002", where="engine")
             session.rows(f"SET GLOBAL TimeZone = {literal(zone)}")

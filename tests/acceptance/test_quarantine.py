@@ -1,0 +1,75 @@
+"""What a check sets aside leaves the report, is explained at its hop, and never stays by halves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.small import (
+    CONTRACT,
+    DAY,
+    ROWS,
+    SETTINGS,
+    drop,
+    puntual,
+    run_day,
+    vouch,
+    write_project,
+)
+
+CHECKS = """\
+checks:
+  - id: client_given
+    dataset: movements
+    not_null: [client_id]
+    on_fail: quarantine
+"""
+LIMIT = "      - {property: puntual.quarantineLimit, value: {rows: 1, amount: '10.00'}}\n"
+TOLERANT = CONTRACT.replace("    properties:\n", LIMIT + "    properties:\n", 1)
+ORPHAN = "p5;;9.99;2026-03-02"
+FILE = "out/payments_daily_20260302_v1.txt"
+
+
+def _project(root: Path, **files: str) -> None:
+    write_project(root, **({"checks/checks.yaml": CHECKS} | files))
+    drop(root, (*ROWS, ORPHAN))
+    vouch(root, 5, "340.34")
+
+
+def test_a_row_set_aside_within_the_limit_is_left_out_and_explained(tmp_path: Path) -> None:
+    _project(tmp_path, **{"contracts/payments.odcs.yaml": TOLERANT})
+    done = run_day(tmp_path)
+    assert done.code == 0, done.out + done.err
+    assert (tmp_path / FILE).read_text().endswith("T|2|330.35\n")
+    shown = puntual(tmp_path, "reconcile", "-d", DAY)
+    assert "quarantined: checks" in shown.out
+    assert "1 rows  amount 9.99" in shown.out
+    assert "keys agree" in shown.out
+    assert "no break" in shown.out
+
+
+def test_a_row_set_aside_beyond_the_limit_holds_the_delivery(tmp_path: Path) -> None:
+    _project(tmp_path)
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "P2011" in held.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_does_not_say_whose_rows_it_carries_cannot_set_any_aside(
+    tmp_path: Path,
+) -> None:
+    _project(tmp_path, **{"puntual.yaml": SETTINGS.replace("    carries: payments\n", "")})
+    wrong = puntual(tmp_path, "check")
+    assert wrong.code == 2
+    assert "C1302  'movements' does not say whose rows it carries" in wrong.out
+
+
+def test_a_row_that_would_stay_in_an_aggregate_cannot_be_set_aside(tmp_path: Path) -> None:
+    totals = "SELECT client_id, sum(amount) AS total FROM movements GROUP BY client_id\n"
+    settings = SETTINGS.replace(
+        "warehouse:\n", "  totals: {key: [client_id]}\nwarehouse:\n"
+    ).replace("[movements]", "[movements, totals]")
+    _project(tmp_path, **{"models/totals.sql": totals, "puntual.yaml": settings})
+    wrong = puntual(tmp_path, "check")
+    assert wrong.code == 2
+    assert "C1306  the rows that are set aside would stay in 'totals'" in wrong.out
