@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
 from puntual.errors import EvidenceError
@@ -102,9 +103,14 @@ def _read(kind: Any, data: Any) -> object:
         key, value = typing.get_args(kind)
         return {_read(key, k): _read(value, v) for k, v in data.items()}
     if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{f.name: _read(hints[f.name], data[f.name]) for f in fields(kind)})  # type: ignore[operator]
     return _read_scalar(kind, data)
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _read_optional(kind: Any, data: Any) -> object:

@@ -73,10 +73,14 @@ def offending(
     kept = [n for n in (*ORIGIN, *measures) if n in names]
     listed = ", ".join(quote(n) for n in kept) or "1 AS one"
     session.rows(f"CREATE TEMP TABLE offending AS SELECT {listed} FROM ({sql}\n)", values)
+    (count,) = session.row("SELECT count(*) FROM offending")
+    rows = int(str(count))
     placed = set(ORIGIN) <= set(names)
-    (rows,) = session.row("SELECT count(*) FROM offending")
+    if not rows:
+        zeros = {m: Decimal(0) for m in measures if placed or m in names}
+        return Offending(rows=question.extra, amounts=zeros, observed=question.observed)
     return Offending(
-        rows=int(str(rows)) + question.extra,
+        rows=rows + question.extra,
         amounts=_amounts(session, check, measures, names, placed=placed, day=day),
         sample=_sample(session) if placed else (),
         path=_write_places(session, check, folder) if placed else "",
