@@ -28,7 +28,7 @@ demo: $(READY) ## Deliver the last days of the example bank and say where everyt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo.py
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
 	$(BIN)/ruff format --check .
@@ -36,7 +36,7 @@ check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 format: $(READY) ## Let ruff format and repair what it can
 	@$(BIN)/ruff check --fix .

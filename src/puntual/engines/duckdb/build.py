@@ -27,7 +27,7 @@ def build(session: Session, model: Model, day: Day, folder: str) -> Built:
     Raises:
         PermanentError: Q1001 the SQL failed; T3001; Q1002.
     """
-    open_tables(session, day)
+    open_tables(session, day, model.sql)
     sql = one_select(model.sql, model.file)
     values = values_of(sql, day.reference_date)
     (answer,) = (session.cursor(f"SELECT * FROM ({sql}\n) LIMIT 0", values),)

@@ -14,7 +14,7 @@ def query(session: Session, sql: str, day: Day, *, limit: int | None) -> Answer:
     Raises:
         PermanentError: Q1001 the SQL failed or is not one SELECT; T3001.
     """
-    open_tables(session, day)
+    open_tables(session, day, sql)
     bound = one_select(sql, "query")
     cursor = session.cursor(bound, values_of(bound, day.reference_date))
     described = cursor.description or []

@@ -29,6 +29,7 @@ from puntual.model.check import (
     NotNull,
     Reference,
     RowRule,
+    Rule,
     SqlRows,
     SumEquals,
     Unique,
@@ -62,7 +63,7 @@ def offending(
     Raises:
         PermanentError: Q1001 the SQL failed; T3001; Q1005 a sum is compared with a float.
     """
-    open_tables(session, day)
+    open_tables(session, day, check.dataset, *_mentions(check.rule))
     if isinstance(check.rule, SumEquals):
         return _sum_equals(session, check, check.rule, day)
     question = _question(session, check, day)
@@ -86,6 +87,23 @@ def offending(
         path=_write_places(session, check, folder) if placed else "",
         observed=question.observed,
     )
+
+
+def _mentions(rule: Rule) -> tuple[str, ...]:
+    """Return the texts in which a rule may name tables."""
+    match rule:
+        case Reference():
+            return (rule.dataset,)
+        case SqlRows():
+            return (rule.sql,)
+        case SumEquals():
+            return (rule.query,)
+        case RowRule():
+            return (rule.expression,)
+        case NotNull() | Unique() | AcceptedValues() | Fresh():
+            return ()
+        case _:
+            assert_never(rule)
 
 
 def _question(session: Session, check: Check, day: Day) -> _Question:

@@ -41,8 +41,8 @@ def open_staged(session: Session, files: Sequence[str]) -> None:
     """Make the view `staged` over the staged files of a day's parts, in their order."""
     listed = ", ".join(literal(f) for f in files)
     session.rows(
-        f"CREATE TEMP VIEW staged AS SELECT (file_index::BIGINT << {PART_SHIFT}) + position AS ordinal, "
-        f"* EXCLUDE (position) FROM read_parquet([{listed}], hive_partitioning = false)"
+        "CREATE TEMP VIEW staged AS SELECT "
+        f"(file_index::BIGINT << {PART_SHIFT}) + position AS ordinal, * EXCLUDE (position) FROM read_parquet([{listed}], hive_partitioning = false)"
     )
 
 

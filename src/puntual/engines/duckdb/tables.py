@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -14,15 +15,20 @@ from puntual.ports.engine import Day
 
 PARAMETER = "reference_date"
 
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
-def open_tables(session: Session, day: Day) -> None:
+
+def open_tables(session: Session, day: Day, *mentions: str) -> None:
     """
-    Make a view of each of the day's tables, by its name.
+    Make a view of each of the day's tables that one of the texts mentions, by its name.
 
     Raises:
         PermanentError: T3002 a file cannot be read.
     """
+    words = set(_WORD.findall(" ".join(mentions).lower()))
     for name, files in sorted(day.tables.items()):
+        if name not in words:
+            continue
         session.rows(f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM {scan(files)}")
 
 
