@@ -40,9 +40,10 @@ def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> None:
 def open_staged(session: Session, files: Sequence[str]) -> None:
     """Make the view `staged` over the staged files of a day's parts, in their order."""
     listed = ", ".join(literal(f) for f in files)
+    ordinal = f"(file_index::BIGINT << {PART_SHIFT}) + position AS ordinal"
     session.rows(
-        "CREATE TEMP VIEW staged AS SELECT "
-        f"(file_index::BIGINT << {PART_SHIFT}) + position AS ordinal, * EXCLUDE (position) FROM read_parquet([{listed}], hive_partitioning = false)"
+        f"CREATE TEMP VIEW staged AS SELECT {ordinal}, * EXCLUDE (position) "
+        f"FROM read_parquet([{listed}], hive_partitioning = false)"
     )
 
 
