@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from puntual.cli import reading, text, wiring
+from puntual.cli.clocks import clock
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import pointers_path, state_folder, stream_path
 from puntual.errors import PuntualError
@@ -43,14 +44,14 @@ def command(
 ) -> None:
     """Try everything a run relies on; exit 3 when something fails, 2 for a wrong project."""
     root = root_of(ctx, project)
-    clock = reading.clock(as_of)
+    watch = clock(as_of)
     read = reading.read(root, env)
     if release_lease is not None:
-        _release(root, release_lease, clock)
+        _release(root, release_lease, watch)
     zones = tuple({read.time_zone, *(r.time_zone for r in read.reports.values())})
     answers = [
-        *examine(state_folder(root), zones=zones, clock=clock),
-        *(_calendar(c, clock.now()) for c in read.calendars.values()),
+        *examine(state_folder(root), zones=zones, clock=watch),
+        *(_calendar(c, watch.now()) for c in read.calendars.values()),
         *(_source(s, root) for s in read.sources.values()),
     ]
     failed = any(level == "fail" for _, level, _ in answers)
@@ -58,7 +59,7 @@ def command(
         data: dict[str, object] = {
             "answers": [{"about": a, "level": level, "sentence": s} for a, level, s in answers]
         }
-        text.envelope("doctor", data, ok=not failed, at=clock.now())
+        text.envelope("doctor", data, ok=not failed, at=watch.now())
     else:
         for about, level, sentence in answers:
             text.say(f" {SIGNS[level]} {about:<28} {sentence}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from puntual.cli import reading, text
+from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
 from puntual.cli.options import (
     as_of_option,
@@ -44,7 +45,7 @@ def command(
     """Print the plan of each reference date."""
     root = root_of(ctx, project)
     read = reading.read(root, env)
-    dates = resolve(when, read, now=reading.clock(as_of).now(), zone=zone(read.time_zone))
+    dates = resolve(when, read, now=clock(as_of).now(), zone=zone(read.time_zone))
     states = reading.committed(root, dates)
     show(read, dates, reading.chosen_reports(read, report), states, as_json=as_json)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
 from puntual.cli import places
 from puntual.errors import ProjectError
-from puntual.local.clock import FixedClock, SystemClock
 from puntual.local.pointers import SqlitePointers
 from puntual.model.project import Project
-from puntual.ports.clock import Clock
 from puntual.project.read import read_project
 
 
@@ -23,11 +21,6 @@ def read(root: Path, env: str | None = None) -> Project:
         ProjectError: C1000 with every complaint.
     """
     return read_project(root, env=env)
-
-
-def clock(as_of: datetime | None) -> Clock:
-    """Return the clock: the machine's, or one that stands still at an instant."""
-    return FixedClock(as_of) if as_of else SystemClock()
 
 
 def chosen_reports(project: Project, name: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import click
 
 from puntual.cli import plan as planning
 from puntual.cli import reading, text, wiring
+from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
 from puntual.cli.options import (
     as_of_option,
@@ -55,8 +56,8 @@ def command(
     """Run every named reference date, oldest first, and exit with the worst outcome."""
     root = root_of(ctx, project)
     read = reading.read(root, env)
-    clock = reading.clock(as_of)
-    dates = resolve(when, read, now=clock.now(), zone=zone(read.time_zone))
+    watch = clock(as_of)
+    dates = resolve(when, read, now=watch.now(), zone=zone(read.time_zone))
     reports = reading.chosen_reports(read, report)
     if dry_run:
         planning.show(read, dates, reports, reading.committed(root, dates), as_json=as_json)
@@ -65,7 +66,7 @@ def command(
         for day in dates:
             _due(read, name, day)
     made: list[Delivery] = []
-    with wiring.open_world(read, root, clock) as world, world.leases.acquire("run") as lease:
+    with wiring.open_world(read, root, watch) as world, world.leases.acquire("run") as lease:
         world.objects.sweep()
         for day in dates:
             made += _one_day(read, world, day, reports, lease.epoch, quiet=as_json)
@@ -74,7 +75,7 @@ def command(
             "run",
             {"deliveries": [delivery_json(d) for d in made]},
             ok=_code(made) == 0,
-            at=clock.now(),
+            at=watch.now(),
         )
     ctx.exit(_code(made))
 

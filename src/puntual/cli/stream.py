@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import click
 
-from puntual.cli import reading, text
+from puntual.cli import text
+from puntual.cli.clocks import clock
 from puntual.cli.options import as_of_option, json_option, project_option, root_of
 from puntual.cli.places import stream_path
 from puntual.local.stream import LocalStream
@@ -114,4 +115,4 @@ def status(ctx: click.Context, project: Path | None, as_json: bool) -> None:
 def _open(ctx: click.Context, project: Path | None, as_of: datetime | None) -> LocalStream:
     path = stream_path(root_of(ctx, project))
     path.parent.mkdir(parents=True, exist_ok=True)
-    return LocalStream(path, reading.clock(as_of))
+    return LocalStream(path, clock(as_of))
