@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from pathlib import Path
 
 import click
@@ -102,6 +101,8 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()
         return EXIT_TECHNICAL
     except Exception:  # noqa: BLE001 - the one place where a bug becomes its exit code
+        import traceback
+
         traceback.print_exc()
         text.complain("this is a bug in puntual; nothing was taken for right that was not proven")
         return EXIT_BUG

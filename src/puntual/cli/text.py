@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 import click
 
 from puntual.errors import Complaint, ProjectError, PuntualError
-from puntual.project.complaints import show
 
 GLYPHS = {"full": "●", "partial": "◐", "emergency": "▲", "held": "✕", "due": "○", "running": "◌"}
 
@@ -72,6 +71,8 @@ def fault_lines(error: PuntualError) -> list[str]:
 
 def complaint_lines(complaints: tuple[Complaint, ...]) -> list[str]:
     """Return complaints with the line they are about and a caret under the place."""
+    from puntual.project.complaints import show
+
     return [line for c in complaints for line in show(c).splitlines()]
 
 
