@@ -99,15 +99,17 @@ def _one_day(
     owed = tuple(r for r in reports if r not in standing or standing[r].state not in SENT)
     watch = watcher(day, quiet=quiet)
     if owed:
-        carried = execute(
-            project,
-            plan(project, day, owed),
-            world,
-            epoch=epoch,
-            run_id=_run_id(world, day, epoch),
-            watch=watch,
-        )
-        watch.close()
+        try:
+            carried = execute(
+                project,
+                plan(project, day, owed),
+                world,
+                epoch=epoch,
+                run_id=_run_id(world, day, epoch),
+                watch=watch,
+            )
+        finally:
+            watch.close()
         standing |= {d.id.report: d for d in reversed(world.journal.deliveries(reference_date=day))}
         if not quiet and carried.done == 0:
             text.say("  nothing to do: every step is committed for these inputs")
