@@ -103,13 +103,13 @@ def _read(kind: Any, data: Any) -> object:
         key, value = typing.get_args(kind)
         return {_read(key, k): _read(value, v) for k, v in data.items()}
     if is_dataclass(kind):
-        hints = _hints(kind)
+        hints = _hints(typing.cast(type, kind))
         return kind(**{f.name: _read(hints[f.name], data[f.name]) for f in fields(kind)})  # type: ignore[operator]
     return _read_scalar(kind, data)
 
 
 @cache
-def _hints(kind: Any) -> Mapping[str, Any]:
+def _hints(kind: type) -> Mapping[str, Any]:
     return typing.get_type_hints(kind)
 
 
