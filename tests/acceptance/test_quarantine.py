@@ -73,3 +73,27 @@ def test_a_row_that_would_stay_in_an_aggregate_cannot_be_set_aside(tmp_path: Pat
     wrong = puntual(tmp_path, "check")
     assert wrong.code == 2
     assert "C1306  the rows that are set aside would stay in 'totals'" in wrong.out
+
+
+def test_places_that_no_row_has_set_nothing_aside_and_hold_the_delivery(tmp_path: Path) -> None:
+    rule = CHECKS.replace("not_null: [client_id]", "sql: checks/orphans.sql")
+    rows = "SELECT _object, _position + 1000 AS _position FROM movements WHERE client_id IS NULL\n"
+    files = {"checks/checks.yaml": rule, "checks/orphans.sql": rows}
+    _project(tmp_path, **{"contracts/payments.odcs.yaml": TOLERANT}, **files)
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "Q2005" in held.out
+
+
+def test_money_of_both_signs_does_not_cancel_in_the_quarantine_limit(tmp_path: Path) -> None:
+    limit = LIMIT.replace("rows: 1", "rows: 5")
+    contract = CONTRACT.replace("    properties:\n", limit + "    properties:\n", 1)
+    write_project(
+        tmp_path, **{"checks/checks.yaml": CHECKS, "contracts/payments.odcs.yaml": contract}
+    )
+    drop(tmp_path, (*ROWS, "p5;;1000000.00;2026-03-02", "p6;;-1000000.00;2026-03-02"))
+    vouch(tmp_path, 6, "330.35")
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "P2012" in held.out
+    assert "2,000,000.00" in held.out

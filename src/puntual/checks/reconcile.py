@@ -95,8 +95,21 @@ def is_broken(found: Hop) -> bool:
 
 
 def is_unknown(found: Hop) -> bool:
-    """Say whether a side of a hop is missing."""
-    return found.residual_records is None
+    """Say whether a side of a hop is missing, or money that should be on both is on one."""
+    return found.residual_records is None or (bool(unvouched(found)) and not is_broken(found))
+
+
+def unvouched(found: Hop) -> tuple[str, ...]:
+    """
+    Return the measures that the hop should compare and cannot, sorted.
+
+    A source's control record says every measure that its contract declares, and no measure gets
+    lost on the way to the right: counts pass where only sums catch (`peers.md` 10).
+    """
+    if found.before is None or found.after is None:
+        return ()
+    left, right = set(found.before.sums), set(found.after.sums)
+    return tuple(sorted(right - left if found.left == "source" else left - right))
 
 
 def control(rule: ControlRule, left: Decimal | None, right: Decimal | None) -> Finding:
@@ -167,7 +180,9 @@ def _unmeasured(found: Hop) -> str:
         for name, totals in ((found.left, found.before), (found.right, found.after))
         if totals is None
     ]
-    return f"no totals of {' and '.join(missing)}"
+    if missing:
+        return f"no totals of {' and '.join(missing)}"
+    return f"{', '.join(unvouched(found))} not compared: one side has no sum of it"
 
 
 def _measured(found: Hop) -> str:

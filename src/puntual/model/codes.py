@@ -708,6 +708,13 @@ _Q: tuple[Code, ...] = (
         "use a rule about rows instead.",
     ),
     Code(
+        "Q2005",
+        "rows that cannot be set aside",
+        "A check that quarantines found rows whose places (_object, _position) are missing or belong "
+        "to no row, so they would stay in the report. It counts as not measured and holds.",
+        "Return the places of the offending rows as they stand in the dataset.",
+    ),
+    Code(
         "Q2004",
         "one key, several contents",
         "Records of one declared key differ in content. One of them stays, by the contract's "

@@ -9,8 +9,9 @@ without an answer stands in the way like one that failed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 from puntual.model.check import OnFail
@@ -36,11 +37,14 @@ class Answers:
         seals: By source.
         findings: Of checks, controls, hops and landing; passes too.
         set_aside: What curation set aside.
+        money: Source → sum of the absolute amounts, in its contract's first measure, of every
+            row that is quarantined, by curation or by a check; each row once.
     """
 
     seals: Mapping[str, Seal]
     findings: tuple[Finding, ...]
     set_aside: SetAside
+    money: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def decide(project: Project, answers: Answers) -> Decision:
@@ -55,7 +59,7 @@ def decide(project: Project, answers: Answers) -> Decision:
         Full, with the exceptions that its document names; or None to hold, with every reason
         that stands in the way. Both sorted.
     """
-    aside = quarantined(project, answers.findings, answers.set_aside)
+    aside = quarantined(project, answers.findings, answers.set_aside, answers.money)
     reasons = {
         *_unsealed(project, answers.seals),
         *_unanswered(project, answers),

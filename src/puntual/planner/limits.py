@@ -10,7 +10,7 @@ amount could not be read has no money; it is held by the limit of rows alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 
 from puntual.model.check import OnFail
@@ -48,9 +48,20 @@ def quarantined(
     project: Project,
     findings: tuple[Finding, ...],
     set_aside: Mapping[str, Mapping[tuple[str, str], Totals]],
+    money: Mapping[str, Decimal] | None = None,
 ) -> tuple[Quarantine, ...]:
-    """Return what was quarantined of each source, sorted by dataset."""
-    return tuple(
+    """
+    Return what was quarantined of each source, sorted by dataset.
+
+    Args:
+        project: Its contracts hold the limits.
+        findings: Of checks that set rows aside.
+        set_aside: What curation set aside.
+        money: Absolute amounts, measured row by row; where a source has none here, the sums of
+            each reason without their signs are added.
+    """
+    measured = money or {}
+    found = (
         _of_source(
             project.contracts[name],
             (
@@ -60,6 +71,7 @@ def quarantined(
         )
         for name in sorted(project.contracts)
     )
+    return tuple(replace(q, amount=measured.get(q.dataset, q.amount)) for q in found)
 
 
 def over_limit(quarantine: Quarantine) -> Iterator[Reason]:

@@ -27,6 +27,7 @@ from puntual.render.layout import lay_out
 from puntual.render.problems import findings_of as findings_of_layout
 from puntual.render.readback import compare, read_back
 from puntual.render.templates import FileFacts, file_name
+from puntual.runner.load import without
 from puntual.runner.proofs import number
 from puntual.runner.sources import findings_of, seal_of, set_aside_of
 from puntual.runner.work import key_of, manifest, prefix
@@ -49,7 +50,33 @@ def answers(run: DayRun) -> Answers:
         seals={name: seal_of(landed[name]) for name in contracts},
         findings=tuple(found),
         set_aside={name: set_aside_of(run.manifest(f"curate:{name}")) for name in contracts},
+        money={name: _money(run, name) for name in contracts},
     )
+
+
+_MONEY = """
+SELECT coalesce(sum(abs(amount)), 0) FROM (
+  SELECT {measure} AS amount FROM set_aside WHERE class = 'quarantined'
+  UNION ALL
+  SELECT {measure} FROM kept SEMI JOIN offending USING (_object, _position)
+)
+"""
+_MONEY_ASIDE = "SELECT coalesce(sum(abs({measure})), 0) FROM set_aside WHERE class = 'quarantined'"
+
+
+def _money(run: DayRun, source: str) -> Decimal:
+    """Return the absolute money that was quarantined of a source, each row once."""
+    measures = run.measures(source)
+    aside = run.manifest(f"curate:{source}").of_role("set_aside")
+    by_checks = without(run, source)
+    if not measures or not (by_checks or any(o.records for o in aside)):
+        return Decimal(0)
+    tables = {"set_aside": tuple(run.world.objects.locate(o) for o in aside)}
+    if by_checks:
+        tables |= {"kept": run.files(source), "offending": by_checks}
+    day = Day(reference_date=run.date, zone=run.project.time_zone, tables=tables)
+    sql = (_MONEY if by_checks else _MONEY_ASIDE).format(measure=f'"{measures[0]}"')
+    return number(run.world.engine.query(sql, day, limit=2)) or Decimal(0)
 
 
 def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Context, Decimal
 
 from puntual.checks import reconcile as algebra
@@ -18,6 +19,9 @@ from puntual.runner import load as loading
 from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.work import key_of, manifest, prefix, scratch
 from puntual.runner.world import DayRun
+
+PLACE = ("_object", "_position")
+"""The columns that say which raw record a row came from."""
 
 
 def validate(run: DayRun, step: Validate, inputs: Mapping[str, Digest]) -> Manifest:
@@ -88,7 +92,35 @@ def _measure(
                 )
             )
     measured_on = run.curated(check.dataset).totals.records
-    return judge(check, offending, measured_on), stored
+    finding = judge(check, offending, measured_on)
+    if check.on_fail is OnFail.QUARANTINE and offending.rows:
+        finding = _only_if_removable(run, check, finding, stored)
+    return finding, stored
+
+
+def _only_if_removable(
+    run: DayRun, check: Check, finding: Finding, stored: list[ObjectRef]
+) -> Finding:
+    """
+    Return the finding, unknown where its rows cannot all be set aside by their places.
+
+    A rule may return rows without a place, or places that no row has; then the rows would stay
+    in the report while the finding says that they left.
+    """
+    places = tuple(run.world.objects.locate(o) for o in stored)
+    files = run.files(check.dataset)
+    kept = run.world.engine.totals(files, (), (), algorithm="", without=places)
+    removed = run.curated(check.dataset).totals.records - kept.records
+    if removed == finding.rows:
+        return finding
+    return replace(
+        finding,
+        code="Q2005",
+        verdict=Verdict.UNKNOWN,
+        message=f"{check.id} found rows that cannot be set aside by their place",
+        expected=f"{finding.rows} rows of {check.dataset}, each with its place",
+        observed=f"{removed} that can be set aside",
+    )
 
 
 def _conflicts(run: DayRun, dataset: str) -> int:
@@ -152,12 +184,28 @@ def _source_hops(run: DayRun, source: str) -> tuple[Hop, Hop]:
 
 
 def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
-    """Return curated → model for a model that carries a source's rows one for one."""
+    """
+    Return curated → model for a model that carries a source's rows one for one.
+
+    Both sides make a digest of their places, so that a row that was dropped, doubled or made up
+    is seen even where counts and sums agree.
+    """
     origin = run.project.models[name].carries
     if origin is None:
         return ()
-    before, after = run.curated(origin).totals, run.curated(name).totals
+    before, after = (_with_places(run, dataset) for dataset in (origin, name))
     return (algebra.hop(name, f"curated {origin}", "curated", before, after),)
+
+
+def _with_places(run: DayRun, dataset: str) -> Totals:
+    engine = run.world.engine
+    places = engine.totals(run.files(dataset), PLACE, (), algorithm=engine.digest_algorithm)
+    return Totals(
+        records=places.records,
+        sums=run.curated(dataset).totals.sums,
+        key_digest=places.key_digest,
+        algorithm=places.algorithm,
+    )
 
 
 def _load_hop(run: DayRun, table: str) -> Hop:

@@ -92,9 +92,20 @@ def test_keys_are_compared_when_the_left_digest_is_of_the_rows_that_stayed() -> 
     assert hop("c", "a", "b", *sides, [gone], digest_of_rest=True).keys_agree is False
 
 
-def test_a_sum_that_one_side_has_not_is_named_as_not_compared() -> None:
+def test_a_sum_that_one_side_has_not_is_not_compared_and_so_not_passed() -> None:
     (finding,) = findings_of([hop("c", "raw", "curated", totals(1, "5"), Totals(records=1))])
+    assert (finding.verdict, finding.code) == (Verdict.UNKNOWN, "R2003")
     assert "amount not compared" in finding.observed
+
+
+def test_a_control_record_without_the_money_of_the_contract_is_not_passed() -> None:
+    (finding,) = findings_of([hop("c", "source", "raw", Totals(records=1), totals(1, "5"))])
+    assert (finding.verdict, finding.code) == (Verdict.UNKNOWN, "R1002")
+
+
+def test_a_measure_that_a_model_adds_needs_no_left_side() -> None:
+    (finding,) = findings_of([hop("c", "curated x", "curated", Totals(records=1), totals(1, "5"))])
+    assert finding.verdict is Verdict.PASS
 
 
 def test_the_first_hop_that_broke_is_named() -> None:

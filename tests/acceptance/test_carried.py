@@ -1,0 +1,50 @@
+"""A model that carries a source's rows is compared with it: places, counts, every measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.small import DAY, SETTINGS, drop, good_day, puntual, run_day, vouch, write_project
+
+MADE_UP = """\
+SELECT payment_id, client_id, amount, paid_on, amount < 0 AS refund, _object, _position
+FROM payments WHERE payment_id <> 'p2'
+UNION ALL
+SELECT 'p9', 'c1', CAST(250.50 AS DECIMAL(18,2)), paid_on, false, _object, _position
+FROM payments WHERE payment_id = 'p1'
+"""
+DOUBLED = """\
+SELECT payment_id, client_id, CAST(amount * 2 AS DECIMAL(18,2)) AS amount, paid_on,
+       amount < 0 AS refund, _object, _position
+FROM payments
+"""
+
+
+def test_a_row_made_up_for_one_that_was_dropped_is_seen_though_sums_agree(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    (tmp_path / "models/movements.sql").write_text(MADE_UP)
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "R2002" in held.out
+    assert "KEYS DIFFER" in puntual(tmp_path, "reconcile", "-d", DAY).out
+
+
+def test_money_that_a_carrying_model_does_not_sum_is_not_passed(tmp_path: Path) -> None:
+    settings = SETTINGS.replace("    measures: [{column: amount, unit: MXN}]\n", "")
+    write_project(tmp_path, **{"puntual.yaml": settings, "models/movements.sql": DOUBLED})
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "R2003" in held.out
+
+
+def test_a_control_record_that_does_not_vouch_for_the_money_holds_the_delivery(
+    tmp_path: Path,
+) -> None:
+    good_day(tmp_path)
+    record = '{"source": "payments", "reference_date": "2026-03-02", "count": "4", "sums": {}}'
+    (tmp_path / "control/payments_20260302.json").write_text(record)
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "R1002" in held.out
