@@ -17,8 +17,10 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.errors import ProjectError
-from puntual.evidence.exceptions import Entry, numbered
-from puntual.evidence.facts import list_from_json, to_json
+from puntual.evidence.exceptions import Entry, Exceptional, collect, numbered
+from puntual.evidence.facts import from_json, list_from_json, to_json
+from puntual.model.delivery import Decision
+from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest
 
 
@@ -58,7 +60,10 @@ def _by_report(
     committed: dict[str, Manifest], report: str | None, day: str
 ) -> dict[str, tuple[Entry, ...]]:
     decided = {
-        step.removeprefix("decide:"): list_from_json(Entry, made.facts["entries"])
+        step.removeprefix("decide:"): (
+            *list_from_json(Entry, made.facts["entries"]),
+            *_of_file(made, committed.get(f"report:{step.removeprefix('decide:')}")),
+        )
         for step, made in sorted(committed.items())
         if step.startswith("decide:") and report in (None, step.removeprefix("decide:"))
     }
@@ -71,6 +76,14 @@ def _by_report(
             next_step=f"puntual run -d {day}",
         )
     return decided
+
+
+def _of_file(decided: Manifest, made: Manifest | None) -> tuple[Entry, ...]:
+    """Return what is wrong with the file; one that was made before a hold says nothing now."""
+    if made is None or from_json(Decision, decided.facts["decision"]).completeness is None:
+        return ()
+    findings = list_from_json(Finding, made.facts["findings"])
+    return collect(Exceptional(seals={}, findings=findings))
 
 
 def _value(entry: Entry) -> dict[str, object]:

@@ -29,7 +29,7 @@ def command(
     """
     Explain a message code such as R3001, or a report's delivery of a date.
 
-    Exits 1 when the delivery is held, 0 otherwise.
+    Exits 1 when something stands in the way of the delivery, 0 otherwise.
     """
     if what.upper() in CODES:
         _code(CODES[what.upper()], as_json)
@@ -38,11 +38,11 @@ def command(
         raise _unknown(what)
     delivery = _delivery(root_of(ctx, project), what, when)
     if as_json:
-        text.envelope("explain", {"delivery": delivery_json(delivery)}, ok=not _held(delivery))
+        text.envelope("explain", {"delivery": delivery_json(delivery)}, ok=not delivery.reasons)
     else:
         for line in _why(delivery):
             text.say(line)
-    ctx.exit(1 if _held(delivery) else 0)
+    ctx.exit(1 if delivery.reasons else 0)
 
 
 def _unknown(what: str) -> ProjectError:
@@ -80,7 +80,7 @@ def _delivery(root: Path, report: str, when: str) -> Delivery:
     if found:
         return found[0]
     known = sorted({d.id.report for d in journal.deliveries()})
-    near = get_close_matches(report, known, 1)
+    near = [] if report in known else get_close_matches(report, known, 1)
     raise ProjectError(
         "C1005",
         f"no delivery {report}/{day.isoformat()} is on record",
@@ -90,26 +90,41 @@ def _delivery(root: Path, report: str, when: str) -> Delivery:
     )
 
 
-def _held(delivery: Delivery) -> bool:
-    return delivery.state is State.HELD
-
-
 def _why(delivery: Delivery) -> list[str]:
     day = delivery.id.reference_date.isoformat()
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
-    if not _held(delivery):
+    if not delivery.reasons:
         what = delivery.completeness.value if delivery.completeness else "undecided"
         lines.append(f"  It is {what}; {delivery.exceptions} exception(s) are documented.")
         if delivery.exceptions:
             lines.append(f"  next      puntual exceptions -d {day}")
         return lines
-    lines.append("  Held because:")
+    held = delivery.state is State.HELD
+    lines.append("  Held because:" if held else "  The run stopped because:")
     for reason in delivery.reasons:
         lines.append(f"   {reason.code}  {reason.about}: {reason.sentence}")
         if reason.code in CODES:
             lines.append(f"          {CODES[reason.code].repair}")
+    if not held:
+        lines.append(f"  next      puntual run -d {day} again: it continues where it stopped")
+        return lines
     lines.append("  What happens next: no policy is in force, so nothing is delivered.")
-    lines.append(f"  next      repair the source, then puntual run -d {day}")
+    lines.append(f"  next      {_repair(delivery)}, then puntual run -d {day}")
     lines.append(f"            puntual reconcile -d {day}      puntual exceptions -d {day}")
     return lines
+
+
+_REPAIRS = {
+    "P": "repair the source",
+    "S": "repair the source",
+    "Q": "correct the data or the check",
+    "R": "correct the data or the control",
+    "L": "correct the report or its layout",
+}
+
+
+def _repair(delivery: Delivery) -> str:
+    """Return what is to be repaired, by the families of the reasons' codes."""
+    families = dict.fromkeys(_REPAIRS.get(r.code[:1], "") for r in delivery.reasons)
+    return ", ".join(f for f in families if f) or "do what is said above"

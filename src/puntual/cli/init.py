@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 import puntual
-from puntual.cli import reading, text
+from puntual.cli import places, reading, text
 from puntual.cli.options import json_option
 from puntual.errors import ProjectError
+from puntual.local.disk import translated
 
 GENERATED = ("data", "inbox", "control", "out", "evidence", ".puntual", "__pycache__")
 
@@ -33,9 +34,11 @@ def command(folder: Path, data: bool, seed: int, as_json: bool) -> None:
             observed=f"{sum(1 for _ in folder.iterdir())} entries",
             next_step="name another folder",
         )
-    shutil.copytree(
-        example(), folder, ignore=shutil.ignore_patterns(*GENERATED), dirs_exist_ok=True
-    )
+    places.make_folder(folder)
+    with translated(str(folder)):
+        shutil.copytree(
+            example(), folder, ignore=shutil.ignore_patterns(*GENERATED), dirs_exist_ok=True
+        )
     if data:
         generator = str(folder / "generate.py")
         subprocess.run(  # noqa: S603 - the generator that was just copied from this package

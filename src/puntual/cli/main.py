@@ -7,8 +7,10 @@ Sub-commands are imported only when they are called, so that `puntual --help` st
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -74,18 +76,39 @@ def group(ctx: click.Context, project: Path | None) -> None:
     ctx.obj = project
 
 
-def main(argv: list[str] | None = None) -> int:
+class Pressed:
+    """Raises KeyboardInterrupt on Ctrl-C, and keeps in mind that it did.
+
+    DuckDB turns an interrupt in the middle of a query into an error of its own.
+    """
+
+    def __init__(self) -> None:
+        self.ever = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        self.ever = True
+        raise KeyboardInterrupt
+
+
+def main(argv: list[str] | None = None, pressed: Pressed | None = None) -> int:
     """
     Run the command line and return its exit code (design 7).
 
     Args:
         argv: Arguments after the program's name; None: the process's own.
+        pressed: Knows whether Ctrl-C was pressed; None: only what is raised tells.
     """
     arguments = sys.argv[1:] if argv is None else argv
     wants_json = "--json" in arguments
     try:
         # click answers with the code that a command gave to `ctx.exit`; commands return nothing
-        code = group.main(args=arguments, prog_name="puntual", standalone_mode=False)
+        try:
+            code = group.main(args=arguments, prog_name="puntual", standalone_mode=False)
+        except (PuntualError, RuntimeError) as raised:
+            if pressed is not None and pressed.ever:
+                raise KeyboardInterrupt from raised
+            raise
     except click.ClickException as wrong:
         return _wrong_call(wrong, wants_json)
     except (KeyboardInterrupt, click.Abort):
@@ -121,8 +144,17 @@ def _wrong_call(wrong: click.ClickException, wants_json: bool) -> int:
 
 
 def entry() -> None:
-    """Run as a console script."""
-    sys.exit(main())
+    """Run as a console script; Ctrl-C ends it with its exit code, also while it shuts down."""
+    pressed = Pressed()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, pressed)
+    try:
+        code = main(pressed=pressed)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

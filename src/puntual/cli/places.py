@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from puntual.errors import PermanentError
+
 STATE = ".puntual"
 
 
@@ -40,3 +42,23 @@ def catalog_path(root: Path) -> Path:
 def evidence_path(root: Path) -> Path:
     """Return where evidence packs are laid."""
     return root / "evidence"
+
+
+def make_folder(folder: Path) -> None:
+    """
+    Make a folder and its parents.
+
+    Raises:
+        PermanentError: T1002 it may not be made there, or something else has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise PermanentError(
+            "T1002",
+            f"cannot make the folder {folder}",
+            where=str(folder),
+            expected="a folder that this user may make and write",
+            observed=exc.strerror or type(exc).__name__,
+            next_step="Correct owner, mode or name, then run again.",
+        ) from exc

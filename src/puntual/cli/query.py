@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from puntual.cli import text
 from puntual.cli.options import json_option, project_option, root_of
 from puntual.cli.places import catalog_path
+from puntual.errors import PermanentError, ProjectError
+
+if TYPE_CHECKING:
+    from puntual.ports.engine import Answer
 
 
 @click.command(name="query", help="Ask the curated data with SQL.")
@@ -28,9 +34,7 @@ def command(
 
     The same tables can be attached by any DuckDB user: `.puntual/catalog.duckdb`.
     """
-    from puntual.local.catalog import query
-
-    answer = query(catalog_path(root_of(ctx, project)), sql, limit=limit)
+    answer = _ask(catalog_path(root_of(ctx, project)), sql, limit)
     rows = [[_plain(v) for v in row] for row in zip(*answer.columns, strict=True)]
     if as_json or form == "json":
         data: dict[str, object] = {
@@ -48,7 +52,34 @@ def command(
         _table(answer.names, rows, truncated=answer.truncated)
 
 
+def _ask(catalog: Path, sql: str, limit: int) -> Answer:
+    """
+    Ask the catalog; SQL that it cannot run is the caller's fault.
+
+    Raises:
+        ProjectError: Q1001 the SQL is wrong.
+        PermanentError: The catalog or a published file cannot be read.
+    """
+    from puntual.local.catalog import query
+
+    try:
+        return query(catalog, sql, limit=limit)
+    except PermanentError as error:
+        if error.code != "Q1001":
+            raise
+        raise ProjectError(
+            error.code,
+            error.message,
+            where="the SQL of this call",
+            expected=error.expected,
+            observed=error.observed,
+            next_step="correct the SQL; the tables are the published datasets",
+        ) from error
+
+
 def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return value if value is None or isinstance(value, bool | str) else str(value)
 
 

@@ -44,7 +44,7 @@ def command(
             "first_break": to_json(broken),
             "findings": to_json(findings),
         }
-        text.envelope("reconcile", data, ok=not failed)
+        text.envelope("reconcile", data, ok=not failed and broken is None)
     else:
         _print(hops, findings, broken)
     ctx.exit(1 if failed or broken else 0)

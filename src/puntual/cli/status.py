@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from puntual.cli.shown import delivery_json, glyph
 from puntual.errors import ProjectError
 from puntual.local.journal import SqliteJournal
 from puntual.model.delivery import Delivery, State
+from puntual.planner.decide import timeliness
 
 SHOWN = 20
 
@@ -44,10 +46,10 @@ def command(
             observed="none",
             next_step="puntual init NAME, or puntual -C FOLDER status",
         )
-    found = SqliteJournal(journal_path(root)).deliveries(report=report)
+    now = as_of or datetime.now(UTC)
+    found = [_at(d, now) for d in SqliteJournal(journal_path(root)).deliveries(report=report)]
     ordered = sorted(found, key=_urgency)
     shown = ordered if everything else ordered[:SHOWN]
-    now = as_of or datetime.now(UTC)
     if as_json:
         data: dict[str, object] = {
             "deliveries": [delivery_json(d) for d in shown],
@@ -65,8 +67,13 @@ def command(
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
 
 
+def _at(delivery: Delivery, now: datetime) -> Delivery:
+    """Return the delivery as it stands to its deadline now, not when it was written down."""
+    return replace(delivery, timeliness=timeliness(delivery.due_at, now, delivery.sent_at))
+
+
 def _needs_a_person(delivery: Delivery) -> bool:
-    return delivery.state in (State.HELD, State.REJECTED)
+    return bool(delivery.reasons) or delivery.state in (State.HELD, State.REJECTED)
 
 
 def _urgency(delivery: Delivery) -> tuple[int, int]:
@@ -83,7 +90,7 @@ def _lines(delivery: Delivery, now: datetime) -> list[str]:
     words.append(delivery.timeliness.value.replace("_", " "))
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     left = ""
-    if delivery.state is State.HELD:
+    if delivery.sent_at is None:
         minutes = int((delivery.due_at - now).total_seconds() // 60)
         left = f" ({_span(minutes)} left)" if minutes >= 0 else f" ({_span(-minutes)} ago)"
     lines = [

@@ -10,14 +10,16 @@ import click
 
 from puntual.cli import text
 from puntual.cli.archive import open_archive
+from puntual.cli.delivered import missing_or_altered, sentence
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
-from puntual.cli.places import evidence_path, lake_path
+from puntual.cli.places import evidence_path, lake_path, state_folder
 from puntual.cli.recount import recount
-from puntual.errors import EvidenceError, ProjectError
+from puntual.errors import EvidenceError, ProjectError, PuntualError
 from puntual.evidence import statement
 from puntual.evidence.digest import sha256
 from puntual.evidence.package import STATEMENT
 from puntual.evidence.verify import Line, holds, verify
+from puntual.local.disk import translated
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import ObjectRef
 
@@ -41,8 +43,7 @@ def command(
     the digest of every object and every count and sum from the bytes. Exits 1 on a mismatch.
     """
     root = root_of(ctx, project)
-    store = lake_path(root)
-    found = {p: _verify(p, store, root) for p in _packs(root, pack, when)}
+    found = {p: _verify(p, root, alone=pack is not None) for p in _packs(root, pack, when)}
     good = all(holds(lines) for lines in found.values())
     if as_json:
         text.envelope("verify", _json(found), ok=good)
@@ -55,7 +56,7 @@ def command(
 def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
     found: tuple[Path, ...]
     if pack is not None:
-        found = (pack,) if (pack / STATEMENT).is_file() or pack.is_dir() else ()
+        found = tuple(p for p in (pack, root / pack) if p.is_dir())[:1]
     else:
         base = evidence_path(root)
         suffix = "" if when is None else f"_{parse_day(when):%Y%m%d}_"
@@ -72,13 +73,35 @@ def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
     return found
 
 
-def _verify(pack: Path, store: Path, root: Path) -> tuple[Line, ...]:
+_NO_STATE = frozenset({"C1005", "T1002"})
+"""Nothing was run here, or its state may not be read."""
+
+
+def _verify(pack: Path, root: Path, *, alone: bool) -> tuple[Line, ...]:
+    """Verify a package; one that was named by its folder holds at level 1 without the project."""
     names = [p.name for p in sorted(pack.iterdir())]
+    try:
+        with translated(str(state_folder(root))):
+            return _with_project(names, pack, root)
+    except PuntualError as error:
+        if not alone or error.code not in _NO_STATE:
+            raise
+        why = f"level 2 was not asked, the project's state is not at hand: {error.message}"
+    return (*verify(names, _reader(pack)), Line(level=2, ok=None, sentence=why))
+
+
+def _with_project(names: list[str], pack: Path, root: Path) -> tuple[Line, ...]:
+    store = lake_path(root)
     objects = LocalObjects(store) if store.is_dir() else None
     lines = verify(names, _reader(pack), None if objects is None else _looker(objects))
     if objects is None or not holds(lines):
         return lines
-    return (*lines, *_committed(pack, root), *recount(_reader(pack), objects, root))
+    return (
+        *lines,
+        *_committed(pack, root),
+        *_delivered(pack, root),
+        *recount(_reader(pack), objects, root),
+    )
 
 
 def _committed(pack: Path, root: Path) -> Iterator[Line]:
@@ -98,6 +121,13 @@ def _committed(pack: Path, root: Path) -> Iterator[Line]:
     else:
         sentence = f"all {len(found)} files are the bytes that were attested here"
         yield Line(level=2, ok=True, sentence=sentence)
+
+
+def _delivered(pack: Path, root: Path) -> Iterator[Line]:
+    """Compare the destinations with what was delivered there."""
+    report, day, _ = statement.decode((pack / STATEMENT).read_bytes()).delivery.split("/")
+    for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
+        yield Line(level=2, ok=False, sentence=sentence(fault))
 
 
 def _reader(pack: Path) -> Callable[[str], bytes]:

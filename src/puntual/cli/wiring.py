@@ -58,8 +58,11 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
 
     Raises:
         ProjectError: C1004 the warehouse's connection is not given.
+        PermanentError: T1002 the project's folder may not be written.
     """
     lake = places.lake_path(root)
+    places.make_folder(places.state_folder(root))
+    places.make_folder(lake / ".tmp" / "engine")
     objects = LocalObjects(lake)
     code = code_digest()
     with ExitStack() as open_ones:
@@ -67,7 +70,6 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
             closing(DuckDBEngine(temporary=str(lake / ".tmp" / "engine"), roots=(str(lake),)))
         )
         warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
-        places.state_folder(root).mkdir(parents=True, exist_ok=True)
         path = places.pointers_path(root)
         pointers = open_ones.enter_context(closing(SqlitePointers(path)))
         journal = open_ones.enter_context(closing(SqliteJournal(places.journal_path(root))))

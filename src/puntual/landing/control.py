@@ -117,8 +117,9 @@ def parse(data: bytes, source: str, day: date) -> ControlRecord:
     sums = value["sums"]
     if not isinstance(sums, dict):
         _form("sums that are no object")
-    digest = value.get("digest", "")
-    if digest and (not isinstance(digest, str) or not _DIGEST.fullmatch(digest.lower())):
+    given = value.get("digest")
+    digest = "" if given is None else given
+    if not isinstance(digest, str) or (digest and not _DIGEST.fullmatch(digest.lower())):
         _form("a digest that is no SHA-256")
     return ControlRecord(
         source=source,

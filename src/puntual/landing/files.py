@@ -67,6 +67,7 @@ def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> Lande
         findings=(
             *findings,
             *_half(source, half),
+            *_passed_over(desk, source, day),
             *_noticed(source, judged, agreed=agreed),
             *_replaced(source, replaced),
         ),
@@ -187,6 +188,20 @@ def _half(source: FileSource, names: Sequence[str]) -> Iterator[Finding]:
         yield notice("S2001", source.name, message, expected=expected, observed="not whole")
 
 
+def _passed_over(desk: Desk, source: FileSource, day: date) -> Iterator[Finding]:
+    """Say what lies there under a file's name and was not read, since it is no file."""
+    for found in desk.drop.passed_over(expand(source.pattern, day)):
+        message = f"{_ascii(found.name)} is {found.kind}; it was not read, nor followed"
+        yield notice(
+            "S2019",
+            source.name,
+            message,
+            expected="a regular file",
+            observed=found.kind,
+            warn=True,
+        )
+
+
 def _replaced(source: FileSource, refs: Sequence[ObjectRef]) -> Iterator[Finding]:
     for ref in refs:
         message = f"{ref.detail['name']} came again with other bytes; the newest counts"
@@ -218,7 +233,11 @@ def _after(
         notice("S2008", source.name, f"{o.detail['name']} came after the day was sealed", warn=True)
         for o in fresh
     ]
-    return LandedDay(objects=(*before.objects, *fresh), seal=seal, findings=(*findings, *late))
+    return LandedDay(
+        objects=(*before.objects, *fresh),
+        seal=seal,
+        findings=(*findings, *late, *_passed_over(desk, source, day)),
+    )
 
 
 def _ascii(name: str) -> str:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
+from puntual.checks.reconcile import DIGITS
 from puntual.landing.control import Vouched
 from puntual.landing.desk import Desk, notice
 from puntual.model.contract import Contract
@@ -16,6 +17,8 @@ from puntual.model.manifest import ObjectRef
 from puntual.model.seal import ControlRecord, Landed, Seal, SealStatus
 from puntual.model.source import Control, NoControl
 from puntual.ports.engine import RawDay, RawPart
+
+_EXACT = Context(prec=DIGITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ def merge(several: Iterable[Landed], contract: Contract) -> Landed:
         unreadable += landed.unreadable
         other.update(landed.other_days)
         for column, amount in landed.sums.items():
-            sums[column] = sums.get(column, Decimal(0)) + amount
+            sums[column] = _EXACT.add(sums.get(column, Decimal(0)), amount)
     return Landed(records=records, sums=sums, unreadable=unreadable, other_days=dict(other))
 
 
@@ -142,9 +145,8 @@ def _compare(side: Side, record: ControlRecord) -> tuple[tuple[str, ...], tuple[
 
 
 def _sum(column: str, expected: Decimal, found: Decimal, unreadable: int) -> str:
-    text = (
-        f"sum of {column}: the source says {expected:f}, {found:f} landed ({found - expected:+f})"
-    )
+    missing = _EXACT.subtract(found, expected)
+    text = f"sum of {column}: the source says {expected:f}, {found:f} landed ({missing:+f})"
     return f"{text}; {unreadable} unreadable records are not in it" if unreadable else text
 
 

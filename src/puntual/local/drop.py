@@ -7,6 +7,7 @@ are not files here (`failures.md` h9).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fnmatch
 import glob
@@ -14,12 +15,13 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from puntual.errors import PermanentError
 from puntual.local.disk import open_regular, translated
-from puntual.ports.drop import DroppedFile
+from puntual.ports.drop import DroppedFile, PassedOver
 
 _BLOCK = 1 << 20
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETOOLONG})
@@ -41,18 +43,23 @@ class LocalDrop:
         Raises:
             PermanentError: S1301 a folder may not be read.
         """
-        folder, _, last = pattern.rpartition("/")
-        if pattern.startswith("/") and not folder:
-            folder = "/"
-        found: dict[str, DroppedFile] = {}
-        for place in self._folders(folder):
-            for entry in _entries(place):
-                if not _matches(entry.name, last):
-                    continue
-                file = self._seen(Path(entry.path))
-                if file is not None:
-                    found[file.name] = file
-        return tuple(found[name] for name in sorted(found))
+        found = (self._seen(path, facts) for path, facts in self._matching(pattern))
+        files = {f.name: f for f in found if f is not None}
+        return tuple(files[name] for name in sorted(files))
+
+    def passed_over(self, pattern: str) -> tuple[PassedOver, ...]:
+        """
+        Return what matches a glob and is no regular file, sorted by name; see the port.
+
+        Raises:
+            PermanentError: S1301 a folder may not be read.
+        """
+        found = {
+            self._name(path): _kind(facts.st_mode)
+            for path, facts in self._matching(pattern)
+            if not stat.S_ISREG(facts.st_mode)
+        }
+        return tuple(PassedOver(name=name, kind=found[name]) for name in sorted(found))
 
     def read_small(self, name: str, limit: int) -> bytes | None:
         """
@@ -113,16 +120,26 @@ class LocalDrop:
         names = glob.glob(pattern, root_dir=None if absolute else self.root)
         return tuple(os.path.join(self.root, name) for name in sorted(names))
 
-    def _seen(self, path: Path) -> DroppedFile | None:
-        try:
-            facts = path.lstat()
-        except FileNotFoundError:
-            return None
+    def _matching(self, pattern: str) -> Iterator[tuple[Path, os.stat_result]]:
+        """Yield what matches a glob, with its own facts, not those of what it points to."""
+        folder, _, last = pattern.rpartition("/")
+        if pattern.startswith("/") and not folder:
+            folder = "/"
+        for place in self._folders(folder):
+            for entry in _entries(place):
+                if _matches(entry.name, last):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield Path(entry.path), os.lstat(entry.path)
+
+    def _name(self, path: Path) -> str:
+        inside = path.is_relative_to(self.root)
+        return shown(str(path.relative_to(self.root) if inside else path))
+
+    def _seen(self, path: Path, facts: os.stat_result) -> DroppedFile | None:
         if not stat.S_ISREG(facts.st_mode):
             return None
-        inside = path.is_relative_to(self.root)
         return DroppedFile(
-            name=shown(str(path.relative_to(self.root) if inside else path)),
+            name=self._name(path),
             path=str(path),
             bytes=facts.st_size,
             age=time.time() - facts.st_mtime,
@@ -133,6 +150,12 @@ def shown(name: str) -> str:
     """Return a file's name as text that may be shown and encoded, whatever bytes it has."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
 
 
 def _entries(folder: str) -> tuple[os.DirEntry[str], ...]:

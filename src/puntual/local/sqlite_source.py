@@ -2,12 +2,15 @@
 The rows of one query on a SQLite file as text columns, read in one snapshot.
 
 SQLite keeps a decimal as text, as an integer, or as the nearest binary fraction. The last is
-written as the shortest decimal that means it, and every sum is made of integers.
+written as the shortest decimal that means it where 15 digits suffice, since no two decimals of
+15 digits are the same fraction; one that needs more is written with an exponent, which no
+decimal column takes, so that a digit is never invented. Every sum is made of decimals.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -21,27 +24,29 @@ from puntual.errors import PermanentError, PuntualError, TransientError
 Sink = Callable[[pa.RecordBatch], None]
 
 _ROWS = 50_000
-_EXACT = Context(prec=100)
+_EXACT = Context(prec=400)
 _WAIT = 10.0
-_PLACES = 18
+_REAL_DIGITS = 15
 
-_TEXT = """CASE typeof({c}) WHEN 'real' THEN
-    CASE WHEN CAST(printf('%.15g', {c}) AS REAL) = {c} THEN printf('%.15g', {c})
-    ELSE printf('%!.17g', {c}) END
-ELSE CAST({c} AS TEXT) END"""
+_TEXT = "CASE typeof({c}) WHEN 'real' THEN real_text({c}) ELSE CAST({c} AS TEXT) END"
 
-_PARTS = """SELECT
-    CASE WHEN t LIKE '-%' THEN -1 ELSE 1 END AS sign,
-    CAST(substr(d || '.', 1, instr(d || '.', '.') - 1) AS INTEGER) AS whole,
-    substr(substr(d, instr(d || '.', '.') + 1) || '{zeros}', 1, {places}) AS part
-FROM (SELECT t, ltrim(t, '+-') AS d FROM (SELECT {text} AS t FROM {body} AS q))
-WHERE t NOT GLOB '*[^0-9.+-]*' AND t GLOB '*[0-9]*' AND substr(t, 2) NOT GLOB '*[+-]*'
-    AND d NOT GLOB '*.*.*' AND instr(d || '.', '.') <= {places} + 1"""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,160}(?:\.[0-9]{0,160})?|\.[0-9]{1,160})")
 
-_SUM = """SELECT coalesce(sum(sign * whole), 0),
-    coalesce(sum(sign * CAST(substr(part, 1, 9) AS INTEGER)), 0),
-    coalesce(sum(sign * CAST(substr(part, 10) AS INTEGER)), 0)
-FROM ({parts})"""
+
+class _Sum:
+    """An aggregate of SQLite: the exact sum of the texts that are plain decimal numbers."""
+
+    def __init__(self) -> None:
+        self._total = Decimal(0)
+
+    def step(self, text: str | None) -> None:
+        """Take one value; null and what is no number are left out."""
+        if text is not None and _NUMBER.fullmatch(text):
+            self._total = _EXACT.add(self._total, Decimal(text))
+
+    def finalize(self) -> str:
+        """Return the sum, without an exponent."""
+        return format(self._total, "f")
 
 
 def read(
@@ -79,6 +84,8 @@ def read(
         with contextlib.closing(
             sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None)
         ) as db:
+            db.create_function("real_text", 1, _real_text, deterministic=True)
+            db.create_aggregate("exact_sum", 1, _Sum)  # type: ignore[arg-type]  # text, not int
             db.execute("PRAGMA query_only = ON")
             db.execute("BEGIN")
             _require(db, body, values, columns)
@@ -132,11 +139,22 @@ def _control(
 
 def _sum(db: sqlite3.Connection, body: str, values: Mapping[str, str], column: str) -> Decimal:
     text = _TEXT.format(c=_quoted(column))
-    parts = _PARTS.format(text=text, body=body, zeros="0" * _PLACES, places=_PLACES)
-    whole, high, low = db.execute(_SUM.format(parts=parts), values).fetchone()
-    total = Decimal(whole * 10**18 + high * 10**9 + low)
-    exact = total.scaleb(-_PLACES, _EXACT).normalize(_EXACT)
+    (total,) = db.execute(f"SELECT exact_sum({text}) FROM {body} AS q", values).fetchone()
+    exact = Decimal(total).normalize(_EXACT)
     return exact if exact.as_tuple().exponent < 0 else exact.quantize(Decimal(1), context=_EXACT)  # type: ignore[operator]
+
+
+def _real_text(value: float) -> str:
+    """Return the decimal that a REAL means; with an exponent where that is not certain."""
+    exact = Decimal(repr(value))
+    if not exact.is_finite():
+        return str(exact)
+    digits = "".join(map(str, exact.as_tuple().digits)).strip("0")
+    if len(digits) > _REAL_DIGITS:
+        return f"{value:.16e}"
+    text = format(exact, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if not exact else text
 
 
 def _quoted(column: str) -> str:

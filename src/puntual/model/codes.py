@@ -365,6 +365,13 @@ _C: tuple[Code, ...] = (
         "Choose flag or hold, or aggregate in report.sql, which reads the warehouse.",
     ),
     Code(
+        "C1307",
+        "a table that nothing proves",
+        "A loaded model carries no source one for one, so no hop of the waterfall reaches it, and no "
+        "control or tie asks about it. Rows lost in it would not be seen. A warning.",
+        "Declare `carries`, or a control that compares it with what it was made from.",
+    ),
+    Code(
         "C1401",
         "a field without width",
         "In a fixed-width file each field has its width.",
@@ -381,6 +388,13 @@ _C: tuple[Code, ...] = (
         "not a file name",
         "The file name of a layout is a name without a folder.",
         "Put the folder into `destinations`.",
+    ),
+    Code(
+        "C1404",
+        "a report without a tie",
+        "No control total of the file is compared with the warehouse, so rows lost in report.sql "
+        "would not be seen. A warning.",
+        "Declare ties in report.yaml, for the money and for the rows (`column: \"*\"`).",
     ),
     Code(
         "C1501",
@@ -403,7 +417,7 @@ _S: tuple[Code, ...] = (
         "S1102",
         "the stream does not answer",
         "The stream gave no answer, or no records though some remain. It may pass by waiting.",
-        "Nothing, it is tried again; when it lasts, see whether the stream is up.",
+        "Run again; when it lasts, see whether the stream is up.",
     ),
     Code(
         "S1103",
@@ -456,7 +470,7 @@ _S: tuple[Code, ...] = (
         "the database does not answer",
         "The source's database could not be reached, the connection was lost, or it was "
         "locked for too long.",
-        "Nothing, it is tried again; when it lasts, see whether the database is up.",
+        "Run again; when it lasts, see whether the database is up.",
     ),
     Code(
         "S1202",
@@ -631,6 +645,13 @@ _S: tuple[Code, ...] = (
         "Add the column to `puntual.measures` in the contract.",
     ),
     Code(
+        "S2019",
+        "something that is no file",
+        "A symbolic link, a folder, a pipe or a device lies under a name that the source's "
+        "pattern matches. It was not read, and nothing was followed.",
+        "Remove it, or have the source put the file itself there.",
+    ),
+    Code(
         "S2020",
         "a control record that cannot be read",
         "The control record is not of its form. It is kept as it came and is not used; "
@@ -649,7 +670,7 @@ _S: tuple[Code, ...] = (
         "two runs land one source",
         "Another run published what it landed while this one was landing. Nothing was lost or"
         " landed twice.",
-        "Nothing, it is tried again.",
+        "Run again: it continues from what is committed.",
     ),
 )
 
@@ -808,6 +829,13 @@ _P: tuple[Code, ...] = (
         "Use one of the names that the message lists.",
     ),
     Code(
+        "P1003",
+        "no delivery is owed",
+        "The reference date is a weekend day or a holiday of the report's calendar, so no "
+        "report is due for it; nothing ran.",
+        "Name a business day, or correct the calendar.",
+    ),
+    Code(
         "P2001",
         "a source was not sealed",
         "The day of a source has no verdict, so nothing vouches for its completeness.",
@@ -957,6 +985,14 @@ _D: tuple[Code, ...] = (
         "Find out who wrote that file, move it away, then run again. A corrected report is "
         "a new version with a new name.",
     ),
+    Code(
+        "D1003",
+        "a delivered file is missing or altered",
+        "The destination no longer holds the bytes that were delivered under this name: the "
+        "file is gone, or somebody changed it.",
+        "Find out who moved or changed it. The delivered bytes lie in the evidence package; "
+        "copy them back, and run `puntual verify`.",
+    ),
 )
 
 # V: evidence
@@ -1051,7 +1087,7 @@ _T: tuple[Code, ...] = (
         "T2002",
         "a state file is busy",
         "Another process held a state file for longer than puntual waits.",
-        "It is tried again. If it stays, look for a program that keeps the file open.",
+        "Run again. If it stays, look for a program that keeps the file open.",
     ),
     Code(
         "T2003",
@@ -1108,7 +1144,7 @@ _T: tuple[Code, ...] = (
         "the warehouse did not answer",
         "No connection, a connection that was lost, a lock that was not given in time, or "
         "another process that holds the file. The load log says whether a load was done.",
-        "It is tried again; look at the server, or close programs that hold the warehouse open.",
+        "Run again; look at the server, or close programs that hold the warehouse open.",
     ),
     Code(
         "T2006",

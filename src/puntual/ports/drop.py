@@ -24,12 +24,34 @@ class DroppedFile:
     age: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """
+    What lies in the drop under a file's name and is no regular file.
+
+    Attributes:
+        name: Path relative to the project; for people.
+        kind: What it is, such as `a symbolic link`.
+    """
+
+    name: str
+    kind: str
+
+
 class Drop(Protocol):
     """Lists and reads; never moves or removes what the source put there."""
 
     def list(self, pattern: str) -> tuple[DroppedFile, ...]:
         """
         Return regular files that match a glob, sorted by name; symlinks are not followed.
+
+        Raises:
+            PermanentError: S1301 the folder may not be read.
+        """
+
+    def passed_over(self, pattern: str) -> tuple[PassedOver, ...]:
+        """
+        Return what matches a glob and is not listed, sorted by name; nothing is followed.
 
         Raises:
             PermanentError: S1301 the folder may not be read.

@@ -374,6 +374,8 @@ def _kind(item: exp.Expr, sources: Sources) -> str:
     if isinstance(item, exp.Count):
         return Kind.INTEGER.value
     if isinstance(item, exp.Literal):
+        if not item.is_string and "e" in item.name.lower():
+            return FLOAT
         whole = Kind.DECIMAL if "." in item.name else Kind.INTEGER
         return Kind.TEXT.value if item.is_string else whole.value
     if isinstance(item, exp.Avg | exp.Div):
@@ -383,5 +385,7 @@ def _kind(item: exp.Expr, sources: Sources) -> str:
         kinds = {_kind(p, sources) for p in parts if isinstance(p, exp.Expr)}
         if len(kinds) == 1:
             return kinds.pop()
+        if FLOAT in kinds and kinds <= {*_NUMBERS, FLOAT}:
+            return FLOAT
         return Kind.DECIMAL.value if kinds <= _NUMBERS else ""
     return ""

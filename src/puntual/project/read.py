@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from dataclasses import replace
 from datetime import date
@@ -102,6 +103,7 @@ def lint(
         warehouse=settings.warehouse,
         digest="",
     )
+    _unproven(settings, project)
     _strangers(folder, complaints)
     found = complaints.sorted()
     right = not complaints.errors
@@ -265,6 +267,23 @@ def _reports(
     if not folder.folders("reports"):
         settings.top.complain("C1018", "the project has no report: reports/<name>/report.yaml")
     return found
+
+
+def _unproven(settings: Settings, project: Project) -> None:
+    """Warn of loaded models that no hop reaches and no control or tie asks about."""
+    asked = " ".join(
+        [sql for c in project.controls.values() for sql in (c.left, c.right)]
+        + [tie.query for r in project.reports.values() for tie in r.ties]
+    )
+    for table in project.warehouse.tables:
+        model = project.models.get(table)
+        if model is None or model.carries or re.search(rf"\b{table}\b", asked, re.IGNORECASE):
+            continue
+        message = f"nothing proves '{table}': it carries no source, and no control or tie asks it"
+        hint = "declare `carries`, or a control that compares it with what it was made from"
+        (settings.warehouse_section or settings.top).complain(
+            "C1307", message, hint=hint, severity="warning"
+        )
 
 
 def _strangers(folder: Folder, complaints: Complaints) -> None:

@@ -39,13 +39,23 @@ def summary(run: DayRun, step: Step) -> str:
         case Decide():
             return f"{step.report} {made.facts['word']}"
         case MakeReport():
-            return f"{made.facts['file_name']} {made.totals.records:,} rows, read back"
+            return _made(made)
         case Attest():
             return f"{step.report} {len(made.objects)} files"
         case Deliver():
             return f"{step.report} → {made.facts['where']}"
         case _:
             assert_never(step)
+
+
+def _made(made: Manifest) -> str:
+    findings = list_from_json(Finding, made.facts["findings"])
+    wrong = [f for f in findings if f.verdict is not Verdict.PASS]
+    rows = f"{made.facts['file_name']} {made.totals.records:,} rows"
+    if not wrong:
+        return f"{rows}, read back"
+    what = f"{rows}, held" if made.of_role("report") else f"{made.facts['file_name']} not made"
+    return f"{what}, {len(wrong)} findings: {', '.join(sorted({f.code for f in wrong})[:3])}"
 
 
 def _aside(made: Manifest) -> str:

@@ -237,7 +237,7 @@ def test_models_stand_after_those_they_read(tmp_path: Path) -> None:
     files = {
         **FILES,
         "models/a.sql": "SELECT movement_id FROM z",
-        "models/z.sql": "SELECT movement_id FROM movements",
+        "models/z.sql": "SELECT credit_id AS movement_id FROM credits",
     }
     project = lint(write(tmp_path, files))[0]
     assert project is not None

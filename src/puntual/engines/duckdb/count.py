@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import reduce
 
+from puntual.checks.reconcile import DIGITS
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.verdicts import day_bounds, day_sql
 from puntual.model.contract import Contract
@@ -31,8 +33,10 @@ def count(session: Session, raw: RawDay) -> Landed:
         records=sum(int(str(r[1])) for r in rows),
         unreadable=sum(int(str(r[2])) for r in rows),
         sums={
-            m.column: sum(
-                (Decimal(str(r[3 + i])) for r in rows if r[3 + i] is not None), Decimal(0)
+            m.column: reduce(
+                Context(prec=DIGITS).add,
+                (Decimal(str(r[3 + i])) for r in rows if r[3 + i] is not None),
+                Decimal(0),
             )
             for i, m in enumerate(contract.measures)
         },

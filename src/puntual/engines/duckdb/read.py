@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect import literal, quote, type_sql
 from puntual.engines.duckdb.json_text import json_texts
 from puntual.engines.duckdb.lines import PART_SHIFT, first_line, read_lines
 from puntual.engines.duckdb.session import Session
@@ -201,7 +201,10 @@ def _class(mark: str) -> str:
 def _parquet(session: Session, parts: Sequence[RawPart], columns: Sequence[Column]) -> str:
     """Return Parquet objects' records, each object read by its own types."""
     if not parts:
-        cells = ", ".join(f"NULL AS t{i}, NULL AS v{i}" for i in range(len(columns)))
+        cells = ", ".join(
+            f"NULL::VARCHAR AS t{i}, NULL::{type_sql(c.type)} AS v{i}"
+            for i, c in enumerate(columns)
+        )
         return (
             "SELECT 0::BIGINT AS ordinal, NULL::VARCHAR AS unreadable, false AS repeated, "
             f"{cells} WHERE false"

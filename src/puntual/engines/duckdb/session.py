@@ -22,6 +22,8 @@ from puntual.errors import PermanentError
 
 Row = tuple[object, ...]
 
+_MARK = re.compile(r"[\"\n]|'(?!(?<=[a-z]')(?:t|s|re|ll|ve) )")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -236,4 +238,5 @@ def _statement_fault(exc: duckdb.Error, text: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"['\"\n]", text, maxsplit=1)[0].strip()
+    """Cut a text at its first quotation mark; the apostrophe of `don't` is none."""
+    return _MARK.split(text, maxsplit=1)[0].strip()

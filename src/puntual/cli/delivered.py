@@ -1,0 +1,75 @@
+"""Whether the files that were delivered still lie where they were placed, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from puntual.errors import EvidenceError, PuntualError
+from puntual.evidence.digest import sha256
+from puntual.runner import checkpoint
+
+
+def missing_or_altered(
+    store: checkpoint.Store, root: Path, report: str, day: date
+) -> tuple[EvidenceError, ...]:
+    """
+    Return what is wrong with a delivered file, at each destination of its delivery.
+
+    Args:
+        store: Where the delivery is recorded.
+        root: The project; its destinations are relative to it.
+        report: Which report.
+        day: Of which reference date.
+
+    Returns:
+        A D1003 for each destination that does not hold the recorded bytes; none for a delivery
+        that was not made.
+
+    Raises:
+        EvidenceError: V1001, V1002 a manifest is missing or altered.
+    """
+    sent = checkpoint.read(store, f"deliver:{report}", day)
+    made = checkpoint.read(store, f"report:{report}", day)
+    if sent is None or made is None:
+        return ()
+    (file,) = made.manifest.of_role("report")
+    name = str(made.manifest.facts["file_name"])
+    where = str(sent.manifest.facts["where"])
+    return tuple(_faults(root, name, _folders(where, name), file.sha256))
+
+
+def _folders(where: str, name: str) -> list[str]:
+    """Return the folders of `a/NAME, b/NAME`, as the delivery recorded them."""
+    return where.removesuffix(f"/{name}").split(f"/{name}, ")
+
+
+def _faults(root: Path, name: str, folders: list[str], expected: str) -> Iterator[EvidenceError]:
+    for folder in folders:
+        seen = _seen(root / folder / name, expected)
+        if seen is not None:
+            yield EvidenceError(
+                "D1003",
+                f"{name} is no longer what was delivered to {folder}",
+                where=f"{folder}/{name}",
+                expected=f"sha256 {expected}",
+                observed=seen,
+                next_step="find out who changed it; the delivered bytes lie in evidence/",
+            )
+
+
+def _seen(path: Path, expected: str) -> str | None:
+    """Return what lies there instead of the file; None if it is the file."""
+    try:
+        found = sha256(path.read_bytes())
+    except FileNotFoundError:
+        return "no file"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None if found == expected else f"sha256 {found}"
+
+
+def sentence(fault: PuntualError) -> str:
+    """Return a fault as one line."""
+    return f"{fault.code} {fault.message}: expected {fault.expected}, observed {fault.observed}"
