@@ -70,6 +70,6 @@ def _seen(path: Path, expected: str) -> str | None:
     return None if found == expected else f"sha256 {found}"
 
 
-def sentence(fault: PuntualError) -> str:
+def as_line(fault: PuntualError) -> str:
     """Return a fault as one line."""
     return f"{fault.code} {fault.message}: expected {fault.expected}, observed {fault.observed}"

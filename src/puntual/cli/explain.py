@@ -124,7 +124,13 @@ _REPAIRS = {
 }
 
 
+_UNANSWERED = frozenset({"Q2002", "R2003", "R3002"})
+"""Not measured: most often because of another reason, which is then the one to repair."""
+
+
 def _repair(delivery: Delivery) -> str:
     """Return what is to be repaired, by the families of the reasons' codes."""
-    families = dict.fromkeys(_REPAIRS.get(r.code[:1], "") for r in delivery.reasons)
+    codes = [r.code for r in delivery.reasons]
+    causes = [c for c in codes if c not in _UNANSWERED] or codes
+    families = dict.fromkeys(_REPAIRS.get(c[:1], "") for c in causes)
     return ", ".join(f for f in families if f) or "do what is said above"

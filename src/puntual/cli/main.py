@@ -77,7 +77,8 @@ def group(ctx: click.Context, project: Path | None) -> None:
 
 
 class Pressed:
-    """Raises KeyboardInterrupt on Ctrl-C, and keeps in mind that it did.
+    """
+    Raises KeyboardInterrupt on Ctrl-C, and keeps in mind that it did.
 
     DuckDB turns an interrupt in the middle of a query into an error of its own.
     """

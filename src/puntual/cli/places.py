@@ -1,4 +1,4 @@
-"""Where a project's local state lies: paths only, so that nothing heavy is imported for them."""
+"""Where a project's local state lies; nothing heavy is imported for it."""
 
 from __future__ import annotations
 

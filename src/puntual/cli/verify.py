@@ -10,7 +10,7 @@ import click
 
 from puntual.cli import text
 from puntual.cli.archive import open_archive
-from puntual.cli.delivered import missing_or_altered, sentence
+from puntual.cli.delivered import as_line, missing_or_altered
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
 from puntual.cli.places import evidence_path, lake_path, state_folder
 from puntual.cli.recount import recount
@@ -127,7 +127,7 @@ def _delivered(pack: Path, root: Path) -> Iterator[Line]:
     """Compare the destinations with what was delivered there."""
     report, day, _ = statement.decode((pack / STATEMENT).read_bytes()).delivery.split("/")
     for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
-        yield Line(level=2, ok=False, sentence=sentence(fault))
+        yield Line(level=2, ok=False, sentence=as_line(fault))
 
 
 def _reader(pack: Path) -> Callable[[str], bytes]:

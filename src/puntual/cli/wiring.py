@@ -61,8 +61,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
         PermanentError: T1002 the project's folder may not be written.
     """
     lake = places.lake_path(root)
-    places.make_folder(places.state_folder(root))
-    places.make_folder(lake / ".tmp" / "engine")
+    places.make_folder(lake)
     objects = LocalObjects(lake)
     code = code_digest()
     with ExitStack() as open_ones:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from puntual.errors import PermanentError
 from puntual.landing.desk import Desk, of_role
 from puntual.landing.forms import Trouble, examine
 from puntual.landing.seal import count
-from puntual.model.contract import Contract
+from puntual.model.contract import Contract, Parquet
 from puntual.model.manifest import ObjectRef
 from puntual.model.seal import Landed
+
+_DISK_FULL = "No space left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ def examined(
         The file with its role: `data`, `empty` or `refused` (with the code as `reason`).
 
     Raises:
-        PermanentError: T3001 the engine has no memory left.
+        PermanentError: T3001 the engine has no memory left; T3002 it cannot read a file that
+            is no Parquet.
     """
     nothing = Landed(records=0)
     if ref.bytes == 0:
@@ -62,13 +66,32 @@ def examined(
         return Judged(ref=_as(ref, "empty", "S2009"), landed=nothing, troubles=(empty,))
     troubles = _again(ref, known) or examine(desk.objects.locate(ref), contract)
     if not any(t.refused for t in troubles):
-        landed = count(desk, contract, day, (ref,), stream=False)
+        landed, unread = _counted(desk, contract, day, ref)
         ref = replace(ref, records=landed.records)
-        troubles += _other_day(landed, day)
+        troubles += unread or _other_day(landed, day)
         if not any(t.refused for t in troubles):
             return Judged(ref=ref, landed=landed, troubles=troubles)
     refused = next(t for t in troubles if t.refused)
     return Judged(ref=_as(ref, "refused", refused.code), landed=nothing, troubles=troubles)
+
+
+def _counted(
+    desk: Desk, contract: Contract, day: date, ref: ObjectRef
+) -> tuple[Landed, tuple[Trouble, ...]]:
+    """Count one file; a Parquet file that the engine cannot read is the source's trouble."""
+    try:
+        return count(desk, contract, day, (ref,), stream=False), ()
+    except PermanentError as exc:
+        ours = exc.code != "T3002" or _DISK_FULL in exc.observed
+        if ours or not isinstance(contract.format, Parquet):
+            raise
+    unread = Trouble(
+        code="S2003",
+        message="is a Parquet file that the engine cannot read",
+        expected="a Parquet file",
+        observed="one that the engine cannot read",
+    )
+    return Landed(records=0), (unread,)
 
 
 def _as(ref: ObjectRef, role: str, reason: str) -> ObjectRef:

@@ -3,8 +3,8 @@ The rows of one query on a SQLite file as text columns, read in one snapshot.
 
 SQLite keeps a decimal as text, as an integer, or as the nearest binary fraction. The last is
 written as the shortest decimal that means it where 15 digits suffice, since no two decimals of
-15 digits are the same fraction; one that needs more is written with an exponent, which no
-decimal column takes, so that a digit is never invented. Every sum is made of decimals.
+15 digits are the same fraction. One that needs more is written with `~` before it: it is
+shown, and is no decimal, so that a digit is never invented. Every sum is made of decimals.
 """
 
 from __future__ import annotations
@@ -140,18 +140,18 @@ def _control(
 def _sum(db: sqlite3.Connection, body: str, values: Mapping[str, str], column: str) -> Decimal:
     text = _TEXT.format(c=_quoted(column))
     (total,) = db.execute(f"SELECT exact_sum({text}) FROM {body} AS q", values).fetchone()
-    exact = Decimal(total).normalize(_EXACT)
+    exact = Decimal(total or 0).normalize(_EXACT)
     return exact if exact.as_tuple().exponent < 0 else exact.quantize(Decimal(1), context=_EXACT)  # type: ignore[operator]
 
 
 def _real_text(value: float) -> str:
-    """Return the decimal that a REAL means; with an exponent where that is not certain."""
+    """Return the decimal that a REAL means; with `~` before it where that is not certain."""
     exact = Decimal(repr(value))
     if not exact.is_finite():
         return str(exact)
     digits = "".join(map(str, exact.as_tuple().digits)).strip("0")
     if len(digits) > _REAL_DIGITS:
-        return f"{value:.16e}"
+        return f"~{value!r}"
     text = format(exact, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if not exact else text
