@@ -14,8 +14,7 @@ from puntual.cli.places import journal_path
 from puntual.cli.shown import delivery_json, glyph
 from puntual.errors import ProjectError
 from puntual.local.journal import SqliteJournal
-from puntual.model.delivery import Delivery, State
-from puntual.planner.decide import timeliness
+from puntual.model.delivery import Delivery, State, Timeliness
 
 SHOWN = 20
 
@@ -68,8 +67,15 @@ def command(
 
 
 def _at(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery as it stands to its deadline now, not when it was written down."""
-    return replace(delivery, timeliness=timeliness(delivery.due_at, now, delivery.sent_at))
+    """
+    Return the delivery as it stands to its deadline now, not when it was written down.
+
+    As `planner.decide.timeliness` has it, whose import alone would take a third of the time.
+    """
+    if delivery.sent_at is not None:
+        return delivery
+    missed = now > delivery.due_at
+    return replace(delivery, timeliness=Timeliness.MISSED if missed else Timeliness.ON_TIME)
 
 
 def _needs_a_person(delivery: Delivery) -> bool:

@@ -419,7 +419,7 @@ def fault(error: duckdb.Error, where: str, otherwise: str) -> PuntualError:
             where=where,
             expected="a file that no other process writes",
             observed=seen,
-            next_step="It is tried again; close programs that hold the warehouse open.",
+            next_step="Run again; close programs that hold the warehouse open.",
         )
     return PermanentError(
         otherwise,

@@ -64,7 +64,7 @@ def land(
         where=f"source {source.name}",
         expected="one run at a time",
         observed=f"{_ATTEMPTS} times another version was published first",
-        next_step="It is tried again.",
+        next_step="Run again.",
     )
 
 
@@ -212,5 +212,5 @@ def _stuck(where: str, behind: int) -> TransientError:
         where=where,
         expected=f"{behind} records",
         observed="an empty page",
-        next_step="It is tried again.",
+        next_step="Run again.",
     )

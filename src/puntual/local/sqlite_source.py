@@ -182,7 +182,7 @@ def _fault(error: sqlite3.Error, path: Path) -> PuntualError:
             where=str(path),
             expected="a SQLite file that can be read",
             observed=str(error) if path.exists() else "no such file",
-            next_step="It is tried again; see whether the source has written it.",
+            next_step="Run again; see whether the source has written it.",
         )
     if "decode" in str(error):
         return PermanentError(

@@ -108,7 +108,7 @@ def _fault(error: sqlite3.Error, path: Path) -> PuntualError | None:
             where=str(path),
             expected=f"an answer within {_WAIT:.0f} s",
             observed="another process holds it",
-            next_step="It is tried again; `puntual status` shows whether a run is going on.",
+            next_step="Run again; `puntual status` shows whether a run is going on.",
         )
     if kind not in _PERMANENT:
         return None

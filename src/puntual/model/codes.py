@@ -367,7 +367,7 @@ _C: tuple[Code, ...] = (
     Code(
         "C1307",
         "a table that nothing proves",
-        "A loaded model carries no source one for one, so no hop of the waterfall reaches it, and no "
+        "A loaded model carries no source one for one, so no hop reaches it, and no "
         "control or tie asks about it. Rows lost in it would not be seen. A warning.",
         "Declare `carries`, or a control that compares it with what it was made from.",
     ),
@@ -394,7 +394,7 @@ _C: tuple[Code, ...] = (
         "a report without a tie",
         "No control total of the file is compared with the warehouse, so rows lost in report.sql "
         "would not be seen. A warning.",
-        "Declare ties in report.yaml, for the money and for the rows (`column: \"*\"`).",
+        'Declare ties in report.yaml, for the money and for the rows (`column: "*"`).',
     ),
     Code(
         "C1501",
@@ -731,8 +731,8 @@ _Q: tuple[Code, ...] = (
     Code(
         "Q2005",
         "rows that cannot be set aside",
-        "A check that quarantines found rows whose places (_object, _position) are missing or belong "
-        "to no row, so they would stay in the report. It counts as not measured and holds.",
+        "A check that quarantines found rows whose places (_object, _position) are missing or "
+        "belong to no row, so they would stay in the report. It counts as not measured and holds.",
         "Return the places of the offending rows as they stand in the dataset.",
     ),
     Code(

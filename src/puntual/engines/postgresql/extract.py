@@ -198,7 +198,7 @@ def _fault(error: psycopg.Error) -> PuntualError:
             where="connection of the source",
             expected="an answer",
             observed=f"SQLSTATE {state}" if state else "no connection",
-            next_step="It is tried again; see whether the database is up and reachable.",
+            next_step="Run again; see whether the database is up and reachable.",
         )
     named = error.diag.message_primary if state[:2] in {"42", "25", "0A"} else ""
     return PermanentError(

@@ -375,7 +375,7 @@ def _fault(error: psycopg.Error, where: str, otherwise: str) -> PuntualError:
             where=where,
             expected="a connection, and no conflict with another load",
             observed=seen or str(error).split("\n", 1)[0],
-            next_step="It is tried again; the load log says whether it was done.",
+            next_step="Run again; the load log says whether it was done.",
         )
     return PermanentError(
         otherwise,
