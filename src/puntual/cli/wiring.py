@@ -61,14 +61,15 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
         PermanentError: T1002 the project's folder may not be written.
     """
     lake = places.lake_path(root)
-    places.make_folder(lake)
-    objects = LocalObjects(lake)
     code = code_digest()
     with ExitStack() as open_ones:
+        # First, since it is where a wrong project shows: then nothing has been made yet.
+        warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
+        places.make_folder(lake)
+        objects = LocalObjects(lake)
         engine = open_ones.enter_context(
             closing(DuckDBEngine(temporary=str(lake / ".tmp" / "engine"), roots=(str(lake),)))
         )
-        warehouse = open_ones.enter_context(closing(open_warehouse(project.warehouse, root)))
         path = places.pointers_path(root)
         pointers = open_ones.enter_context(closing(SqlitePointers(path)))
         journal = open_ones.enter_context(closing(SqliteJournal(places.journal_path(root))))
