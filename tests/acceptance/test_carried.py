@@ -48,3 +48,13 @@ def test_a_control_record_that_does_not_vouch_for_the_money_holds_the_delivery(
     held = run_day(tmp_path)
     assert held.code == 1, held.out + held.err
     assert "R1002" in held.out
+
+
+def test_a_measure_declared_later_is_measured_when_the_day_is_run_again(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    without = SETTINGS.replace("    measures: [{column: amount, unit: MXN}]\n", "")
+    (tmp_path / "puntual.yaml").write_text(without)
+    assert run_day(tmp_path).code == 1
+    (tmp_path / "puntual.yaml").write_text(SETTINGS)
+    again = run_day(tmp_path)
+    assert again.code == 0, again.out + again.err

@@ -11,8 +11,6 @@ import click
 
 from puntual.errors import Complaint, ProjectError, PuntualError
 
-GLYPHS = {"full": "●", "partial": "◐", "emergency": "▲", "held": "✕", "due": "○", "running": "◌"}
-
 
 def say(line: str = "") -> None:
     """Print a line for people, to standard output."""

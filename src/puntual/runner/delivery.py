@@ -16,10 +16,11 @@ from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
 from puntual.model.control import Hop
 from puntual.model.delivery import Decision, Delivery, DeliveryId, Reason, State
-from puntual.model.finding import Place, Verdict
+from puntual.model.finding import Finding, Place, Verdict
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.plan import Attest, Decide, Deliver, MakeReport
 from puntual.model.report import Folder, Report
+from puntual.model.seal import Seal
 from puntual.planner.calendar import due_instant
 from puntual.planner.decide import Answers, decide, timeliness
 from puntual.ports.engine import Answer, Day
@@ -43,15 +44,21 @@ VERSION = 1
 def answers(run: DayRun) -> Answers:
     """Return everything that was found out about the day, from the committed manifests."""
     contracts = tuple(run.project.contracts)
-    landed = {name: run.manifest(f"land:{name}") for name in contracts}
-    found = [f for name in contracts for f in findings_of(landed[name])]
-    found += [*findings_of(run.manifest("validate")), *findings_of(run.manifest("reconcile"))]
     return Answers(
-        seals={name: seal_of(landed[name]) for name in contracts},
-        findings=tuple(found),
+        seals=_seals(run),
+        findings=_findings(run),
         set_aside={name: set_aside_of(run.manifest(f"curate:{name}")) for name in contracts},
         money={name: _money(run, name) for name in contracts},
     )
+
+
+def _seals(run: DayRun) -> dict[str, Seal]:
+    return {name: seal_of(run.manifest(f"land:{name}")) for name in run.project.contracts}
+
+
+def _findings(run: DayRun) -> tuple[Finding, ...]:
+    steps = (*(f"land:{name}" for name in run.project.contracts), "validate", "reconcile")
+    return tuple(f for step in steps for f in findings_of(run.manifest(step)))
 
 
 _MONEY = """
@@ -247,14 +254,15 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
     made = run.manifest(f"report:{step.report}")
     (report,) = made.of_role("report")
     hops = list_from_json(Hop, run.manifest("reconcile").facts["hops"])
+    stated = {name: p for name, p in run.published.items() if _stated(name, step)}
     claims = Claims(
         delivery=delivery_id(run, step.report),
         decision=standing(run, step.report),
         due_at=_due(run, declared),
-        seals=tuple(answers(run).seals.values()),
-        findings=answers(run).findings + findings_of(made),
+        seals=tuple(_seals(run).values()),
+        findings=_findings(run) + findings_of(made),
         hops=hops + list_from_json(Hop, made.facts["ties"]),
-        manifests={name: p.digest for name, p in run.published.items() if _stated(name, step)},
+        manifests={name: p.digest for name, p in stated.items()},
         files=_project_files(run, step.report),
         code=run.world.code,
         project=run.project.digest,
@@ -264,9 +272,7 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
         file_name=str(made.facts["file_name"]),
         report=run.world.objects.read(report),
         entries=_entries(run, step.report),
-        manifests={
-            p.digest: encode(p.manifest) for name, p in run.published.items() if _stated(name, step)
-        },
+        manifests={p.digest: encode(p.manifest) for p in stated.values()},
     )
     where = prefix(run, "packages", step.report, key_of(run, step.id, inputs))
     return manifest(

@@ -139,14 +139,21 @@ def _still_stands(run: DayRun, step: Step, before: Published, key: Digest) -> bo
 
 
 def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
-    """Return the digests of the project's own files that a step depends on."""
+    """
+    Return the digests of what a step depends on in the project itself.
+
+    A contract and a model are also digested as they were read: a model's key, measures and
+    source stand in `puntual.yaml`, as does the zone of a contract that names none.
+    """
     project = run.project
     match step:
         case Land() | Curate():
             name = step.source if isinstance(step, Land) else step.dataset
-            return {project.contracts[name].file: project.contracts[name].digest}
+            contract = project.contracts[name]
+            return {contract.file: contract.digest, "contract": _digest_of({name: contract})}
         case Build():
-            return {project.models[step.model].file: project.models[step.model].digest}
+            model = project.models[step.model]
+            return {model.file: model.digest, "model": _digest_of({model.name: model})}
         case Validate():
             return {"checks": _digest_of(project.checks)}
         case Load():
