@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from puntual.model.check import Check
 from puntual.model.contract import Contract, Measure
 from puntual.model.control import ControlRule
 from puntual.model.report import Calendar, Report
+from puntual.model.run import RunSettings
 from puntual.model.source import Source
 
 
@@ -73,6 +74,7 @@ class Project:
         reports: By name.
         calendars: By name.
         warehouse: Where the day is loaded.
+        run: When a run starts, and how long each step may take.
         digest: SHA-256 over every file that was read, by path.
     """
 
@@ -86,4 +88,5 @@ class Project:
     reports: Mapping[str, Report]
     calendars: Mapping[str, Calendar]
     warehouse: WarehouseSettings
+    run: RunSettings = field(default_factory=RunSettings)
     digest: str

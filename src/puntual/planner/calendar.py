@@ -7,7 +7,7 @@ as `tzinfo`; nothing here reads a clock.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from puntual.errors import ProjectError
 from puntual.model.report import Calendar, Report
@@ -62,10 +62,7 @@ def previous_business_day(calendar: Calendar, day: date, count: int = 1) -> date
 
 def due_instant(report: Report, calendar: Calendar, reference_date: date, zone: tzinfo) -> datetime:
     """
-    Return the instant at which a report is due, in the report's zone.
-
-    A wall-clock time that does not exist on a DST day means the first instant after the gap; one
-    that exists twice means the first of the two (design 4.11).
+    Return the instant at which a report is due, in the report's zone; see `instant`.
 
     Args:
         report: Says after how many business days, and at which time.
@@ -76,9 +73,28 @@ def due_instant(report: Report, calendar: Calendar, reference_date: date, zone: 
     Raises:
         ProjectError: P1001 the calendar does not cover the reference date or the due day.
     """
+    return instant(due_day(report, calendar, reference_date), report.due_at, zone)
+
+
+def due_day(report: Report, calendar: Calendar, reference_date: date) -> date:
+    """
+    Return the business day on which a report is due.
+
+    Raises:
+        ProjectError: P1001 the calendar does not cover the reference date or the due day.
+    """
     _covered(calendar, reference_date)
-    day = next_business_day(calendar, reference_date, report.due_after)
-    wall = datetime.combine(day, report.due_at)
+    return next_business_day(calendar, reference_date, report.due_after)
+
+
+def instant(day: date, at: time, zone: tzinfo) -> datetime:
+    """
+    Return the instant of a wall-clock time, in its zone.
+
+    A time that does not exist on a DST day means the first instant after the gap; one that
+    exists twice means the first of the two (design 4.11; aws.md 7).
+    """
+    wall = datetime.combine(day, at)
     early = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if early.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
         return early.astimezone(zone)

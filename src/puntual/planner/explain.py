@@ -1,7 +1,8 @@
-"""One plain sentence for each step, as `puntual plan` prints it."""
+"""What a step does and how long it may take, in plain words, as `puntual plan` prints it."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import assert_never
 
 from puntual.model.plan import (
@@ -18,6 +19,7 @@ from puntual.model.plan import (
     Validate,
 )
 from puntual.model.project import Project
+from puntual.model.run import StepTimes
 from puntual.model.source import (
     Control,
     ControlFile,
@@ -63,6 +65,19 @@ def describe(step: Step, project: Project) -> str:
             return f"Hand {step.report} and its evidence to {_list(places) or 'no destination'}."
         case _:
             assert_never(step)
+
+
+def length(seconds: int | Fraction) -> str:
+    """Say a length of time, rounded up to whole seconds: `4 h 27 min 25 s`."""
+    whole = -(-seconds // 1)
+    sign, whole = ("-" if whole < 0 else ""), abs(whole)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return sign + (" ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s")
+
+
+def attempts(times: StepTimes) -> str:
+    """Say how often a step is tried, and how long each time: `3 × 5 min`."""
+    return f"{1 + times.retries} × {length(times.timeout)}"
 
 
 def _curate(step: Curate, project: Project) -> str:

@@ -8,6 +8,7 @@ compiled. It holds everything in the project; nothing is asked of the world.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import assert_never
 
@@ -54,6 +55,27 @@ def plan(project: Project, reference_date: date, reports: Iterable[str] = ()) ->
         steps=steps,
         needs={step.id: needs(step, project) for step in steps},
     )
+
+
+def look(
+    project: Project, reference_date: date, reports: Iterable[str], landed: Iterable[str]
+) -> Plan:
+    """
+    Plan to look for what came late for a delivered day: the landing of its sources, no more.
+
+    Args:
+        project: As for `plan`.
+        reference_date: The day.
+        reports: The reports that are delivered.
+        landed: The sources that have been landed for the day.
+
+    Raises:
+        ProjectError: P1002 a report that the project does not have.
+    """
+    whole = plan(project, reference_date, reports)
+    known = frozenset(landed)
+    steps = tuple(s for s in whole.steps if isinstance(s, Land) and s.source in known)
+    return replace(whole, steps=steps, needs={step.id: () for step in steps})
 
 
 def needs(step: Step, project: Project) -> tuple[str, ...]:

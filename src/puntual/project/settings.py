@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from puntual.model.contract import Measure
 from puntual.model.project import WarehouseSettings
+from puntual.model.run import RunSettings
 from puntual.model.source import Source
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.contracts import read_measures
 from puntual.project.files import SourceFile
+from puntual.project.runs import read_run
 from puntual.project.section import Section, check_name
 from puntual.project.sources import check_secret, read_source
 from puntual.project.yaml import Entry, Mapping, Node, Scalar
@@ -41,6 +43,8 @@ class Settings:
     models: dict[str, ModelSettings] = field(default_factory=dict)
     warehouse: WarehouseSettings
     warehouse_section: Section | None
+    run: RunSettings
+    run_section: Section | None
 
 
 def read_settings(
@@ -93,6 +97,8 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
     }
     section = top.section("warehouse", "'warehouse'")
     warehouse = _warehouse(section) if section is not None else _NOWHERE
+    run_section = top.section("run", "'run'", needed=False)
+    run = read_run(run_section)
     top.done()
     return Settings(
         top=top,
@@ -103,6 +109,8 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
         models=models,
         warehouse=warehouse,
         warehouse_section=section,
+        run=run,
+        run_section=run_section,
     )
 
 

@@ -22,6 +22,7 @@ from puntual.planner.calendar import (
 MEXICO = ZoneInfo("America/Mexico_City")
 
 
+@pytest.mark.row("f18")
 def test_weekends_and_holidays_are_no_business_days(calendar: Calendar) -> None:
     assert is_business_day(calendar, date(2026, 11, 20))
     assert not is_business_day(calendar, date(2026, 11, 21))
@@ -54,6 +55,7 @@ def test_going_there_and_back_ends_on_the_same_business_day(day: date, count: in
     )
 
 
+@pytest.mark.row("f18")
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2027, 1, 1)])
 def test_a_day_outside_the_calendar_is_not_guessed(calendar: Calendar, day: date) -> None:
     with pytest.raises(ProjectError, match="P1001"):
@@ -78,6 +80,7 @@ def test_a_reference_date_on_a_weekend_has_a_due_instant(
     assert due_instant(report, calendar, date(2026, 11, 21), MEXICO).date() == date(2026, 11, 23)
 
 
+@pytest.mark.row("f13")
 def test_an_hour_that_does_not_exist_means_the_end_of_the_gap(
     calendar: Calendar, report: Report
 ) -> None:
@@ -94,6 +97,7 @@ def test_the_start_of_a_gap_is_in_the_gap(calendar: Calendar, report: Report) ->
     assert due.isoformat() == "2026-03-29T03:00:00+02:00"
 
 
+@pytest.mark.row("f14")
 def test_an_hour_that_exists_twice_means_the_first(calendar: Calendar, report: Report) -> None:
     every_day = replace(calendar, weekend=(), holidays=())
     early = replace(report, due_at=time(1, 30))

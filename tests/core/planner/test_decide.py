@@ -91,6 +91,7 @@ def test_a_day_on_which_everything_agrees_is_full(project: Project) -> None:
     assert decided(project) == Decision(completeness=Completeness.FULL, reasons=())
 
 
+@pytest.mark.row("f34", "f35")
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -205,6 +206,7 @@ def test_duplicates_and_late_rows_are_exceptions_and_need_no_limit(project: Proj
     assert [e.code for e in decision.exceptions] == ["P2102", "P2103"]
 
 
+@pytest.mark.row("f71")
 def test_the_due_instant_itself_is_on_time() -> None:
     due = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
     later = due + timedelta(microseconds=1)

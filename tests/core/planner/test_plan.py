@@ -10,7 +10,7 @@ from puntual.errors import ProjectError
 from puntual.model.project import Project
 from puntual.planner.explain import describe
 from puntual.planner.keys import step_key
-from puntual.planner.plan import plan
+from puntual.planner.plan import look, plan
 
 DAY = date(2026, 11, 20)
 
@@ -53,6 +53,15 @@ def test_a_step_needs_exactly_what_it_reads(project: Project) -> None:
     assert {"land:events", "validate", "reconcile"} <= set(needs["decide:credit_daily"])
     assert needs["report:credit_daily"] == ("load:movements", "decide:credit_daily")
     assert needs["deliver:credit_daily"] == ("report:credit_daily", "attest:credit_daily")
+
+
+def test_a_look_at_a_delivered_day_holds_the_landing_of_what_was_landed_and_no_more(
+    project: Project,
+) -> None:
+    seen = look(project, DAY, ("credit_daily",), ("events", "gone"))
+    assert [s.id for s in seen.steps] == ["land:events"]
+    assert seen.needs == {"land:events": ()}
+    assert look(project, DAY, ("credit_daily",), ()).steps == ()
 
 
 def test_a_report_that_does_not_exist_is_the_callers_fault(project: Project) -> None:

@@ -1,0 +1,168 @@
+"""
+Whether the worst case of a run ends before each report is due, and what would make it fit.
+
+Design 4.10: `puntual check` refuses a project whose worst case ends after the due time less the
+margin. The bound is that of `planner.worst`; the windows are those of `planner.schedule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+
+from puntual.model.flow import Flow, Notify, Task
+from puntual.model.plan import Deliver
+from puntual.model.project import Project
+from puntual.model.run import LONGEST_TIMEOUT, MOST_RETRIES, StepTimes
+from puntual.planner.flow import flow, held
+from puntual.planner.plan import plan
+from puntual.planner.schedule import Window, Zones, narrowest, windows
+from puntual.planner.worst import worst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """
+    A report's window beside what the run needs of it.
+
+    Attributes:
+        window: From the start of the run to the due time.
+        margin: Seconds before the due time at which all must have ended.
+        needed: Seconds of the worst case until the report is delivered; exact.
+    """
+
+    window: Window
+    margin: int
+    needed: Fraction
+
+    @property
+    def allowed(self) -> int:
+        """Seconds of the window less the margin."""
+        return self.window.seconds - self.margin
+
+    @property
+    def slack(self) -> Fraction:
+        """Seconds to spare; negative if the report may be late."""
+        return self.allowed - self.needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """
+    A report that may not be delivered in time although every limit of the run is kept.
+
+    Attributes:
+        timing: Of the date with the least slack, which is negative.
+        retries: The largest number of retries of every step with which all reports fit; None if
+            even without retries they do not.
+        timeout: Then the longest timeout of every step, in seconds, with which they fit without
+            retries; None if there is none, or if it is not needed.
+    """
+
+    timing: Timing
+    retries: int | None
+    timeout: int | None
+
+
+def overruns(project: Project, zones: Zones) -> tuple[Overrun, ...]:
+    """
+    Return the reports that may be late on a date of the calendars, by name.
+
+    Args:
+        project: Its times, plan and calendars.
+        zones: Builds a zone.
+    """
+    found = narrowest(project, zones)
+    late = _late(project, found)
+    if not late:
+        return ()
+    retries = _largest(lambda n: not _late(_with_retries(project, n), found), 0, MOST_RETRIES)
+    timeout = None if retries is not None else _longest_timeout(project, found)
+    return tuple(Overrun(timing=t, retries=retries, timeout=timeout) for t in late)
+
+
+def timings(
+    project: Project, reports: Iterable[str], reference_date: date, zones: Zones
+) -> tuple[Timing, ...]:
+    """
+    Return the timing of each report of a run, in the order of the reports' names.
+
+    Raises:
+        ProjectError: P1001 a calendar does not cover the reference date or the due day.
+    """
+    return _timings(project, windows(project, reports, reference_date, zones))
+
+
+def needed(project: Project, reports: Iterable[str], reference_date: date) -> dict[str, Fraction]:
+    """
+    Return the seconds within which a run has delivered each report, told of it, or failed.
+
+    What comes after a report's delivery (other reports) does not count for it.
+    """
+    together = tuple(sorted(set(reports)))
+    whole = flow(project, plan(project, reference_date, together))
+    return {name: worst(until(whole, name)) for name in together}
+
+
+def until(whole: Flow, report: str) -> Flow:
+    """Return a flow that ends when a report is delivered or its holding is told."""
+    ends: dict[str, Task | Notify] = {}
+    for name in (Deliver(report=report).id, held(report)):
+        state = whole.states[name]
+        if isinstance(state, Task | Notify):
+            ends[name] = replace(state, next=None)
+    return replace(whole, states={**whole.states, **ends})
+
+
+def _timings(project: Project, found: tuple[Window, ...]) -> tuple[Timing, ...]:
+    bounds = {w.together: needed(project, w.together, w.reference_date) for w in found}
+    return tuple(
+        Timing(window=w, margin=project.run.margin, needed=bounds[w.together][w.report])
+        for w in found
+    )
+
+
+def _late(project: Project, found: tuple[Window, ...]) -> tuple[Timing, ...]:
+    """Return the reports without slack, each with its worst date, by name."""
+    late: dict[str, Timing] = {}
+    for timing in _timings(project, found):
+        name = timing.window.report
+        if timing.slack < 0 and (name not in late or timing.slack < late[name].slack):
+            late[name] = timing
+    return tuple(late[name] for name in sorted(late))
+
+
+def _longest_timeout(project: Project, found: tuple[Window, ...]) -> int | None:
+    without = _with_retries(project, 0)
+    return _largest(lambda s: not _late(_with_timeout(without, s), found), 1, LONGEST_TIMEOUT)
+
+
+def _with_retries(project: Project, retries: int) -> Project:
+    return _with(project, lambda times: replace(times, retries=retries))
+
+
+def _with_timeout(project: Project, timeout: int) -> Project:
+    return _with(project, lambda times: replace(times, timeout=timeout))
+
+
+def _with(project: Project, change: Callable[[StepTimes], StepTimes]) -> Project:
+    def every(times: Mapping[str, StepTimes]) -> dict[str, StepTimes]:
+        return {name: change(one) for name, one in times.items()}
+
+    run = replace(project.run, kinds=every(project.run.kinds), steps=every(project.run.steps))
+    return replace(project, run=run)
+
+
+def _largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
+    """Return the largest number that fits, where every smaller one fits too; None if none does."""
+    if not fits(low):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
