@@ -24,7 +24,7 @@ from puntual.model.manifest import Manifest, Totals
 from puntual.model.project import Project, WarehouseSettings
 from puntual.model.source import Source
 from puntual.ports.engine import Engine
-from puntual.ports.landing import LandedDay
+from puntual.ports.landing import LandedDay, LateDay
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.project.zones import zone
@@ -50,7 +50,17 @@ class Place:
 
     def land(self, day: date) -> LandedDay:
         """Land as the runner does, and publish the `land:` manifest."""
-        landing = Landing(
+        landed = self._landing.land(self.source.name, day, epoch=1)
+        self._commit(day, landed)
+        return landed
+
+    def land_late(self, day: date) -> LateDay:
+        """Look for what came late, as the runner does for a day that is sealed."""
+        return self._landing.land_late(self.source.name, day, epoch=1)
+
+    @property
+    def _landing(self) -> Landing:
+        return Landing(
             project=_project(self.source, self.contract),
             objects=self.objects,
             pointers=self.pointers,
@@ -62,9 +72,6 @@ class Place:
             zone=zone,
             code=CODE,
         )
-        landed = landing.land(self.source.name, day, epoch=1)
-        self._commit(day, landed)
-        return landed
 
     def _commit(self, day: date, landed: LandedDay) -> None:
         step = f"land:{self.source.name}"
@@ -76,7 +83,7 @@ class Place:
             inputs={},
             code=CODE,
             objects=landed.objects,
-            totals=Totals(records=landed.seal.landed.records),
+            totals=Totals(records=landed.seal.landed.records, sums=landed.seal.landed.sums),
             facts={"seal": to_json(landed.seal), "findings": to_json(landed.findings)},
         )
         stored = self.objects.put_bytes("manifests", encode(manifest), suffix=".json")
@@ -114,7 +121,7 @@ def open_place(root: Path, source: Source, contract: Contract, now: datetime) ->
     )
 
 
-def codes(landed: LandedDay) -> list[str]:
+def codes(landed: LandedDay | LateDay) -> list[str]:
     """Return the codes of what was noticed, sorted."""
     return sorted(f.code for f in landed.findings)
 

@@ -17,6 +17,7 @@ from puntual.landing.templates import expand
 from puntual.model.finding import Finding
 from puntual.model.manifest import ObjectRef
 from puntual.model.seal import ControlRecord
+from puntual.model.shown import printable
 from puntual.model.source import ControlFile
 
 MAX_BYTES = 64 * 1024
@@ -26,7 +27,9 @@ _KEYS = frozenset({"source", "reference_date", "count", "sums"})
 _OPTIONAL = frozenset({"digest", "generated_at"})
 _COUNT = re.compile(r"0|[1-9][0-9]{0,17}")
 _AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_COLUMN = re.compile(r"[ -~]{1,128}")  # printable ASCII: it becomes a key of canonical JSON
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOST_SUMS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +118,10 @@ def parse(data: bytes, source: str, day: date) -> ControlRecord:
     _same(value["source"], source, "source")
     _same(value["reference_date"], day.isoformat(), "reference date")
     sums = value["sums"]
-    if not isinstance(sums, dict):
-        _form("sums that are no object")
+    if not isinstance(sums, dict) or len(sums) > _MOST_SUMS:
+        _form(f"sums that are no object of at most {_MOST_SUMS} keys")
+    if not all(_COLUMN.fullmatch(name) for name in sums):
+        _form("a sum whose name is no name of a column")
     given = value.get("digest")
     digest = "" if given is None else given
     if not isinstance(digest, str) or (digest and not _DIGEST.fullmatch(digest.lower())):
@@ -145,7 +150,7 @@ def _same(found: object, expected: str, what: str) -> None:
             "S2021",
             f"the control record is of another {what}",
             expected,
-            str(found)[:80] if isinstance(found, str) else type(found).__name__,
+            printable(found[:80]) if isinstance(found, str) else type(found).__name__,
         )
 
 

@@ -13,11 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 
+from puntual.evidence.facts import list_from_json
+from puntual.failpoints import failpoint
 from puntual.landing.accept import Judged, examined, landed_before
-from puntual.landing.control import Vouched, read_file, read_kept
-from puntual.landing.desk import Desk, is_matched, notice, of_role, raw_prefix
-from puntual.landing.seal import Side, count, judge, merge
+from puntual.landing.control import Vouched, read_file
+from puntual.landing.desk import Desk, notice, raw_prefix
+from puntual.landing.late import Look, counted, late_detail, late_prefix
+from puntual.landing.seal import Side, judge, merge
 from puntual.landing.templates import expand
+from puntual.model.check import OnFail, Severity
 from puntual.model.contract import Contract, Csv, JsonLines, Parquet
 from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest, ObjectRef
@@ -34,7 +38,7 @@ _SUFFIXES = {Csv: ".csv", JsonLines: ".jsonl", Parquet: ".parquet"}
 
 def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> LandedDay:
     """
-    Land and seal a day's files.
+    Land and seal a day's files; a day that is sealed as matched is not given here.
 
     Raises:
         PermanentError: S1301 the folder may not be read; T1001-T1003 the store cannot be
@@ -43,8 +47,6 @@ def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> Lande
     """
     _, before = desk.manifest(f"land:{source.name}/{day.isoformat()}")
     arrived, half = _taken(desk, source, contract, day)
-    if before is not None and is_matched(before):
-        return _after(desk, source, contract, day, before, arrived)
     files, replaced = _merged(before, arrived)
     judged = _judged(desk, source, contract, day, files)
     control = source.control
@@ -84,12 +86,15 @@ def _taken(
         path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
         if path is None:
             return None
-        return desk.objects.put_file(
+        failpoint("landing.pinned")
+        kept = desk.objects.put_file(
             raw_prefix(source.name, day),
             path,
             suffix=_SUFFIXES[type(contract.format)],
             detail={"name": _ascii(file.name)},
         )
+        failpoint("landing.kept")
+        return kept
 
     files = _listed(desk, source, day)
     try:
@@ -128,7 +133,7 @@ def _merged(
     digests = {o.sha256 for o in arrived}
     files, replaced = list(arrived), []
     for ref in before.objects if before else ():
-        if ref.role in {"control", "late"} or ref.sha256 in digests:
+        if ref.role == "control" or ref.sha256 in digests:
             continue
         if ref.detail.get("reason") == "S2007" or ref.detail["name"] in names:
             detail = {"name": ref.detail["name"], "reason": "S2007"}
@@ -142,12 +147,18 @@ def _judged(
     desk: Desk, source: FileSource, contract: Contract, day: date, files: Sequence[ObjectRef]
 ) -> list[Judged]:
     known = landed_before(desk, source.name, day)
+    different = {ref.sha256: ref for ref in reversed(files)}
+    # The engine has one thread for each file; how many go at once is for it to say.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda ref: examined(desk, contract, day, ref, known), different.values())
+        first = {judged.ref.name: judged for judged in found}
     judged: list[Judged] = []
     for ref in files:
-        found = examined(desk, contract, day, ref, known)
-        if found.ref.role == "data" and found.landed.records:
+        same = different[ref.sha256] is ref
+        one = first[ref.name] if same else examined(desk, contract, day, ref, known)
+        if one.ref.role == "data" and one.landed.records:
             known[ref.sha256] = f"{ref.detail['name']} of this day"
-        judged.append(found)
+        judged.append(one)
     return judged
 
 
@@ -209,35 +220,77 @@ def _replaced(source: FileSource, refs: Sequence[ObjectRef]) -> Iterator[Finding
         yield notice("S2007", source.name, message, observed=observed, warn=True)
 
 
-def _after(
-    desk: Desk,
-    source: FileSource,
-    contract: Contract,
-    day: date,
-    before: Manifest,
-    arrived: Sequence[ObjectRef],
-) -> LandedDay:
-    """Return a sealed day as it is, with what came after the seal as late."""
-    held = {o.sha256 for o in before.objects}
-    fresh = [replace(o, role="late") for o in arrived if o.sha256 not in held]
-    data = of_role(before.objects, "data")
-    control = of_role(before.objects, "control")
-    side = Side(
-        landed=count(desk, contract, day, data, stream=False),
-        digests=tuple(o.sha256 for o in data),
-        came=bool(before.objects),
-    )
-    vouched = read_kept(source.name, day, desk.objects.read(control[0]), control)
-    seal, findings = judge(source.name, day, side, vouched, source.control)
+def find_late(look: Look, source: FileSource) -> tuple[tuple[ObjectRef, ...], tuple[Finding, ...]]:
+    """
+    Keep the files of a day that are new, or have other bytes than before, since it was sealed.
+
+    A file whose bytes are known of the day is nothing new, whatever its name.
+
+    Returns:
+        The new files by name, role `late`, examined and counted as any file; and what lies
+        there and is not whole yet, or is no file and was not said at the seal.
+
+    Raises:
+        PermanentError: S1301 the folder may not be read; T1001-T1003 the store cannot be
+            written; T3001 the engine has no memory left.
+    """
+    fresh, half = _new(look, source)
+    names = {o.detail.get("name") for o in look.sealed.objects}
+    known = landed_before(look.desk, source.name, look.day) if fresh else {}
     late = [
-        notice("S2008", source.name, f"{o.detail['name']} came after the day was sealed", warn=True)
-        for o in fresh
+        _late(
+            look.desk,
+            examined(look.desk, look.contract, look.day, ref, known),
+            again=ref.detail["name"] in names,
+        )
+        for ref in fresh
     ]
-    return LandedDay(
-        objects=(*before.objects, *fresh),
-        seal=seal,
-        findings=(*findings, *late, *_passed_over(desk, source, day)),
+    said = list_from_json(Finding, look.sealed.facts["findings"])
+    return tuple(late), (
+        *(replace(f, severity=Severity.WARN, on_fail=OnFail.FLAG) for f in _half(source, half)),
+        *(f for f in _passed_over(look.desk, source, look.day) if f not in said),
     )
+
+
+def _new(look: Look, source: FileSource) -> tuple[list[ObjectRef], list[str]]:
+    """Keep whole files whose bytes are not held; return them, and the names of the others."""
+    desk, day, held = look.desk, look.day, look.held
+    folder = desk.objects.scratch(f"late-{source.name}-{day.isoformat()}")
+
+    def keep(file: DroppedFile) -> ObjectRef | str | None:
+        if desk.drop.digest(file) in held:
+            return None
+        path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
+        if path is None:
+            return _ascii(file.name)
+        return desk.objects.put_file(
+            late_prefix(source.name, day),
+            path,
+            suffix=_SUFFIXES[type(look.contract.format)],
+            role="late",
+            detail={"name": _ascii(file.name)},
+        )
+
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            seen = list(pool.map(keep, _listed(desk, source, day)))
+    finally:
+        desk.objects.discard(folder)
+    fresh: dict[str, ObjectRef] = {}
+    for ref in seen:
+        if isinstance(ref, ObjectRef) and ref.sha256 not in held:
+            fresh.setdefault(ref.sha256, ref)
+    return list(fresh.values()), [name for name in seen if isinstance(name, str)]
+
+
+def _late(desk: Desk, judged: Judged, *, again: bool) -> ObjectRef:
+    """Return a late file with the sentence that names it; `again`: a sealed file has its name."""
+    ref, name = judged.ref, judged.ref.detail["name"]
+    other = "again with other bytes " if again else ""
+    troubles = [f"it {t.message} ({t.code})" for t in judged.troubles]
+    read = [] if ref.role == "refused" else [counted(judged.landed.records)]
+    sentence = f"{name} came {other}after the day was sealed: {'; '.join(read + troubles)}"
+    return replace(ref, role="late", detail=late_detail(desk, "S2008", sentence, ref.detail))
 
 
 def _ascii(name: str) -> str:

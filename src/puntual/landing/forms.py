@@ -5,16 +5,22 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from puntual.model.contract import Contract, Csv, Format, JsonLines, Parquet
 
 _HEAD = 1 << 20
 _BATCH = 50_000
+_FEW = 64
+_UNFOLDED = 1 << 30
+_RATIO = 1_000
+"""A file that unfolds to more than this many times its size, and 1 GiB, is a bomb (h10)."""
+
 _MAGIC = (
     (b"\x1f\x8b", "a gzip file"),
     (b"PK\x03\x04", "a zip file"),
@@ -166,10 +172,13 @@ def _fields(line: str, form: Csv) -> list[str] | None:
         doublequote=True,
         strict=True,
     )
+    limit = csv.field_size_limit(len(line) + 1)
     try:
         return next(reader, [])
     except csv.Error:
         return None
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _cut_off(tail: bytes, form: Format, columns: int) -> tuple[Trouble, ...]:
@@ -210,17 +219,53 @@ def _parquet(path: str, head: bytes, tail: bytes, contract: Contract) -> tuple[T
         return (_not_text(head) or _form("a Parquet file", "another file"),)
     if not tail.endswith(b"PAR1"):
         return (_form("a whole Parquet file", "one without its end"),)
+    columns = [c.source_name for c in contract.columns]
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        footer = pq.read_metadata(path)
+        allowed = _UNFOLDED + _RATIO * Path(path).stat().st_size
+        if footer.num_rows > allowed:
+            return (_bomb(f"{footer.num_rows:,} rows"),)
+        # What repeats stays a dictionary: 60 kB can hold a text of 1 MiB 50,000 times.
+        leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        batch = _FEW if _shares_prefixes(footer) else _BATCH
+        with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
             troubles = _names(list(file.schema_arrow.names), contract)
             if not any(t.refused for t in troubles):
-                _read_through(file, [c.source_name for c in contract.columns])
+                unfolded = _read_through(file, columns, batch)
+                troubles += (_bomb(f"{unfolded:,} bytes of text"),) if unfolded > allowed else ()
     except (pa.ArrowException, OSError):
         return (_form("a Parquet file", "one that cannot be read"),)
     return troubles
 
 
-def _read_through(file: pq.ParquetFile, columns: list[str]) -> None:
-    """Read every value once: a footer that can be read says nothing of the pages before it."""
-    for batch in file.iter_batches(_BATCH, columns=columns):
+def _shares_prefixes(footer: pq.FileMetaData) -> bool:
+    """Say whether texts are stored as what differs from the one before: each may be long."""
+    chunks = (
+        footer.row_group(g).column(c)
+        for g in range(footer.num_row_groups)
+        for c in range(footer.num_columns)
+    )
+    return any("DELTA_BYTE_ARRAY" in chunk.encodings for chunk in chunks)
+
+
+def _read_through(file: pq.ParquetFile, columns: list[str], rows: int) -> int:
+    """
+    Read every value once: a footer that can be read says nothing of the pages before it.
+
+    Returns:
+        How many bytes its texts take when each is written out.
+    """
+    unfolded = 0
+    for batch in file.iter_batches(rows, columns=columns):
         batch.validate(full=True)
+        for column in batch.columns:
+            if pa.types.is_dictionary(column.type) and len(column):
+                lengths = pc.binary_length(column.dictionary)
+                unfolded += pc.sum(lengths.take(column.indices)).as_py() or 0
+    return unfolded
+
+
+def _bomb(observed: str) -> Trouble:
+    expected = f"at most {_RATIO:,} times its size and {_UNFOLDED:,}"
+    return replace(_form("a Parquet file", f"one that unfolds to {observed}"), expected=expected)

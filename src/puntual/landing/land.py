@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 from typing import assert_never
 
-from puntual.landing import extract, files, stream
-from puntual.landing.desk import Desk
+from puntual.evidence.facts import from_json, list_from_json
+from puntual.landing import extract, files, look, stream
+from puntual.landing.desk import Desk, is_matched
+from puntual.model.finding import Finding
 from puntual.model.manifest import Digest
 from puntual.model.project import Project
+from puntual.model.seal import Seal
 from puntual.model.source import DatabaseSource, FileSource, StreamSource
 from puntual.ports.clock import Clock
 from puntual.ports.database import Databases
 from puntual.ports.drop import Drop
 from puntual.ports.engine import Engine
-from puntual.ports.landing import LandedDay
+from puntual.ports.landing import LandedDay, LateDay
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.ports.stream import StreamReader
@@ -48,6 +51,8 @@ class Landing:
         """
         Make everything the source has for the day immutable, then seal it; see the port.
 
+        A day that is sealed as matched is returned as it was recorded, and not read again.
+
         Raises:
             TransientError: S1102, S1201 the source does not answer; S2030 another run landed it
                 meanwhile; T2002 the store of pointers did not answer.
@@ -56,6 +61,9 @@ class Landing:
             EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
                 altered.
         """
+        recorded = self._recorded(source, reference_date)
+        if recorded is not None:
+            return recorded
         contract = self.project.contracts[source]
         match self.project.sources[source]:
             case StreamSource() as declared:
@@ -66,6 +74,32 @@ class Landing:
                 return extract.land(self._desk, declared, contract, reference_date)
             case never:
                 assert_never(never)
+
+    def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:
+        """
+        Keep what the source has for a landed day beyond what was landed; see the port.
+
+        Raises:
+            TransientError: S2030 another run landed it meanwhile; T2002 the store of pointers
+                did not answer.
+            PermanentError: The store cannot be written (T1001-T1003); the lease was lost
+                (T2001); T3001.
+            EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
+                altered.
+        """
+        declared, contract = self.project.sources[source], self.project.contracts[source]
+        return look.land_late(self._desk, declared, contract, reference_date, epoch=epoch)
+
+    def _recorded(self, source: str, day: date) -> LandedDay | None:
+        """Return a day that is sealed as matched, as it was recorded: nothing enters it."""
+        _, sealed = self._desk.manifest(f"land:{source}/{day.isoformat()}")
+        if sealed is None or not is_matched(sealed):
+            return None
+        return LandedDay(
+            objects=sealed.objects,
+            seal=from_json(Seal, sealed.facts["seal"]),
+            findings=list_from_json(Finding, sealed.facts["findings"]),
+        )
 
     @property
     def _desk(self) -> Desk:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
+from puntual.failpoints import failpoint
 from puntual.landing.arrivals import day_of
 from puntual.landing.desk import Desk, key_of, raw_prefix
+from puntual.landing.late import RECORDS, late_manifest, late_pointer, late_prefix
 from puntual.model.contract import Contract
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.seal import SealStatus
@@ -23,17 +25,27 @@ from puntual.ports.engine import DayPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One stream being landed for one day, under a lease."""
+    """
+    One stream being read for one day, under a lease.
+
+    Attributes:
+        looks: The day is sealed; it is only looked at for what came later.
+    """
 
     desk: Desk
     source: StreamSource
     contract: Contract
     day: date
     epoch: int
+    looks: bool = False
 
-    def pointer(self, kind: str, day: date) -> str:
-        """Return the name of a day's `raw` or `late` records."""
-        return f"{kind}:{self.source.name}/{day.isoformat()}"
+    def raw(self, day: date) -> str:
+        """Return the name of the records of a day that is not sealed."""
+        return f"raw:{self.source.name}/{day.isoformat()}"
+
+    def late(self, day: date) -> str:
+        """Return the name of the records that came after a day was sealed."""
+        return late_pointer(self.source.name, day)
 
     @property
     def position(self) -> str:
@@ -83,25 +95,31 @@ def publish(job: Job, cut: Cut, parts: Sequence[DayPart]) -> bool:
     today = day_of(cut.newest, job.desk.zone(job.contract.time_zone))
     late: Counter[str] = Counter()
     ahead: Counter[str] = Counter()
-    for day, objects in _stored(job, cut, parts).items():
-        kind, records = "raw", sum(o.records for o in objects)
-        digest, held = job.desk.manifest(job.pointer(kind, day))
+    for day, those in _by_day(parts).items():
+        digest, held = job.desk.manifest(job.raw(day))
+        records = sum(p.records for p in those)
         if is_sealed(held):
-            kind = "late"
-            late[day.isoformat()] += records
-            digest, held = job.desk.manifest(job.pointer(kind, day))
-        elif (day - today).days > 1:
-            ahead[day.isoformat()] += records
-        grown = day_manifest(job, kind, day, digest, (*_objects(held), *objects))
-        seen[job.pointer(kind, day)] = digest
-        new[job.pointer(kind, day)] = job.desk.store(grown)
+            name, late[day.isoformat()] = job.late(day), records
+            digest, held = job.desk.manifest(name)
+            objects = (*_objects(held), *_stored(job, cut, day, those, late=True))
+            grown = late_manifest(
+                job.desk, job.contract, job.source.name, day, previous=digest, objects=objects
+            )
+        else:
+            name = job.raw(day)
+            objects = (*_objects(held), *_stored(job, cut, day, those, late=False))
+            grown = day_manifest(job, day, digest, objects)
+            if (day - today).days > 1:
+                ahead[day.isoformat()] = records
+        seen[name] = digest
+        new[name] = job.desk.store(grown)
     new[job.position] = job.desk.store(_position(job, cut, {"late": late, "ahead": ahead}))
+    failpoint("landing.stored")
     return job.desk.pointers.switch(new, seen=seen, epoch=job.epoch)
 
 
 def day_manifest(
     job: Job,
-    kind: str,
     day: date,
     previous: Digest | None,
     objects: Sequence[ObjectRef],
@@ -109,7 +127,7 @@ def day_manifest(
     sealed: bool = False,
 ) -> Manifest:
     """Return the manifest of a day's records; `sealed` closes the day."""
-    step = f"{kind}:{job.source.name}"
+    step = f"raw:{job.source.name}"
     inputs = {job.contract.file: job.contract.digest} | _previous(previous)
     facts: dict[str, object] = {"seal": SealStatus.MATCHED.value} if sealed else {}
     key = [step, day.isoformat(), inputs, job.desk.code, [o.sha256 for o in objects], facts]
@@ -139,7 +157,7 @@ def positions(position: Manifest | None) -> dict[str, str]:
 
 
 def gaps(position: Manifest | None) -> list[dict[str, str]]:
-    """Return every gap that was met: `gap` in a sentence, `day` that was being landed."""
+    """Return every gap that was met: `gap` in a sentence, `day` the newest it may concern."""
     held = position.facts["gaps"] if position else []
     assert isinstance(held, list)  # noqa: S101 - written by `_position`
     return held
@@ -161,31 +179,43 @@ def noticed(position: Manifest | None, day: date, what: str) -> dict[str, int]:
     return {str(k): int(v) for k, v in held[what].items()}
 
 
-def _stored(job: Job, cut: Cut, parts: Sequence[DayPart]) -> dict[date, list[ObjectRef]]:
-    days: dict[date, list[ObjectRef]] = {}
+def _by_day(parts: Sequence[DayPart]) -> dict[date, list[DayPart]]:
+    days: dict[date, list[DayPart]] = {}
     for part in parts:
         assert part.day is not None  # noqa: S101 - `with_days` has given each part one
-        stored = job.desk.objects.put_file(
-            raw_prefix(job.source.name, part.day),
+        days.setdefault(part.day, []).append(part)
+    return days
+
+
+def _stored(
+    job: Job, cut: Cut, day: date, parts: Sequence[DayPart], *, late: bool
+) -> list[ObjectRef]:
+    source = job.source.name
+    code = {"code": RECORDS} if late else {}
+    return [
+        job.desk.objects.put_file(
+            late_prefix(source, day) if late else raw_prefix(source, day),
             part.path,
             suffix=".parquet",
             records=part.records,
-            detail={"stream": job.source.stream} | cut.ranges,
+            role="late" if late else "data",
+            detail={"stream": job.source.stream} | cut.ranges | code,
         )
-        days.setdefault(part.day, []).append(stored)
-    return days
+        for part in parts
+    ]
 
 
 def _position(job: Job, cut: Cut, now: Mapping[str, Counter[str]]) -> Manifest:
     """Return the manifest of the position after a round, with what it noticed."""
-    found: dict[str, object] = {"day": job.day.isoformat()}
+    noted = _noted(job, cut.before)
+    found: dict[str, object] = {"day": noted.isoformat()}
     for what, counts in now.items():
-        total = Counter(noticed(cut.before, job.day, what)) + counts
+        total = Counter(noticed(cut.before, noted, what)) + counts
         found[what] = {k: str(v) for k, v in sorted(total.items())}
     facts = {
         "stream": job.source.stream,
         "positions": dict(sorted(cut.positions.items())),
-        "gaps": gaps(cut.before) + [{"day": job.day.isoformat(), "gap": g} for g in cut.gaps],
+        "gaps": gaps(cut.before) + [{"day": _newest(job), "gap": g} for g in cut.gaps],
         "noticed": found,
     }
     inputs = {job.contract.file: job.contract.digest} | _previous(cut.seen)
@@ -200,6 +230,19 @@ def _position(job: Job, cut: Cut, now: Mapping[str, Counter[str]]) -> Manifest:
         totals=Totals(records=0),
         facts=facts,
     )
+
+
+def _noted(job: Job, before: Manifest | None) -> date:
+    """Return the day under which to note; a look adds to what the day landed last has noticed."""
+    held = before.facts["noticed"] if before and job.looks else {}
+    assert isinstance(held, Mapping)  # noqa: S101 - written by `_position`
+    return date.fromisoformat(held["day"]) if held else job.day
+
+
+def _newest(job: Job) -> str:
+    """Return the newest day that a gap may concern, though an older one is being read for."""
+    now = job.desk.clock.now().astimezone(job.desk.zone(job.contract.time_zone))
+    return max(job.day, now.date() - timedelta(days=1)).isoformat()
 
 
 def _previous(digest: Digest | None) -> dict[str, Digest]:

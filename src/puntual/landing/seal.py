@@ -160,8 +160,8 @@ def _finding(
                 "S2016",
                 source,
                 f"{day} does not agree with the source's control record: {'; '.join(against)}",
-                expected=_totals(seal.control),
-                observed=_totals(seal.landed),
+                expected=totals(seal.control),
+                observed=totals(seal.landed),
             ),
         )
     if unmeasured:
@@ -175,11 +175,12 @@ def _finding(
         return (notice("S2014", source, message, observed=control.reason),)
     if seal.control is None:
         message = f"{day} cannot be verified: the control record has not come"
-        return (notice("S2013", source, message, observed=_totals(seal.landed)),)
+        return (notice("S2013", source, message, observed=totals(seal.landed)),)
     return ()
 
 
-def _totals(side: ControlRecord | Landed | None) -> str:
+def totals(side: ControlRecord | Landed | None) -> str:
+    """Return one side of a seal in words: records, then each sum; "" for none."""
     if side is None:
         return ""
     records = side.count if isinstance(side, ControlRecord) else side.records

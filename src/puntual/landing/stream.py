@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import date
 
 from puntual.errors import PermanentError, TransientError
+from puntual.failpoints import failpoint
 from puntual.landing.arrivals import ROWS, with_days, write_page
 from puntual.landing.control import Vouched, read_file
 from puntual.landing.desk import Desk, bounds, notice
+from puntual.landing.late import RECORDS, Look
 from puntual.landing.publish import (
     Cut,
     Job,
@@ -28,7 +30,7 @@ from puntual.landing.publish import (
 from puntual.landing.seal import Side, count, judge
 from puntual.model.contract import Contract
 from puntual.model.finding import Finding
-from puntual.model.manifest import Manifest
+from puntual.model.manifest import Manifest, ObjectRef
 from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, StreamSource
 from puntual.ports.engine import DayPart, RawDay, RawPart
@@ -58,12 +60,49 @@ def land(
         landed = _sealed(job) if _read_on(job) else None
         if landed is not None:
             return landed
-    raise TransientError(
+    raise raced(source.name)
+
+
+def read_late(job: Job) -> tuple[Finding, ...]:
+    """
+    Read a stream to its end for a day that is sealed: its records are published as late.
+
+    Returns:
+        A finding for each range that retention removed since, in which late records may lie.
+
+    Raises:
+        TransientError: S1102 the stream does not answer; S2030 another run landed meanwhile.
+        PermanentError: S1101, S1109; T1001-T1003, T2001, T3001 as for `land`.
+        EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
+    """
+    if not any(_read_on(job) for _ in range(_ATTEMPTS)):
+        raise raced(job.source.name)
+    _, position = job.desk.manifest(job.position)
+    expected = "every record since the last"
+    return tuple(
+        notice("S1103", job.source.name, gap, expected=expected, warn=True)
+        for gap in _gaps(position, job.day)
+    )
+
+
+def find_late(look: Look, source: StreamSource) -> tuple[ObjectRef, ...]:
+    """Return records that joined the day after it was landed without being matched."""
+    _, raw = look.desk.manifest(f"raw:{source.name}/{look.day.isoformat()}")
+    return tuple(
+        replace(o, role="late", detail={**o.detail, "code": RECORDS})
+        for o in (raw.objects if raw else ())
+        if o.sha256 not in look.held
+    )
+
+
+def raced(source: str) -> TransientError:
+    """Return the fault of a source that somebody else publishes at the same time."""
+    return TransientError(
         "S2030",
-        f"another run lands {source.name} at the same time",
-        where=f"source {source.name}",
+        f"another run lands {source} at the same time",
+        where=f"source {source}",
         expected="one run at a time",
-        observed=f"{_ATTEMPTS} times another version was published first",
+        observed="another version was published first",
         next_step="Run again.",
     )
 
@@ -75,10 +114,12 @@ def _read_on(job: Job) -> bool:
         folder = job.desk.objects.scratch(f"land-{job.source.name}-{job.day.isoformat()}")
         try:
             cut = _pull(job, folder)
+            failpoint("landing.read")
             if cut.pages or cut.gaps:
                 parts = _split(job, cut, folder)
                 if not publish(job, cut, parts):
                     return False
+                failpoint("landing.published")
         finally:
             job.desk.objects.discard(folder)
         whole = cut.whole
@@ -142,7 +183,7 @@ def _split(job: Job, cut: Cut, folder: str) -> tuple[DayPart, ...]:
 def _sealed(job: Job) -> LandedDay | None:
     """Compare a day with its control record; None if somebody else published first."""
     desk, source, day = job.desk, job.source, job.day
-    digest, raw = desk.manifest(job.pointer("raw", day))
+    digest, raw = desk.manifest(job.raw(day))
     _, position = desk.manifest(job.position)
     objects = raw.objects if raw else ()
     control = source.control
@@ -159,24 +200,21 @@ def _sealed(job: Job) -> LandedDay | None:
     )
     seal, findings = judge(source.name, day, side, vouched, control)
     if seal.status is SealStatus.MATCHED and not is_sealed(raw):
-        closed = desk.store(day_manifest(job, "raw", day, digest, objects, sealed=True))
-        name = job.pointer("raw", day)
+        closed = desk.store(day_manifest(job, day, digest, objects, sealed=True))
+        name = job.raw(day)
+        failpoint("landing.judged")
         if not desk.pointers.switch({name: closed}, seen={name: digest}, epoch=job.epoch):
             return None
-    _, late = desk.manifest(job.pointer("late", day))
+        failpoint("landing.sealed")
     return LandedDay(
-        objects=(
-            *objects,
-            *vouched.objects,
-            *(replace(o, role="late") for o in (late.objects if late else ())),
-        ),
+        objects=(*objects, *vouched.objects),
         seal=seal,
         findings=(*findings, *_noticed(job, position, side)),
     )
 
 
 def _gaps(position: Manifest | None, day: date) -> tuple[str, ...]:
-    """Return the gaps that were met while this day, or a later one, was landed."""
+    """Return the gaps that may concern this day: those that concern it or a later one."""
     return tuple(g["gap"] for g in gaps(position) if date.fromisoformat(g["day"]) >= day)
 
 

@@ -16,7 +16,7 @@ from puntual.local import sqlite_source
 from puntual.local.typed import TypedFile
 from puntual.model.contract import Contract
 from puntual.model.source import DatabaseSource
-from puntual.ports.database import Extract
+from puntual.ports.database import Extract, Recount
 
 Read = Callable[
     [
@@ -72,6 +72,22 @@ class LocalDatabases:
             control_sums={m.column: sums[names[m.column]] for m in contract.measures},
             snapshot_at=moment,
         )
+
+    def recount(self, source: DatabaseSource, contract: Contract, reference_date: date) -> Recount:
+        """
+        Have the database count and sum the query's rows; see the port.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1206 the connection cannot be used here.
+        """
+        names = {c.name: c.source_name for c in contract.columns}
+        measures = {m.column: names[m.column] for m in contract.measures}
+        count, sums, _ = self._read(
+            source, reference_date, (), tuple(measures.values()), lambda batch: None
+        )
+        return Recount(count=count, sums={c: sums[name] for c, name in measures.items()})
 
     def probe(self, source: DatabaseSource) -> datetime:
         """

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fnmatch
 import glob
+import hashlib
 import os
 import stat
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from puntual.errors import PermanentError
 from puntual.local.disk import open_regular, translated
+from puntual.model.shown import printable
 from puntual.ports.drop import DroppedFile, PassedOver
 
 _BLOCK = 1 << 20
@@ -87,6 +89,21 @@ class LocalDrop:
             )
         return data
 
+    def digest(self, file: DroppedFile) -> str | None:
+        """
+        Return the SHA-256 of a file; None if it is gone; see the port.
+
+        Raises:
+            PermanentError: S1301 it may not be read.
+        """
+        try:
+            with open_regular(Path(file.path)) as opened:
+                return hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as exc:
+            if exc.errno in _MISSING:
+                return None
+            raise _unreadable(file.path, exc) from exc
+
     def pin(self, file: DroppedFile, folder: str) -> str | None:
         """
         Copy a file into `folder`; None if it changed meanwhile; see the port.
@@ -148,8 +165,7 @@ class LocalDrop:
 
 def shown(name: str) -> str:
     """Return a file's name as text that may be shown and encoded, whatever bytes it has."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def _kind(mode: int) -> str:

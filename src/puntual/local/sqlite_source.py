@@ -64,7 +64,7 @@ def read(
         path: The SQLite file.
         query: One SELECT; `:reference_date` is its only parameter.
         reference_date: Its value, `YYYY-MM-DD`.
-        columns: What is read, in this order.
+        columns: What is read, in this order; none: rows are counted and summed only.
         measures: Of these, the columns that the database sums exactly.
         sink: Takes batches of text columns, null where the database has null.
 
@@ -88,8 +88,9 @@ def read(
             db.create_aggregate("exact_sum", 1, _Sum)  # type: ignore[arg-type]  # text, not int
             db.execute("PRAGMA query_only = ON")
             db.execute("BEGIN")
-            _require(db, body, values, columns)
-            _rows(db, body, values, columns, sink)
+            if columns:
+                _require(db, body, values, columns)
+                _rows(db, body, values, columns, sink)
             return _control(db, body, values, measures)
     except sqlite3.Error as exc:
         raise _fault(exc, path) from exc

@@ -18,6 +18,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
+from puntual.failpoints import failpoint
 from puntual.local.partition import is_key, key_reader, ranges, substitute, without_end
 from puntual.local.shards import (
     SCHEMA,
@@ -172,6 +173,7 @@ class LocalStream:
                     records = [r for r in records if not _refusal(*r)]
                 with transaction(db, self.path):
                     self._append(db, load(db, stream), records)
+                failpoint("stream.put")
                 put += len(records)
                 without += keys.count(None)
                 blank += len(block) - len(filled)
@@ -244,6 +246,7 @@ class LocalStream:
         now = self._now()
         positions = append(db, shards, records, now)
         trim(db, shards, now)
+        failpoint("stream.appended")
         return positions
 
     def _now(self) -> int:

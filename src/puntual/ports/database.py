@@ -34,6 +34,14 @@ class Extract:
     snapshot_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """Count and exact sums by the database itself, of one snapshot; sums by contract column."""
+
+    count: int
+    sums: Mapping[str, Decimal]
+
+
 class Databases(Protocol):
     """Reads a database; never writes to it."""
 
@@ -49,4 +57,13 @@ class Databases(Protocol):
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
                 S1204 a column of the contract is not in the result.
+        """
+
+    def recount(self, source: DatabaseSource, contract: Contract, reference_date: date) -> Recount:
+        """
+        Have the database count and sum the query's rows; no row leaves it.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication.
         """

@@ -65,6 +65,16 @@ class Drop(Protocol):
             PermanentError: S1302 larger than `limit` bytes.
         """
 
+    def digest(self, file: DroppedFile) -> str | None:
+        """
+        Return the SHA-256 of a file as it lies there; None if it is gone.
+
+        Of a file that changes meanwhile, the digest of no file.
+
+        Raises:
+            PermanentError: S1301 it may not be read.
+        """
+
     def pin(self, file: DroppedFile, folder: str) -> str | None:
         """
         Copy a file into `folder` and return the copy's path; None if it changed meanwhile.

@@ -18,8 +18,8 @@ class LandedDay:
 
     Attributes:
         objects: Raw objects in reading order (role `data`), then what was refused but kept
-            (role `refused`, `detail["reason"]`), the control record as it came (role
-            `control`), and records that came after the seal (role `late`).
+            (role `refused`, `detail["reason"]`), and the control record as it came (role
+            `control`).
         seal: The verdict.
         findings: What was noticed by name: half-written, wrong day, sent twice, not the
             declared form, cut off, silent.
@@ -27,6 +27,23 @@ class LandedDay:
 
     objects: tuple[ObjectRef, ...]
     seal: Seal
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateDay:
+    """
+    What a source has sent for a day since it was landed: kept for the next version.
+
+    Attributes:
+        objects: Everything that is kept, oldest first (role `late`); none of it is in the
+            sealed set.
+        findings: One for each object, or for all late records of a stream (S2008, S2011,
+            S2022, S2023); then what the last look noticed: a file not whole yet (S2001), a
+            gap (S1103), a source that was not looked at (S2024).
+    """
+
+    objects: tuple[ObjectRef, ...]
     findings: tuple[Finding, ...]
 
 
@@ -40,4 +57,16 @@ class Lander(Protocol):
         Raises:
             TransientError: The source does not answer.
             PermanentError: It never will.
+        """
+
+    def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:
+        """
+        Keep what the source has for a landed day beyond what was landed, and nothing else.
+
+        The landed day stays as it is, to the byte; what an earlier call kept is kept once. A
+        source that does not answer is a finding, not an error: it undoes no delivery.
+
+        Raises:
+            TransientError: Another run lands the source.
+            PermanentError: What came cannot be kept.
         """

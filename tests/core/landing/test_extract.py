@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.landing import Place, codes, open_place, total
 
 from puntual.local.pointers import SqlitePointers
+from puntual.model.check import OnFail
 from puntual.model.contract import Column, ColumnType, Contract, Kind, Measure, Parquet
 from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, ControlSnapshot, DatabaseSource, NoControl
@@ -61,6 +63,13 @@ def insert(place: Place, *rows: tuple[str, str]) -> None:
         db.commit()
 
 
+def change(place: Place, statement: str) -> None:
+    with closing(sqlite3.connect(place.root / "core.db")) as db:
+        db.execute(statement)
+        db.commit()
+
+
+@pytest.mark.row("f37")
 def test_a_snapshot_vouches_for_itself_and_is_kept(place: Place) -> None:
     insert(place, ("a", "0.10"), ("b", "-12.34"), ("c", "99999999999999.99"))
     landed = place.land(DAY)
@@ -79,6 +88,65 @@ def test_a_sealed_day_is_not_read_again(place: Place) -> None:
     landed = place.land(DAY)
     insert(place, ("b", "7.00"))
     assert place.land(DAY) == landed
+
+
+@pytest.mark.row("f31")
+def test_rows_that_changed_after_the_seal_are_kept_once_and_the_day_stays(place: Place) -> None:
+    insert(place, ("a", "0.10"))
+    landed = place.land(DAY)
+    assert place.land_late(DAY).findings == ()
+    insert(place, ("b", "7.00"))
+    late = place.land_late(DAY)
+    assert [(f.code, f.rows, f.message) for f in late.findings] == [
+        (
+            "S2023",
+            2,
+            "the query gives 2 records, amount 7.1; when the day was sealed it gave 1 records, "
+            "amount 0.1",
+        )
+    ]
+    rows = pq.read_table(place.objects.locate(late.objects[0])).to_pylist()
+    assert [r["id"] for r in rows] == ["a", "b"]
+    published = place.pointers.read_prefix("")
+    assert place.land_late(DAY) == late
+    assert place.pointers.read_prefix("") == published
+    assert place.land(DAY) == landed
+
+
+@pytest.mark.row("f36")
+@pytest.mark.row("f31")
+def test_a_sum_that_changed_under_the_same_count_is_seen(place: Place) -> None:
+    insert(place, ("a", "0.10"))
+    place.land(DAY)
+    change(place, "UPDATE credits SET balance = '0.20'")
+    assert codes(place.land_late(DAY)) == ["S2023"]
+    change(place, "UPDATE credits SET balance = '0.1'")
+    assert codes(place.land_late(DAY)) == ["S2023"]
+
+
+@pytest.mark.row("f33")
+def test_a_database_that_does_not_answer_is_said_not_to_have_been_looked_at(place: Place) -> None:
+    insert(place, ("a", "0.10"))
+    place.land(DAY)
+    (place.root / "core.db").rename(place.root / "gone.db")
+    late = place.land_late(DAY)
+    assert [(f.code, f.on_fail) for f in late.findings] == [("S2024", OnFail.FLAG)]
+    (place.root / "gone.db").rename(place.root / "core.db")
+    assert place.land_late(DAY).findings == ()
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_rows_are_compared_though_the_database_does_not_vouch_itself(
+    place: Place, control: bool
+) -> None:
+    file = ControlFile(pattern="control/{reference_date:%Y%m%d}.json")
+    place.source = replace(SOURCE, control=file if control else NoControl(reason="none"))
+    insert(place, ("a", "0.10"), ("x", "1.005"))
+    place.vouch(DAY, 2, "0.10")
+    place.land(DAY)
+    assert place.land_late(DAY).findings == ()
+    insert(place, ("b", "7.00"))
+    assert codes(place.land_late(DAY)) == ["S2023"]
 
 
 def test_a_value_that_the_contract_cannot_hold_is_a_difference(place: Place) -> None:

@@ -31,7 +31,7 @@ from puntual.model.contract import (
 )
 from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, FileSource, Marker, NoControl, Settled
-from puntual.ports.landing import LandedDay
+from puntual.ports.landing import LandedDay, LateDay
 
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
@@ -90,7 +90,7 @@ def csv(*rows: str) -> str:
 ONE, TWO = "a;1.00;2026-03-02", "b;2.50;2026-03-02"
 
 
-def kept(place: Place, landed: LandedDay, role: str) -> list[tuple[str, bytes]]:
+def kept(place: Place, landed: LandedDay | LateDay, role: str) -> list[tuple[str, bytes]]:
     return [
         (o.detail.get("reason", ""), place.objects.read(o))
         for o in landed.objects
@@ -114,6 +114,7 @@ def test_files_are_landed_byte_for_byte_by_name_and_matched(place: Place) -> Non
     assert place.land(DAY) == landed
 
 
+@pytest.mark.row("f38")
 def test_a_half_written_file_is_not_landed_and_the_day_is_not_complete(place: Place) -> None:
     drop(place, csv(ONE))
     half = drop(place, csv(TWO), "_2", marker=False)
@@ -166,12 +167,14 @@ def test_a_file_that_is_not_the_days_data_is_refused_by_name_and_kept(
     assert finding.observed
 
 
+@pytest.mark.row("f40")
 def test_the_difference_of_columns_is_named(place: Place) -> None:
     drop(place, "id;importe;day;\x1b[31mx\n")
     (finding,) = [f for f in place.land(DAY).findings if f.code == "S2006"]
     assert "lacks amount; has also importe, \\x1b[31mx" in finding.message
 
 
+@pytest.mark.row("f40")
 def test_a_column_more_is_noticed_and_the_file_is_read(place: Place) -> None:
     drop(place, "day;id;note;amount\n2026-03-02;a;hello;1.00\n")
     place.vouch(DAY, 1, "1.00")
@@ -180,6 +183,7 @@ def test_a_column_more_is_noticed_and_the_file_is_read(place: Place) -> None:
     assert [(f.code, f.on_fail) for f in landed.findings] == [("S2006", OnFail.FLAG)]
 
 
+@pytest.mark.row("f39")
 def test_the_same_file_twice_counts_once(place: Place) -> None:
     drop(place, csv(ONE, TWO))
     drop(place, csv(ONE, TWO), "_again")
@@ -190,6 +194,7 @@ def test_the_same_file_twice_counts_once(place: Place) -> None:
     assert kept(place, landed, "refused") == [("S2004", csv(ONE, TWO).encode())]
 
 
+@pytest.mark.row("f39")
 def test_the_file_of_an_earlier_day_under_todays_name_is_refused(place: Place) -> None:
     place.contract = replace(CONTRACT, day_column=None)
     drop(place, csv(ONE), day=date(2026, 3, 1))
@@ -210,6 +215,7 @@ def test_days_without_records_may_have_the_same_bytes(place: Place) -> None:
         assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, [])
 
 
+@pytest.mark.row("f18")
 def test_an_empty_file_is_right_only_if_the_control_record_says_so(place: Place) -> None:
     drop(place, b"")
     place.vouch(DAY, 2)
@@ -260,17 +266,122 @@ def test_a_file_that_comes_again_with_other_bytes_replaces_the_one_before(place:
     assert kept(place, landed, "refused") == [("S2007", csv(ONE).encode())]
 
 
-def test_a_file_after_the_seal_is_late_and_does_not_enter_the_day(place: Place) -> None:
+def sealed_day(place: Place) -> LandedDay:
     drop(place, csv(ONE))
     place.vouch(DAY, 1, "1.00")
-    assert place.land(DAY).seal.status is SealStatus.MATCHED
-    drop(place, csv(TWO), "_late")
     landed = place.land(DAY)
-    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2008"])
-    assert kept(place, landed, "late") == [("", csv(TWO).encode())]
-    assert total(landed) == (1, Decimal("1.00"))
+    assert landed.seal.status is SealStatus.MATCHED
+    return landed
 
 
+def told(late: LateDay) -> list[tuple[str, str]]:
+    return [(f.code, f.message) for f in late.findings]
+
+
+@pytest.mark.row("f31")
+def test_a_file_after_the_seal_is_kept_as_late_once_and_does_not_enter_the_day(
+    place: Place,
+) -> None:
+    sealed = sealed_day(place)
+    drop(place, csv(TWO), "_late")
+    late = place.land_late(DAY)
+    assert kept(place, late, "late") == [("", csv(TWO).encode())]
+    assert told(late) == [("S2008", "in/pay_20260302_late came after the day was sealed: 1 record")]
+    assert [(f.rows, f.on_fail) for f in late.findings] == [(1, OnFail.FLAG)]
+    published = place.pointers.read_prefix("")
+    place.now = datetime(2026, 3, 4, tzinfo=UTC)
+    assert place.land_late(DAY) == late
+    assert place.pointers.read_prefix("") == published
+    assert place.land(DAY) == sealed
+    drop(place, csv("c;9.00;2026-03-02"), "_later")
+    assert [f.rows for f in place.land_late(DAY).findings] == [1, 1]
+
+
+@pytest.mark.row("f31", "f38")
+def test_a_sealed_file_that_is_replaced_is_kept_as_late_under_its_name(place: Place) -> None:
+    sealed = sealed_day(place)
+    drop(place, csv(ONE, TWO))
+    late = place.land_late(DAY)
+    assert kept(place, late, "late") == [("", csv(ONE, TWO).encode())]
+    assert told(late) == [
+        (
+            "S2008",
+            "in/pay_20260302 came again with other bytes after the day was sealed: 2 records",
+        )
+    ]
+    assert [place.objects.read(o) for o in sealed.objects[:1]] == [csv(ONE).encode()]
+
+
+def test_the_same_bytes_again_are_nothing_new_whatever_their_name(place: Place) -> None:
+    sealed_day(place)
+    drop(place, csv(ONE), "_copy")
+    os.utime(place.root / "in" / "pay_20260302")
+    late = place.land_late(DAY)
+    assert (late.objects, late.findings) == ((), ())
+    assert place.pointers.read_prefix("late:") == {}
+
+
+@pytest.mark.row("f38")
+def test_a_late_file_that_is_not_whole_is_said_and_kept_when_it_is(place: Place) -> None:
+    sealed_day(place)
+    half = drop(place, csv(TWO), "_late", marker=False)
+    first = place.land_late(DAY)
+    assert (first.objects, codes(first)) == ((), ["S2001"])
+    assert first.findings[0].on_fail is OnFail.FLAG
+    half.with_name(half.name + ".ok").touch()
+    assert codes(place.land_late(DAY)) == ["S2008"]
+
+
+def test_a_late_file_that_is_no_data_is_kept_and_its_sentence_says_so(place: Place) -> None:
+    sealed_day(place)
+    drop(place, b"<!DOCTYPE html>\n<html></html>\n", "_late")
+    late = place.land_late(DAY)
+    assert [o.records for o in late.objects] == [0]
+    assert late.objects[0].detail["reason"] == "S2003"
+    assert "(S2003)" in late.findings[0].message
+
+
+@pytest.mark.row("f31")
+def test_a_control_record_that_changes_after_the_seal_is_kept_and_the_seal_stays(
+    place: Place,
+) -> None:
+    sealed = sealed_day(place)
+    place.vouch(DAY, 2, "3.50")
+    late = place.land_late(DAY)
+    assert told(late) == [
+        (
+            "S2022",
+            "the control record control/20260302.json is another than when the day was sealed: "
+            "it says 2 records, amount 3.50, and said 1 records, amount 1.00",
+        )
+    ]
+    assert place.land_late(DAY) == late
+    assert place.land(DAY) == sealed
+
+
+def test_a_control_record_that_cannot_be_read_is_kept_as_it_came(place: Place) -> None:
+    sealed_day(place)
+    (place.root / "control/20260302.json").write_bytes(b"{")
+    late = place.land_late(DAY)
+    assert kept(place, late, "late") == [("", b"{")]
+    assert "it says the control record is no JSON" in late.findings[0].message
+
+
+def test_a_folder_that_cannot_be_read_is_said_and_undoes_nothing(place: Place) -> None:
+    sealed_day(place)
+    place.source = replace(SOURCE, control=ControlFile(pattern="control/large.json"))
+    (place.root / "control/large.json").write_bytes(b" " * 100_000)
+    late = place.land_late(DAY)
+    assert codes(late) == ["S2024"]
+    assert "S1302" in late.findings[0].message
+
+
+def test_a_day_that_was_never_landed_has_nothing_late(place: Place) -> None:
+    drop(place, csv(ONE))
+    assert place.land_late(DAY) == LateDay(objects=(), findings=())
+
+
+@pytest.mark.row("f36")
 def test_the_digest_that_the_source_gives_is_compared(place: Place) -> None:
     drop(place, csv(ONE))
     place.vouch(DAY, 1, "1.00", digest=hashlib.sha256(csv(ONE).encode()).hexdigest())
@@ -303,6 +414,7 @@ def test_a_control_record_that_is_too_large_is_said(place: Place) -> None:
     assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2020"])
 
 
+@pytest.mark.row("h9")
 def test_a_name_that_is_no_ascii_is_kept_escaped_and_matters_to_nothing(place: Place) -> None:
     drop(place, csv(ONE), "_ñ\u202e\n.csv")
     place.vouch(DAY, 1, "1.00")

@@ -37,6 +37,7 @@ def record(count: int, sums: dict[str, str] | None = None, digest: str = "") -> 
 A, B = "a" * 64, "b" * 64
 
 
+@pytest.mark.row("f34", "f35")
 @pytest.mark.parametrize(
     ("side", "vouched", "control", "status", "codes"),
     [
@@ -95,6 +96,7 @@ def test_a_difference_is_a_sentence_with_both_sides() -> None:
     )
 
 
+@pytest.mark.row("f36")
 @given(st.integers(0, 10**6), st.decimals("-1e20", "1e20", places=2), st.integers(0, 10**6))
 def test_a_day_is_matched_only_when_count_and_sum_are_equal(
     count: int, amount: Decimal, other: int
@@ -126,6 +128,7 @@ def test_what_is_spelt_is_read_back() -> None:
     assert read(spell(made)).record == made
 
 
+@pytest.mark.row("h11")
 @pytest.mark.parametrize(
     ("text", "code"),
     [

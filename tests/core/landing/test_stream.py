@@ -111,6 +111,7 @@ def test_a_day_is_landed_verbatim_and_matched(place: Place) -> None:
     assert [o.role for o in landed.objects] == ["data", "control"]
 
 
+@pytest.mark.row("f20")
 def test_landing_again_lands_nothing_twice_and_gives_the_same_bytes(place: Place) -> None:
     put(place, *(event(i) for i in range(10)))
     place.vouch(DAY, 10)
@@ -130,6 +131,7 @@ def test_new_records_join_a_day_that_is_not_sealed(place: Place) -> None:
     assert place.land(DAY).seal.status is SealStatus.MATCHED
 
 
+@pytest.mark.row("f31")
 def test_records_after_the_seal_are_kept_as_late_and_do_not_enter_the_day(place: Place) -> None:
     put(place, event(1))
     place.vouch(DAY, 1)
@@ -146,7 +148,9 @@ def test_records_after_the_seal_are_kept_as_late_and_do_not_enter_the_day(place:
     again = place.land(DAY)
     assert again.seal.status is SealStatus.MATCHED
     assert [r["payload"] for r in rows(place, again.objects)] == [event(1)]
-    assert [r["payload"] for r in rows(place, again.objects, "late")] == [event(2)]
+    late_day = place.land_late(DAY)
+    assert [r["payload"] for r in rows(place, late_day.objects, "late")] == [event(2)]
+    assert [(f.code, f.rows) for f in late_day.findings] == [("S2011", 1)]
 
 
 def test_a_record_without_a_day_belongs_to_the_day_of_its_arrival_in_the_contracts_zone(
@@ -163,6 +167,7 @@ def test_a_record_without_a_day_belongs_to_the_day_of_its_arrival_in_the_contrac
     assert place.land(NEXT).seal.landed.records == 1
 
 
+@pytest.mark.row("f32")
 def test_a_day_that_is_not_over_is_not_sealed(place: Place) -> None:
     put(place, event(1))
     place.vouch(DAY, 1)
@@ -173,6 +178,7 @@ def test_a_day_that_is_not_over_is_not_sealed(place: Place) -> None:
     assert place.land(DAY).seal.status is SealStatus.MATCHED
 
 
+@pytest.mark.row("f32")
 def test_silence_is_absent_and_a_control_of_zero_is_matched(place: Place) -> None:
     silent = place.land(DAY)
     assert (silent.seal.status, codes(silent)) == (SealStatus.ABSENT, ["S2017"])
@@ -180,15 +186,17 @@ def test_silence_is_absent_and_a_control_of_zero_is_matched(place: Place) -> Non
     assert place.land(DAY).seal.status is SealStatus.MATCHED
     put(place, event(1))
     place.land(NEXT)
-    assert len(rows(place, place.land(DAY).objects, "late")) == 1
+    assert len(rows(place, place.land_late(DAY).objects, "late")) == 1
 
 
+@pytest.mark.row("f34")
 def test_without_its_control_record_a_day_is_unverified(place: Place) -> None:
     put(place, event(1))
     landed = place.land(DAY)
     assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2013"])
 
 
+@pytest.mark.row("f17")
 def test_a_day_far_ahead_is_kept_and_said(place: Place) -> None:
     put(place, event(1), event(2, date(9999, 1, 1)))
     place.vouch(DAY, 1)
@@ -198,6 +206,7 @@ def test_a_day_far_ahead_is_kept_and_said(place: Place) -> None:
     assert place.land(date(9999, 1, 1)).seal.landed.records == 1
 
 
+@pytest.mark.row("f26")
 def test_a_gap_is_named_and_the_day_is_never_matched(place: Place) -> None:
     place.now = datetime(2026, 11, 10, tzinfo=UTC)
     put(place, event(0, date(2026, 11, 9)))
@@ -229,6 +238,7 @@ def test_a_stream_that_was_never_made_is_a_permanent_fault(tmp_path: Path) -> No
         made.pointers.close()
 
 
+@pytest.mark.row("f28")
 def test_pages_and_rounds_make_no_difference_to_what_is_landed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +250,78 @@ def test_pages_and_rounds_make_no_difference_to_what_is_landed(
     assert landed.seal.status is SealStatus.MATCHED
     assert len(rows(place, landed.objects)) == 80
     assert place.land(NEXT).seal.landed.records == 20
+
+
+@pytest.mark.row("f31")
+def test_a_look_at_a_sealed_day_reads_on_and_lands_each_record_once_on_its_day(
+    place: Place,
+) -> None:
+    put(place, event(1))
+    place.vouch(DAY, 1)
+    sealed = place.land(DAY)
+    put(place, event(2), event(3), event(4, NEXT))
+    first = place.land_late(DAY)
+    published = place.pointers.read_prefix("")
+    again = place.land_late(DAY)
+    assert again == first
+    assert place.pointers.read_prefix("") == published
+    assert [(f.code, f.rows, f.on_fail) for f in first.findings] == [("S2011", 2, OnFail.FLAG)]
+    found = rows(place, first.objects, "late")
+    assert sorted(r["payload"] for r in found) == [event(2), event(3)]
+    assert all(o.name.startswith("late/events/reference_date=2026-11-20/") for o in first.objects)
+    assert place.land(DAY) == sealed
+    place.vouch(NEXT, 1)
+    place.now = MORNING + timedelta(days=1)
+    following = place.land(NEXT)
+    assert following.seal.status is SealStatus.MATCHED
+    assert [r["payload"] for r in rows(place, following.objects)] == [event(4, NEXT)]
+
+
+def test_what_a_look_notices_is_added_to_what_the_day_landed_last_has_noticed(
+    place: Place,
+) -> None:
+    put(place, event(1))
+    place.vouch(DAY, 1)
+    place.land(DAY)
+    place.now = MORNING + timedelta(days=1)
+    put(place, event(2), event(3, NEXT))
+    place.vouch(NEXT, 9)
+    assert codes(place.land(NEXT)) == ["S2011", "S2016"]
+    put(place, event(4))
+    place.land_late(DAY)
+    (late,) = [f for f in place.land(NEXT).findings if f.code == "S2011"]
+    assert late.rows == 2
+
+
+@pytest.mark.row("f26")
+def test_a_gap_that_a_look_meets_is_known_to_the_days_that_are_not_sealed(place: Place) -> None:
+    old = date(2026, 11, 9)
+    place.now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    put(place, event(0, old))
+    place.vouch(old, 1)
+    assert place.land(old).seal.status is SealStatus.MATCHED
+    put(place, *(event(i) for i in range(1, 4)))
+    place.now = MORNING
+    put(place, event(5), event(6))
+    late = place.land_late(old)
+    assert set(codes(late)) == {"S1103"}
+    place.vouch(DAY, 2)
+    landed = place.land(DAY)
+    assert landed.seal.status is SealStatus.MISMATCHED
+    assert "S1103" in codes(landed)
+
+
+def test_records_that_joined_a_day_landed_without_a_match_are_late_to_that_version(
+    place: Place,
+) -> None:
+    put(place, event(1))
+    place.vouch(DAY, 2)
+    assert place.land(DAY).seal.status is SealStatus.MISMATCHED
+    put(place, event(2))
+    first = place.land_late(DAY)
+    assert [r["payload"] for r in rows(place, first.objects, "late")] == [event(2)]
+    assert [(f.code, f.rows) for f in first.findings] == [("S2011", 1)]
+    assert place.land_late(DAY) == first
 
 
 class KilledError(BaseException):
@@ -285,6 +367,7 @@ class FailingObjects(LocalObjects):
         return super().put_file(*args, **more)
 
 
+@pytest.mark.row("f20", "f22")
 @settings(max_examples=8, deadline=None)
 @given(
     batches=st.lists(
@@ -326,6 +409,7 @@ def land_until_done(place: Place, day: date) -> tuple[ObjectRef, ...]:
             continue
 
 
+@pytest.mark.row("f57")
 def test_a_race_that_is_always_lost_ends_as_a_transient_fault(tmp_path: Path) -> None:
     with place_in(tmp_path) as place:
         assert isinstance(place.pointers, SqlitePointers)

@@ -1,0 +1,82 @@
+"""What came late for a day, as `run`, `status` and `exceptions` tell it, in words and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from puntual.evidence.facts import list_from_json
+from puntual.model.finding import Finding
+from puntual.runner import checkpoint
+
+KEPT = frozenset({"S2008", "S2011", "S2022", "S2023"})
+"""Codes of what is kept; the others say what a look could not see, or must see again."""
+
+NOT_LOOKED = "S2024"
+
+
+def late_findings(store: checkpoint.Store, day: date) -> tuple[Finding, ...]:
+    """
+    Return what came late for a day of every source, and what the last look noticed besides.
+
+    Raises:
+        EvidenceError: V1001, V1002, V2001, V2002 a manifest is missing or altered.
+    """
+    suffix = f"/{day.isoformat()}"
+    return tuple(
+        finding
+        for name, digest in store.pointers.read_prefix("late:").items()
+        if name.endswith(suffix)
+        for finding in list_from_json(
+            Finding, checkpoint.by_digest(store, digest).facts["findings"]
+        )
+    )
+
+
+def landed_sources(store: checkpoint.Store, day: date) -> frozenset[str]:
+    """Return the sources that have been landed for a day, whatever came of it."""
+    suffix = f"/{day.isoformat()}"
+    names = store.pointers.read_prefix("land:")
+    return frozenset(n.removeprefix("land:").removesuffix(suffix) for n in names if suffix in n)
+
+
+def late_lines(findings: Iterable[Finding], day: date) -> list[str]:
+    """Return one line for each, and what becomes of it; none if nothing came late."""
+    found = tuple(findings)
+    lines = [f"   late {day.isoformat()}  {f.dataset}  {f.code}  {f.message}" for f in found]
+    if any(f.code in KEPT for f in found):
+        lines.append("   kept for the next version; what was sealed or delivered stays as it is")
+    return lines
+
+
+def late_summary(findings: Iterable[Finding], day: date) -> list[str]:
+    """Return at most one line: how much is kept, of which sources, and who did not answer."""
+    found = tuple(findings)
+    kept = [f for f in found if f.code in KEPT]
+    said = []
+    if kept:
+        said.append(f"{len(kept)} kept for the next version ({_sources(kept)})")
+    silent = [f for f in found if f.code == NOT_LOOKED]
+    if silent:
+        said.append(f"not looked at: {_sources(silent)}")
+    next_step = f"        next: puntual exceptions -d {day.isoformat()}"
+    return [f"   late: {'; '.join(said)}{next_step}"] if said else []
+
+
+def late_json(findings: Iterable[Finding], day: date) -> list[dict[str, object]]:
+    """Return each as JSON values; `records` is a string, null where nothing is kept."""
+    return [
+        {
+            "reference_date": day.isoformat(),
+            "source": f.dataset,
+            "code": f.code,
+            "sentence": f.message,
+            "records": str(f.rows) if f.rows is not None and f.code in KEPT else None,
+            "kept": f.code in KEPT,
+        }
+        for f in findings
+    ]
+
+
+def _sources(findings: Iterable[Finding]) -> str:
+    return ", ".join(sorted({f.dataset for f in findings}))
