@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from puntual.errors import PermanentError
 from puntual.local.catalog import SqliteCatalog, connect, query
+from puntual.ports.journal import Partition
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
 
@@ -168,6 +170,7 @@ def test_nothing_is_published_where_there_is_no_catalog(tmp_path: Path) -> None:
     assert not (tmp_path / "catalog.db").exists()
 
 
+@pytest.mark.row("h4")
 @pytest.mark.parametrize(
     "sql",
     [
@@ -223,3 +226,22 @@ def test_a_file_of_another_day_is_not_published(catalog: SqliteCatalog, tmp_path
         catalog.publish(
             "credits", FRIDAY, manifest="a" * 64, files=(file,), records=1, columns=CREDITS
         )
+
+
+def test_many_days_are_published_at_once_or_none(published: SqliteCatalog, tmp_path: Path) -> None:
+    before = published.published()
+    assert before == {("credits", FRIDAY): "a" * 64, ("credits", MONDAY): "a" * 64}
+    (file,) = (tmp_path / "lake/curated/credits/reference_date=2026-11-20").rglob("*.parquet")
+    right = Partition(
+        dataset="credits",
+        reference_date=FRIDAY,
+        manifest="b" * 64,
+        files=(str(file),),
+        records=1,
+        columns=CREDITS,
+    )
+    with pytest.raises(ValueError, match="reference_date=2026-11-23"):
+        published.publish_all((right, replace(right, reference_date=MONDAY)))
+    assert published.published() == before
+    published.publish_all((right,))
+    assert published.published() == {**before, ("credits", FRIDAY): "b" * 64}

@@ -105,6 +105,7 @@ def extract(
     return databases.extract(source, of, DAY, str(folder))
 
 
+@pytest.mark.row("f37")
 def test_rows_are_exact_typed_by_the_contract_and_counted_by_the_database(
     make: Make, tmp_path: Path
 ) -> None:
@@ -148,6 +149,17 @@ def test_rows_are_exact_typed_by_the_contract_and_counted_by_the_database(
     assert done.control_sums == {"amount": Decimal("10000000000012.23")}
     assert abs((done.snapshot_at - before).total_seconds()) < 60
     assert done.snapshot_at.utcoffset() is not None
+
+
+def test_a_recount_gives_the_same_count_and_sums_without_a_row(make: Make, tmp_path: Path) -> None:
+    made = databases, connection = make(SETUP)
+    done = extract(made, tmp_path)
+    source = DatabaseSource(
+        name="credits", connection=connection, query=QUERY, control=ControlSnapshot()
+    )
+    again = databases.recount(source, CREDITS, DAY)
+    assert (again.count, again.sums) == (done.control_count, done.control_sums)
+    assert again.count == 4
 
 
 def test_the_same_rows_give_the_same_bytes(make: Make, tmp_path: Path) -> None:
@@ -248,6 +260,7 @@ def test_large_results_arrive_whole_and_in_order(make: Make, tmp_path: Path) -> 
     assert sum(table["amount"].to_pylist()) == total
 
 
+@pytest.mark.row("f41")
 def test_a_binary_fraction_in_sqlite_is_the_decimal_that_it_means(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "core.db")) as db:
         db.execute("CREATE TABLE t (amount DECIMAL(18,2))")
@@ -265,6 +278,7 @@ def test_a_binary_fraction_in_sqlite_is_the_decimal_that_it_means(tmp_path: Path
     assert done.control_sums == {"amount": Decimal("-234567.59")}
 
 
+@pytest.mark.row("f41")
 def test_noise_in_a_binary_fraction_is_shown_and_not_rounded_away(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "core.db")) as db:
         db.execute("CREATE TABLE t (amount REAL)")
@@ -288,6 +302,7 @@ def test_a_connection_may_stand_in_the_environment(tmp_path: Path) -> None:
     assert extract(made, tmp_path).records == 4
 
 
+@pytest.mark.row("h16")
 @pytest.mark.parametrize(
     "connection", ["env:NOT_SET", "mysql://u:secret@h/d", "postgresql://u:secret@h/d"]
 )
@@ -300,6 +315,7 @@ def test_a_connection_that_cannot_be_used_is_named_without_its_secrets(
     assert "secret" not in str(vars(refused.value))
 
 
+@pytest.mark.row("f33")
 def test_a_server_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     needed("psycopg")
     from puntual.engines.postgresql.extract import read

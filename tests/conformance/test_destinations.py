@@ -34,6 +34,7 @@ def test_files_are_placed_and_their_digests_read_back(
         assert (tmp_path / "out" / name).read_bytes() == data
 
 
+@pytest.mark.row("f74")
 def test_f74_sending_the_same_bytes_again_is_harmless(
     destinations: FolderDestinations, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_f74_sending_the_same_bytes_again_is_harmless(
     assert (tmp_path / "out" / "credit_20261120_v1.txt").stat().st_ino == before.st_ino
 
 
+@pytest.mark.row("f74")
 def test_a_file_with_other_bytes_is_never_overwritten_and_nothing_is_placed(
     destinations: FolderDestinations, tmp_path: Path
 ) -> None:
@@ -56,6 +58,7 @@ def test_a_file_with_other_bytes_is_never_overwritten_and_nothing_is_placed(
     assert os.listdir(tmp_path / "out") == ["credit_20261120_v1.txt"]
 
 
+@pytest.mark.row("h9")
 def test_a_symlink_in_a_files_place_is_refused(
     destinations: FolderDestinations, tmp_path: Path
 ) -> None:
@@ -82,6 +85,7 @@ def test_an_absolute_folder_is_taken_as_it_is(
     assert receipt.destination == str(tmp_path / "mnt")
 
 
+@pytest.mark.row("h9")
 @pytest.mark.parametrize("name", ["../report.txt", "/etc/report.txt", "a/../../b", "a\0b", ""])
 def test_h9_a_name_that_leaves_the_folder_is_refused(
     destinations: FolderDestinations, tmp_path: Path, name: str

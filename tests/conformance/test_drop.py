@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -35,6 +36,7 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert LocalDrop(tmp_path).list("no/such/*.csv") == ()
 
 
+@pytest.mark.row("h9")
 def test_links_pipes_and_folders_are_not_files(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (tmp_path / "in").mkdir()
@@ -46,6 +48,7 @@ def test_links_pipes_and_folders_are_not_files(tmp_path: Path) -> None:
     assert [drop.read_small(f"in/{n}.csv", 10) for n in "abc"] == [None, None, None]
 
 
+@pytest.mark.row("h9")
 def test_a_name_that_is_no_text_is_shown_as_text_and_still_read(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff\x1b\n.csv")).write_text("1")
     (found,) = LocalDrop(tmp_path).list("*.csv")
@@ -57,6 +60,7 @@ def test_a_name_that_is_no_text_is_shown_as_text_and_still_read(tmp_path: Path) 
     assert Path(pinned).read_text() == "1"
 
 
+@pytest.mark.row("f11")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir(mode=0o000)
@@ -64,6 +68,7 @@ def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
         LocalDrop(tmp_path).list("in/*.csv")
 
 
+@pytest.mark.row("h10")
 def test_a_small_file_is_read_and_a_large_one_refused(tmp_path: Path) -> None:
     (tmp_path / "control.json").write_bytes(b"{}" * 50)
     drop = LocalDrop(tmp_path)
@@ -73,6 +78,21 @@ def test_a_small_file_is_read_and_a_large_one_refused(tmp_path: Path) -> None:
         drop.read_small("control.json", 99)
 
 
+def test_the_digest_is_that_of_the_bytes_as_they_lie_there_and_none_of_a_file_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    drop = LocalDrop(tmp_path)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1\n")
+    (found,) = drop.list("*.csv")
+    assert drop.digest(found) == hashlib.sha256(b"1\n").hexdigest()
+    path.write_bytes(b"2\n")
+    assert drop.digest(found) == hashlib.sha256(b"2\n").hexdigest()
+    path.unlink()
+    assert drop.digest(found) is None
+
+
+@pytest.mark.row("f38")
 def test_a_pinned_copy_stays_when_the_source_replaces_its_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("first")
     (tmp_path / "pins").mkdir()
@@ -84,6 +104,7 @@ def test_a_pinned_copy_stays_when_the_source_replaces_its_file(tmp_path: Path) -
     assert Path(pinned).read_text() == "first"
 
 
+@pytest.mark.row("f38")
 def test_a_file_that_changed_since_it_was_listed_is_not_pinned(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("first")
     (tmp_path / "pins").mkdir()

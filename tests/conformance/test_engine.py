@@ -42,7 +42,7 @@ from puntual.model.contract import (
     Parquet,
 )
 from puntual.model.project import Model
-from puntual.ports.engine import Curated, Day, Engine, RawDay, RawPart
+from puntual.ports.engine import Built, Curated, Day, Engine, RawDay, RawPart
 
 DAY = date(2026, 11, 20)
 MONEY = ColumnType(kind=Kind.DECIMAL, precision=18, scale=2)
@@ -83,6 +83,11 @@ def rows(path: str) -> list[tuple[object, ...]]:
     return list(zip(*(c.to_pylist() for c in table.columns), strict=True))
 
 
+def data_of(made: Curated | Built) -> list[tuple[object, ...]]:
+    """Return the rows of all files, in order."""
+    return [row for file in made.files for row in rows(file.path)]
+
+
 def aside(made: Curated) -> list[tuple[object, ...]]:
     return [r[:5] for r in rows(made.set_aside_path)]
 
@@ -103,8 +108,9 @@ class EngineSuite:
     ) -> None:
         day = raw(tmp_path, contract(JsonLines(), *PAYMENTS), b'{"id":"A","amount":"1.10"}\n')
         made = engine.curate(day, out(tmp_path))
-        assert rows(made.path) == [("A", Decimal("1.10"), None, "000000000000", 1)]
+        assert data_of(made) == [("A", Decimal("1.10"), None, "000000000000", 1)]
 
+    @pytest.mark.row("f21", "f41", "h11")
     @pytest.mark.parametrize(
         ("line", "reason"),
         [
@@ -140,8 +146,9 @@ class EngineSuite:
         )
         made = engine.curate(day, out(tmp_path))
         assert [r[:4] for r in aside(made)] == [("0" * 12, 2, "quarantined", reason)]
-        assert [(r[0], r[-1]) for r in rows(made.path)] == [("X", 1), ("Y", 3)]
+        assert [(r[0], r[-1]) for r in data_of(made)] == [("X", 1), ("Y", 3)]
 
+    @pytest.mark.row("f41", "h14")
     @pytest.mark.parametrize(
         ("number", "value"),
         [
@@ -161,7 +168,7 @@ class EngineSuite:
     ) -> None:
         line = b'{"id":"A","amount": ' + number + b"}\n"
         made = engine.curate(raw(tmp_path, contract(JsonLines(), *PAYMENTS), line), out(tmp_path))
-        assert [r[1] for r in rows(made.path)] == [Decimal(value) if value else None]
+        assert [r[1] for r in data_of(made)] == [Decimal(value) if value else None]
 
     def test_a_dotted_path_reaches_into_nested_json(self, engine: Engine, tmp_path: Path) -> None:
         nested = column("amount", MONEY, source_name="debit.amount")
@@ -171,9 +178,10 @@ class EngineSuite:
             b'{"id":"A","debit":{"amount":1.5}}\n{"id":"B","debit":{"amount":1,"amount":2}}\n',
         )
         made = engine.curate(day, out(tmp_path))
-        assert rows(made.path) == [("A", Decimal("1.50"), "0" * 12, 1)]
+        assert data_of(made) == [("A", Decimal("1.50"), "0" * 12, 1)]
         assert [r[3] for r in aside(made)] == ["not_json"]
 
+    @pytest.mark.row("f44", "h13")
     def test_blank_lines_cr_nul_and_bom_shift_no_position(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -182,7 +190,7 @@ class EngineSuite:
             b'{"id":"D"}\n'
         )
         made = engine.curate(raw(tmp_path, contract(JsonLines(), *PAYMENTS), data), out(tmp_path))
-        assert [(r[0], r[-1]) for r in rows(made.path)] == [
+        assert [(r[0], r[-1]) for r in data_of(made)] == [
             ("A", 1),
             ("B\0", 4),
             ("C", 6),
@@ -204,12 +212,13 @@ class EngineSuite:
             ),
             out(tmp_path),
         )
-        assert [r[0] for r in rows(made.path)] == ["A", "B", "C", "E"]
+        assert [r[0] for r in data_of(made)] == ["A", "B", "C", "E"]
         assert [r[:4] for r in aside(made)] == [
             (f"{1:012x}", 2, "quarantined", "cut_off"),
             (f"{2:012x}", 2, "quarantined", "cut_off"),
         ]
 
+    @pytest.mark.row("f45")
     def test_a_line_of_many_megabytes_is_too_long_and_shifts_nothing(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -218,7 +227,7 @@ class EngineSuite:
             tmp_path, contract(JsonLines(), *PAYMENTS), b'{"id":"A"}\n' + long + b'{"id":"B"}\n'
         )
         made = engine.curate(day, out(tmp_path))
-        assert [(r[0], r[-1]) for r in rows(made.path)] == [("A", 1), ("B", 3)]
+        assert [(r[0], r[-1]) for r in data_of(made)] == [("A", 1), ("B", 3)]
         assert [(r[1], r[3]) for r in aside(made)] == [(2, "too_long")]
         assert engine.count(day).unreadable == 1
 
@@ -234,11 +243,12 @@ class EngineSuite:
             b'note,"amount",id\r\n"a ""b"", c",2,B\r\n',
         )
         made = engine.curate(day, out(tmp_path))
-        assert [r[:3] for r in rows(made.path)] == [
+        assert [r[:3] for r in data_of(made)] == [
             ("A", Decimal("1.10"), "x"),
             ("B", Decimal("2.00"), 'a "b", c'),
         ]
 
+    @pytest.mark.row("h13")
     @pytest.mark.parametrize(
         ("line", "reason"),
         [
@@ -259,7 +269,7 @@ class EngineSuite:
         data = b"id,amount,note\nX,1,\n" + line + b"\nY,2,\n"
         made = engine.curate(raw(tmp_path, contract(Csv(), *PAYMENTS), data), out(tmp_path))
         assert [(r[1], r[3]) for r in aside(made)] == [(3, reason)]
-        assert [(r[0], r[-1]) for r in rows(made.path)] == [("X", 2), ("Y", 4)]
+        assert [(r[0], r[-1]) for r in data_of(made)] == [("X", 2), ("Y", 4)]
 
     def test_a_csv_file_without_a_column_of_the_contract_gives_no_row(
         self, engine: Engine, tmp_path: Path
@@ -282,18 +292,20 @@ class EngineSuite:
         )
         data = "01;1.234,56;Peña\n02;12.34,56;x\n03;-7,5;NULO\n".encode("cp1252") + b"04;1;\x81\n"
         made = engine.curate(raw(tmp_path, contract(form, *PAYMENTS), data), out(tmp_path))
-        assert [r[:3] for r in rows(made.path)] == [
+        assert [r[:3] for r in data_of(made)] == [
             ("01", Decimal("1234.56"), "Peña"),
             ("03", Decimal("-7.50"), None),
         ]
         assert [(r[1], r[3]) for r in aside(made)] == [(2, "not_a_decimal"), (4, "bad_encoding")]
 
+    @pytest.mark.row("h13")
     def test_utf_16_is_cut_at_its_own_line_ends(self, engine: Engine, tmp_path: Path) -> None:
         form = Csv(encoding="utf-16", header=False)
         data = "A,1,ĊĊ\nB,2,y\n".encode("utf-16")
         made = engine.curate(raw(tmp_path, contract(form, *PAYMENTS), data), out(tmp_path))
-        assert [(r[0], r[2]) for r in rows(made.path)] == [("A", "ĊĊ"), ("B", "y")]
+        assert [(r[0], r[2]) for r in data_of(made)] == [("A", "ĊĊ"), ("B", "y")]
 
+    @pytest.mark.row("h13")
     def test_a_multiline_record_stands_where_it_starts(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -303,7 +315,7 @@ class EngineSuite:
         made = engine.curate(
             raw(tmp_path, contract(Csv(multiline=True), *PAYMENTS), data), out(tmp_path)
         )
-        assert [(r[0], r[2], r[-1]) for r in rows(made.path)] == [
+        assert [(r[0], r[2], r[-1]) for r in data_of(made)] == [
             ("A", "two\r\nlines", 2),
             ("B", "x", 4),
             ("C", "a\n\nb", 5),
@@ -312,6 +324,7 @@ class EngineSuite:
 
     # Types, rules, days
 
+    @pytest.mark.row("f17", "f41")
     @pytest.mark.parametrize(
         ("kind", "form", "text", "value"),
         [
@@ -345,7 +358,7 @@ class EngineSuite:
             time_zone="America/Mexico_City",
         )
         curated = engine.curate(raw(tmp_path, made, text.encode() + b"\n"), out(tmp_path))
-        found = [r[0] for r in rows(curated.path)] or [aside(curated)[0][3]]
+        found = [r[0] for r in data_of(curated)] or [aside(curated)[0][3]]
         assert found == [value]
 
     def test_pattern_and_accepted_values_quarantine(self, engine: Engine, tmp_path: Path) -> None:
@@ -356,12 +369,13 @@ class EngineSuite:
         )
         data = b"A,PAYMENT\na,PAYMENT\nB,OTHER\nC,it's\nD,\n"
         curated = engine.curate(raw(tmp_path, made, data), out(tmp_path))
-        assert [r[0] for r in rows(curated.path)] == ["A", "C", "D"]
+        assert [r[0] for r in data_of(curated)] == ["A", "C", "D"]
         assert [r[1:] for r in aside(curated)] == [
             (2, "quarantined", "pattern", "id"),
             (3, "quarantined", "not_accepted", "kind"),
         ]
 
+    @pytest.mark.row("f14", "f17")
     def test_the_day_is_cut_in_the_contracts_zone(self, engine: Engine, tmp_path: Path) -> None:
         made = contract(
             JsonLines(),
@@ -385,7 +399,7 @@ class EngineSuite:
         )
         day = raw(tmp_path, made, data)
         curated = engine.curate(day, out(tmp_path))
-        assert [r[0] for r in rows(curated.path)] == ["1", "2"]
+        assert [r[0] for r in data_of(curated)] == ["1", "2"]
         assert {k: v.records for k, v in curated.set_aside.items()} == {
             ("late", "earlier_day"): 1,
             ("quarantined", "later_day"): 1,
@@ -397,6 +411,7 @@ class EngineSuite:
 
     # Duplicates
 
+    @pytest.mark.row("f19", "f23", "f42")
     @pytest.mark.parametrize(
         ("keep", "order_by", "kept"),
         [
@@ -422,11 +437,12 @@ class EngineSuite:
         curated = engine.curate(
             raw(tmp_path, made, b"A,1.00,9\nB,7.00,1\n", b"A,2.00,3\nA,3.00,\n"), out(tmp_path)
         )
-        assert sorted(str(r[1]) for r in rows(curated.path)) == sorted([kept, "7.00"])
+        assert sorted(str(r[1]) for r in data_of(curated)) == sorted([kept, "7.00"])
         duplicates = curated.set_aside["duplicate", "duplicate_key"]
         assert (duplicates.records, duplicates.sums["amount"]) == (2, Decimal(6) - Decimal(kept))
         assert curated.conflicts == 2
 
+    @pytest.mark.row("f19")
     def test_without_a_declared_key_equal_records_are_all_kept(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -440,7 +456,7 @@ class EngineSuite:
             day = raw(tmp_path, contract(form, *PAYMENTS, key=("id",), measures=MEASURES))
             made = engine.curate(day, out(tmp_path))
             assert (made.totals.records, made.totals.sums) == (0, {"amount": Decimal(0)})
-            assert pq.read_schema(made.path).names == [
+            assert pq.read_schema(made.files[0].path).names == [
                 "id",
                 "amount",
                 "note",
@@ -471,7 +487,7 @@ class EngineSuite:
         made = contract(Parquet(), *PAYMENTS, measures=MEASURES)
         day = RawDay(contract=made, reference_date=DAY, parts=parts)
         curated = engine.curate(day, out(tmp_path))
-        assert [r[:2] for r in rows(curated.path)] == [
+        assert [r[:2] for r in data_of(curated)] == [
             ("A", Decimal("1.10")),
             ("B", None),
             ("C", Decimal("2.50")),
@@ -500,6 +516,7 @@ class EngineSuite:
         part = RawPart(uri=str(path), short="ab" * 6)
         return RawDay(contract=made, reference_date=DAY, parts=(part,), stream=True)
 
+    @pytest.mark.row("f21")
     def test_a_poisoned_stream_record_is_set_aside_and_the_rest_goes_on(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -508,7 +525,7 @@ class EngineSuite:
             [b'{"id":"A","on":"2026-11-20"}', b"", b"\xff", b'{"id":"B","on":"2026-11-20"}'],
         )
         made = engine.curate(day, out(tmp_path))
-        assert [(r[0], r[-1]) for r in rows(made.path)] == [("A", 1), ("B", 4)]
+        assert [(r[0], r[-1]) for r in data_of(made)] == [("A", 1), ("B", 4)]
         assert [(r[1], r[3]) for r in aside(made)] == [(2, "not_json"), (3, "bad_encoding")]
 
     def test_stream_records_are_divided_by_day_unchanged_and_in_order(
@@ -550,10 +567,11 @@ class EngineSuite:
             measures=MEASURES,
         )
         built = engine.build(model, self.day(t=source), out(tmp_path))
-        assert rows(built.path) == [("a", Decimal("1.50"), DAY), ("b", Decimal("2.00"), DAY)]
+        assert data_of(built) == [("a", Decimal("1.50"), DAY), ("b", Decimal("2.00"), DAY)]
         assert built.columns == (("id", "VARCHAR"), ("amount", "DECIMAL(18,2)"), ("day", "DATE"))
         assert (built.totals.records, built.totals.sums) == (2, {"amount": Decimal("3.50")})
 
+    @pytest.mark.row("h4")
     @pytest.mark.parametrize(
         "sql",
         [
@@ -586,10 +604,10 @@ class EngineSuite:
         day = self.day(t=self.table(folder, id=["a"]))
         assert engine.query("SELECT * FROM t", day, limit=None).columns == (("a",),)
         model = Model(name="m", file="m.sql", sql="SELECT * FROM t", inputs=("t",))
-        assert rows(engine.build(model, day, out(folder)).path) == [("a",)]
+        assert data_of(engine.build(model, day, out(folder))) == [("a",)]
         made = contract(JsonLines(), *PAYMENTS, key=("id",))
         curated = engine.curate(raw(folder, made, b'{"id":"A"}\n'), out(folder))
-        assert (curated.totals.records, rows(curated.path)[0][0]) == (1, "A")
+        assert (curated.totals.records, data_of(curated)[0][0]) == (1, "A")
 
     def test_a_query_answers_by_column_and_says_when_it_was_cut(
         self, engine: Engine, tmp_path: Path
@@ -633,6 +651,7 @@ class EngineSuite:
             found.observed,
         )
 
+    @pytest.mark.row("f42")
     @pytest.mark.parametrize(
         ("rule", "expected"),
         [
@@ -670,6 +689,7 @@ class EngineSuite:
         assert found[0] == rows_
         assert "2026-11-20T15:00:00" in found[3]
 
+    @pytest.mark.row("f17")
     def test_a_value_of_the_future_is_not_fresh(self, engine: Engine, tmp_path: Path) -> None:
         at = [datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 21, 6, tzinfo=UTC)]
         data = self.table(tmp_path, at=pa.array(at, pa.timestamp("us", "UTC")))
@@ -704,6 +724,7 @@ class EngineSuite:
         assert found[0] == rows_
         assert "7.00" in found[3]
 
+    @pytest.mark.row("f51")
     def test_a_sum_is_not_compared_with_a_float(self, engine: Engine, tmp_path: Path) -> None:
         with pytest.raises(PermanentError) as caught:
             self.offending(engine, tmp_path, SumEquals(column="amount", query="SELECT 7::DOUBLE"))
@@ -723,6 +744,7 @@ class EngineSuite:
         assert (found.records, found.sums) == (2, {"m": Decimal("3.00")})
         assert found.key_digest == "10420206990134525794"
 
+    @pytest.mark.row("f36", "f50")
     def test_a_digest_tells_swapped_values_and_moved_borders(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -752,6 +774,104 @@ class TestDuckDB(EngineSuite):
     def engine(self, tmp_path: Path) -> DuckDBEngine:
         return DuckDBEngine(threads=2, temporary=str(tmp_path))
 
+    @pytest.mark.row("f51")
+    def test_pieces_are_the_day_whatever_the_threads(self, tmp_path: Path) -> None:
+        made = contract(JsonLines(), *PAYMENTS, key=("id",), measures=MEASURES)
+        lines = [f'{{"id":"{i % 37}","amount":"{i}.50","note":"n{i}"}}' for i in range(90)]
+        files = ["\n".join(lines[a:b]).encode() for a, b in ((0, 50), (50, 53), (53, 90))]
+        day = raw(tmp_path, made, *files)
+        whole = DuckDBEngine(temporary=str(tmp_path)).curate(day, out(tmp_path))
+        assert len(whole.files) == 1
+        digests = set()
+        for threads in (1, 2, 4):
+            engine = DuckDBEngine(
+                threads=threads, memory_limit="2GB", temporary=str(tmp_path), piece=10
+            )
+            cut = engine.curate(day, out(tmp_path, str(threads)))
+            assert len(cut.files) == 9
+            assert data_of(cut) == data_of(whole)
+            assert (cut.totals, cut.set_aside) == (whole.totals, whole.set_aside)
+            assert [f.records for f in cut.files] == [len(rows(f.path)) for f in cut.files]
+            digests.add(
+                tuple(hashlib.sha256(Path(f.path).read_bytes()).hexdigest() for f in cut.files)
+            )
+        assert len(digests) == 1
+
+    def test_a_row_group_is_taken_into_a_table_whole(self, tmp_path: Path) -> None:
+        """A table's row group has 122,880 rows; vectors are not full where rows were dropped."""
+        made = contract(JsonLines(), *PAYMENTS, key=("id",))
+        lines = b"".join(b'{"id":"%d"}\n' % (i % 126_000) for i in range(130_000))
+        curated = DuckDBEngine(temporary=str(tmp_path)).curate(
+            raw(tmp_path, made, lines), out(tmp_path)
+        )
+        (file,) = curated.files
+        found = pq.ParquetFile(file.path).metadata
+        groups = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+        assert sum(groups) == file.records == 126_000
+        assert max(groups) <= 122_880
+
+    @pytest.mark.parametrize(
+        ("sql", "files"),
+        [
+            ("SELECT e.id, name, _object, _position FROM e LEFT JOIN n ON n.id = e.id", 3),
+            ("SELECT e.id, name, _object, _position FROM n RIGHT JOIN e ON n.id = e.id", 1),
+        ],
+    )
+    def test_a_model_that_carries_a_source_has_a_file_for_each_of_its_where_it_can(
+        self, tmp_path: Path, sql: str, files: int
+    ) -> None:
+        source = []
+        for number, ids in enumerate((["a", "b"], ["c"], ["d", "z"])):
+            (tmp_path / str(number)).mkdir()
+            source.append(
+                self.table(
+                    tmp_path / str(number),
+                    id=ids,
+                    _object=["0" * 12] * len(ids),
+                    _position=[10 * number + i for i in range(len(ids))],
+                )
+            )
+        (tmp_path / "n").mkdir()
+        names = self.table(tmp_path / "n", id=["d", "c", "b", "a"], name=["D", "C", "B", "A"])
+        day = replace(self.day(), tables={"e": tuple(source), "n": (names,)})
+        model = Model(name="m", file="m.sql", sql=sql, inputs=("e", "n"), carries="e")
+        digests = set()
+        for threads in (1, 4):
+            engine = DuckDBEngine(threads=threads, memory_limit="2GB", temporary=str(tmp_path))
+            built = engine.build(model, day, out(tmp_path))
+            assert sorted(row[:2] for row in data_of(built)) == [
+                ("a", "A"),
+                ("b", "B"),
+                ("c", "C"),
+                ("d", "D"),
+                ("z", None),
+            ]
+            digests.add(
+                tuple(hashlib.sha256(Path(f.path).read_bytes()).hexdigest() for f in built.files)
+            )
+            assert (len(built.files), built.totals.records) == (files, 5)
+        assert len(digests) == 1
+
+    def test_a_carried_model_that_loses_a_row_is_still_built(self, tmp_path: Path) -> None:
+        source = []
+        for number in (1, 2):
+            (tmp_path / str(number)).mkdir()
+            ids = [f"{number}a", f"{number}b"]
+            source.append(
+                self.table(
+                    tmp_path / str(number),
+                    id=ids,
+                    _object=["0" * 12] * 2,
+                    _position=[number * 2, number * 2 + 1],
+                )
+            )
+        day = replace(self.day(), tables={"e": tuple(source)})
+        sql = "SELECT * FROM e WHERE id <> '2b'"
+        model = Model(name="m", file="m.sql", sql=sql, inputs=("e",), carries="e")
+        built = DuckDBEngine(temporary=str(tmp_path)).build(model, day, out(tmp_path))
+        assert [row[0] for row in data_of(built)] == ["1a", "1b", "2a"]
+
+    @pytest.mark.row("f10", "h5")
     def test_running_out_of_memory_names_the_limit(self, tmp_path: Path) -> None:
         engine = DuckDBEngine(
             memory_limit="20MB", threads=1, temporary=str(tmp_path), temporary_limit="1MB"
@@ -787,6 +907,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.row("f51")
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -817,7 +938,7 @@ def test_every_landed_record_is_accounted_for_and_threads_change_no_byte(
         digests.add(
             tuple(
                 hashlib.sha256(Path(p).read_bytes()).hexdigest()
-                for p in (curated.path, curated.set_aside_path)
+                for p in (*(f.path for f in curated.files), curated.set_aside_path)
             )
         )
     assert len(digests) == 1

@@ -95,3 +95,18 @@ def test_steps_come_in_the_order_they_happened(journal: SqliteJournal) -> None:
 def test_an_instant_without_a_zone_is_refused(journal: SqliteJournal) -> None:
     with pytest.raises(ValueError, match="zone"):
         journal.record(replace(DONE, at=datetime(2026, 11, 21, 8, 0)))  # noqa: DTZ001
+
+
+def test_a_delivery_is_replaced_only_in_the_states_that_are_named(journal: SqliteJournal) -> None:
+    note = replace(HELD, state=State.COLLECTING)
+    assert journal.save(note, replacing=frozenset())  # there was none
+    assert not journal.save(replace(note, exceptions=1), replacing=frozenset())
+    assert journal.save(HELD, replacing=frozenset({State.COLLECTING}))
+    assert not journal.save(note, replacing=frozenset({State.COLLECTING}))
+    assert journal.deliveries() == (HELD,)
+
+
+def test_a_journal_that_was_given_up_opens_again(journal: SqliteJournal) -> None:
+    journal.close()
+    journal.record(DONE)
+    assert journal.steps(FRIDAY) == (DONE,)

@@ -11,6 +11,7 @@ import pytest
 from puntual.errors import EvidenceError, PermanentError
 from puntual.local.disk import translated
 from puntual.local.objects import LocalObjects
+from puntual.local.overlay import Overlay
 from puntual.model.manifest import ObjectRef
 from puntual.ports.objects import Objects
 
@@ -73,6 +74,7 @@ class ObjectsSuite:
         with pytest.raises(EvidenceError, match="V1001"):
             objects.read_named("manifests", SHA_OF_ABC, ".json")
 
+    @pytest.mark.row("h9")
     @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "a//b", "a\\b", "a\0b"])
     def test_a_name_that_leaves_the_store_is_not_read(self, objects: Objects, name: str) -> None:
         with pytest.raises(EvidenceError, match="V1001"):
@@ -104,6 +106,7 @@ class TestLocal(ObjectsSuite):
     def stored(self, objects: LocalObjects) -> ObjectRef:
         return objects.put_bytes(PREFIX, b"0123456789", suffix=".bin")
 
+    @pytest.mark.row("f7")
     @pytest.mark.parametrize(
         ("damage", "code"),
         [
@@ -124,6 +127,27 @@ class TestLocal(ObjectsSuite):
         with pytest.raises(EvidenceError, match=code):
             objects.verify(stored)
 
+    @pytest.mark.row("f6", "f7")
+    def test_no_engine_is_led_to_bytes_that_another_store_wrote_and_are_damaged(
+        self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
+    ) -> None:
+        Path(objects.locate(stored)).write_bytes(b"0123456788")
+        later = LocalObjects(tmp_path / "lake")
+        with pytest.raises(EvidenceError, match="V1002"):
+            later.locate(stored)
+        assert later.find(stored) == objects.find(stored)
+
+    def test_what_is_not_in_the_upper_store_is_read_in_the_lower_one(
+        self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
+    ) -> None:
+        over = Overlay(LocalObjects(tmp_path / "upper"), objects)
+        assert over.read(stored) == b"0123456789"
+        mine = over.put_bytes("raw/x", b"mine", suffix=".bin")
+        assert over.locate(mine).startswith(str(tmp_path / "upper"))
+        with pytest.raises(EvidenceError, match="V1001"):
+            objects.read(mine)
+
+    @pytest.mark.row("f7")
     def test_damage_is_told_with_what_was_expected_and_found(
         self, objects: LocalObjects, stored: ObjectRef
     ) -> None:
@@ -134,6 +158,7 @@ class TestLocal(ObjectsSuite):
         assert hashlib.sha256(b"0123456788").hexdigest() in caught.value.observed
         assert caught.value.where == stored.name
 
+    @pytest.mark.row("h9")
     def test_a_symlink_in_an_objects_place_is_no_object(
         self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
     ) -> None:
@@ -178,6 +203,7 @@ class TestLocal(ObjectsSuite):
         ref = objects.put_file("raw/x", str(source), suffix=".csv", move=False)
         assert os.stat(objects.locate(ref)).st_mode & 0o777 == 0o640
 
+    @pytest.mark.row("h9")
     def test_a_symlink_is_not_followed_into_the_store(
         self, objects: LocalObjects, tmp_path: Path
     ) -> None:
@@ -187,6 +213,7 @@ class TestLocal(ObjectsSuite):
         with pytest.raises(PermanentError, match="T1003"):
             objects.put_file("raw/x", str(link), suffix=".csv", move=False)
 
+    @pytest.mark.row("f3")
     def test_f3_a_full_disk_is_named_and_nothing_is_visible(self) -> None:
         full = Path("/dev/full")
         if not full.exists():
@@ -200,8 +227,15 @@ class TestLocal(ObjectsSuite):
             file.write(b"abc")
         assert "disk full at the lake" in caught.value.message
 
+    @pytest.mark.row("f11")
     def test_f11_a_folder_that_may_not_be_written_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "lake").write_bytes(b"a file where the folder should be")
         with pytest.raises(PermanentError, match="T1003") as caught:
             LocalObjects(tmp_path / "lake").put_bytes(PREFIX, b"abc", suffix=".bin")
         assert str(tmp_path / "lake") in caught.value.where
+
+
+class TestOverlay(ObjectsSuite):
+    @pytest.fixture
+    def objects(self, tmp_path: Path) -> Overlay:
+        return Overlay(LocalObjects(tmp_path / "upper"), LocalObjects(tmp_path / "lower"))

@@ -58,6 +58,7 @@ def test_a_clock_in_another_century_fails(tmp_path: Path, year: int) -> None:
     assert levels(tmp_path, clock=FixedClock(datetime(year, 1, 1, tzinfo=UTC)))["clock"] == "fail"
 
 
+@pytest.mark.row("f15")
 def test_f15_a_clock_that_was_set_back_fails(tmp_path: Path) -> None:
     (tmp_path / "state.db").touch(0o600)
     assert levels(tmp_path, clock=FixedClock(datetime(2025, 1, 1, tzinfo=UTC)))["clock"] == "fail"

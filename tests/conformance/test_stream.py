@@ -113,6 +113,7 @@ def test_arrivals_are_the_instant_of_the_put_in_microseconds(tmp_path: Path) -> 
     assert stream.read("events", shard, after=None, limit=1).arrivals == (1795176000123456,)
 
 
+@pytest.mark.row("f26")
 def test_retention_removes_the_oldest_and_a_reader_who_missed_them_is_told(tmp_path: Path) -> None:
     at(tmp_path).create("events", retention_days=7)
     at(tmp_path).put("events", [("k", b"old")] * 3)
@@ -236,6 +237,7 @@ def test_the_file_is_private_and_commits_are_durable(tmp_path: Path) -> None:
     db.close()
 
 
+@pytest.mark.row("f28", "f45")
 def test_a_page_of_large_records_is_bounded_and_goes_on(tmp_path: Path) -> None:
     stream = at(tmp_path)
     stream.create("events")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from support.warehouse import FRIDAY, M1, ROWS, WarehouseSuite
 
 from puntual.engines.duckdb_warehouse import DuckDBWarehouse
 from puntual.errors import TransientError
+from puntual.model.manifest import Totals
 from puntual.ports.warehouse import LoadOrder
 
 
@@ -52,6 +54,7 @@ class TestDuckDB(WarehouseSuite):
         )
         assert seen.stdout == b"5\n"
 
+    @pytest.mark.row("f49")
     def test_f49_a_file_that_another_process_writes_is_busy(
         self, warehouse: DuckDBWarehouse, order: LoadOrder, tmp_path: Path
     ) -> None:
@@ -80,3 +83,26 @@ class TestDuckDB(WarehouseSuite):
         ).fetchall()
         found = warehouse.totals("events", FRIDAY, ("event_id", "n"), ("amount", "n"))
         assert found.key_digest == str(expected[0])
+
+    def test_texts_of_many_values_are_stored_as_they_are_and_others_compressed(
+        self, warehouse: DuckDBWarehouse, order: LoadOrder, tmp_path: Path
+    ) -> None:
+        """30,000 identifiers, each once, beside one of two kinds."""
+        file = str(tmp_path / "many.parquet")
+        duckdb.execute(
+            "COPY (SELECT 'E' || i AS event_id, 'kind ' || i % 2 AS kind FROM range(30000) t(i)) "
+            f"TO '{file}' (FORMAT parquet)"
+        )
+        many = Totals(records=30_000)
+        warehouse.load(
+            replace(order, table="many", files=(file,), without=(), measures=(), expected=many)
+        )
+        warehouse.close()
+        with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+            stored = connection.execute(
+                "SELECT DISTINCT column_name, compression FROM pragma_storage_info('many') "
+                "WHERE segment_type = 'VARCHAR'"
+            ).fetchall()
+        kinds = {kind for name, kind in stored if name == "kind"}
+        assert {kind for name, kind in stored if name == "event_id"} == {"Uncompressed"}
+        assert "Uncompressed" not in kinds

@@ -92,6 +92,7 @@ class TestPostgreSQL(WarehouseSuite):
             found = warehouse.totals(f"v{i}", FRIDAY, key, ())
             assert (found.key_digest, found.algorithm) == (digest, "md5-lower64")
 
+    @pytest.mark.row("f46")
     def test_f46_a_server_that_is_not_there_is_transient(self) -> None:
         absent = PostgreSQLWarehouse("postgresql://127.0.0.1:1/none", wait=2)
         with pytest.raises(TransientError, match="T4003"):
@@ -106,6 +107,7 @@ class TestPostgreSQL(WarehouseSuite):
             warehouse.totals("events", FRIDAY, (), ())
         assert warehouse.totals("events", FRIDAY, (), ()).records == 5
 
+    @pytest.mark.row("f46")
     def test_f46_a_load_that_was_cut_before_its_commit_changed_nothing(
         self, warehouse: PostgreSQLWarehouse, order: LoadOrder, dsn: str
     ) -> None:
@@ -132,6 +134,7 @@ class TestPostgreSQL(WarehouseSuite):
         assert [str(e)[:5] for e in failure] == ["T4003"]
         assert warehouse.loaded("events", FRIDAY) == M1
 
+    @pytest.mark.row("f47")
     def test_f47_a_commit_whose_answer_was_lost_is_read_from_the_load_log(
         self, order: LoadOrder, dsn: str
     ) -> None:
@@ -145,6 +148,7 @@ class TestPostgreSQL(WarehouseSuite):
         assert direct.totals("events", FRIDAY, (), ()).records == 5
         direct.close()
 
+    @pytest.mark.row("f49")
     def test_f49_a_lock_that_is_not_given_in_time_is_transient(
         self, order: LoadOrder, dsn: str
     ) -> None:
@@ -157,6 +161,7 @@ class TestPostgreSQL(WarehouseSuite):
         assert impatient.load(replace(order, manifest=M2))
         impatient.close()
 
+    @pytest.mark.row("f57")
     def test_f57_two_loaders_of_one_day_do_not_both_insert_it(
         self, order: LoadOrder, dsn: str
     ) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import reading, text, wiring
+from puntual.cli import reading, text
 from puntual.cli.clocks import clock
+from puntual.cli.examined import Answer, examined
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
-from puntual.cli.places import pointers_path, state_folder, stream_path
-from puntual.errors import PuntualError
+from puntual.cli.places import lake_path, pointers_path, state_folder
+from puntual.local.clock import SystemClock
+from puntual.local.clock_services import judged, offset_of
+from puntual.local.collect import dead, remove
+from puntual.local.index import log_of
 from puntual.local.pointers import SqliteLeases
 from puntual.local.preflight import examine
-from puntual.model.report import Calendar
-from puntual.model.source import DatabaseSource, FileSource, Source, StreamSource
 from puntual.ports.clock import Clock
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
-NOTICE_DAYS = 45
-"""A calendar that ends sooner is a warning: the next year is published in December."""
-
-Answer = tuple[str, str, str]
 
 
 @click.command(name="doctor", help="Is this machine fit to deliver?")
@@ -32,6 +31,22 @@ Answer = tuple[str, str, str]
 @click.option(
     "--release-lease", default=None, help="Give up a lease that a machine that is gone left."
 )
+@click.option(
+    "--clock-service",
+    "services",
+    multiple=True,
+    metavar="URL",
+    help="Compare the clock with what these say in their HTTP Date; give two or more.",
+)
+@click.option(
+    "--collect",
+    is_flag=True,
+    default=False,
+    help="Remove objects that no manifest names and that are older than any run.",
+)
+@click.option(
+    "--dry-run", is_flag=True, default=False, help="With --collect: list them and remove nothing."
+)
 @json_option
 @click.pass_context
 def command(
@@ -40,6 +55,9 @@ def command(
     env: str | None,
     as_of: datetime | None,
     release_lease: str | None,
+    services: tuple[str, ...],
+    collect: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Try everything a run relies on; exit 3 when something fails, 2 for a wrong project."""
@@ -49,10 +67,13 @@ def command(
     if release_lease is not None:
         _release(root, release_lease, watch)
     zones = tuple({read.time_zone, *(r.time_zone for r in read.reports.values())})
+    if collect:
+        _collect(root, watch, dry_run=dry_run, as_json=as_json)
+        return
     answers = [
         *examine(state_folder(root), zones=zones, clock=watch),
-        *(_calendar(c, watch.now()) for c in read.calendars.values()),
-        *(_source(s, root) for s in read.sources.values()),
+        *_services(services),
+        *examined(read, root, watch),
     ]
     failed = any(level == "fail" for _, level, _ in answers)
     if as_json:
@@ -76,34 +97,28 @@ def _release(root: Path, name: str, clock: Clock) -> None:
     text.say(f" ● the lease {name!r} was given up")
 
 
-def _calendar(calendar: Calendar, now: datetime) -> Answer:
-    left = (calendar.valid_until - now.date()).days
-    sentence = f"valid until {calendar.valid_until.isoformat()}, {left} days"
-    if left < 0:
-        return f"calendar {calendar.name}", "fail", f"ended {calendar.valid_until.isoformat()}"
-    return f"calendar {calendar.name}", "ok" if left > NOTICE_DAYS else "warn", sentence
+def _services(urls: tuple[str, ...]) -> list[Answer]:
+    if not urls:
+        return []
+    clock = SystemClock()  # `--as-of` is for drills; this is about the machine
+    level, sentence = judged([offset_of(url, clock) for url in urls])
+    return [("clock services", level, sentence)]
 
 
-def _source(source: Source, root: Path) -> Answer:
-    about = f"source {source.name}"
-    match source:
-        case FileSource():
-            folder = (root / source.pattern.split("{")[0].split("*")[0]).parent
-            if folder.is_dir():
-                return about, "ok", f"folder {folder.name}/ can be read"
-            return about, "warn", f"folder {folder.name}/ does not exist yet"
-        case StreamSource():
-            known = stream_path(root).is_file()
-            if known:
-                return about, "ok", f"stream {source.stream}"
-            return about, "warn", "no stream yet: puntual stream create"
-        case DatabaseSource():
-            return _database(source, root, about)
-
-
-def _database(source: DatabaseSource, root: Path, about: str) -> Answer:
-    try:
-        moment = wiring.databases(root).probe(source)
-    except PuntualError as error:
-        return about, "fail", f"{error.code} {error.message}"
-    return about, "ok", f"answers; its clock says {moment.isoformat(timespec='seconds')}"
+def _collect(root: Path, clock: Clock, *, dry_run: bool, as_json: bool) -> None:
+    """Remove, or list, what is provably dead; nobody may be running."""
+    lake = lake_path(root)
+    leases = SqliteLeases(pointers_path(root), clock)
+    with closing(leases), leases.acquire("run"):
+        found = dead(lake, log_of(pointers_path(root)), SystemClock().now())
+        if not dry_run:
+            remove(lake, found)
+    if as_json:
+        objects = [{"name": one.name, "bytes": str(one.bytes)} for one in found]
+        text.envelope("doctor", {"removed": not dry_run, "objects": objects}, at=clock.now())
+        return
+    for one in found:
+        text.say(f" · {one.name}  {one.bytes:,} bytes, {one.age.days} days old")
+    word = "would be removed" if dry_run else "removed"
+    size = sum(one.bytes for one in found)
+    text.say(f" ● {len(found):,} objects that nothing names {word}, {size:,} bytes")

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from puntual.cli import places
-from puntual.errors import ProjectError
+from puntual.errors import Complaint, ProjectError
 from puntual.local.pointers import SqlitePointers
 from puntual.model.project import Project
-from puntual.project.read import read_project
+from puntual.project.read import lint, read_project, refusal
 
 
 def read(root: Path, env: str | None = None) -> Project:
@@ -21,6 +21,38 @@ def read(root: Path, env: str | None = None) -> Project:
         ProjectError: C1000 with every complaint.
     """
     return read_project(root, env=env)
+
+
+def checked(
+    root: Path, env: str | None = None
+) -> tuple[Project | None, tuple[Complaint, ...], int]:
+    """
+    Read the project, and its times as well when it is right.
+
+    Returns:
+        The project, None if a file of it is wrong; every complaint by file, line and column;
+        how many files were read.
+    """
+    from puntual.cli import timing
+
+    project, complaints, files = lint(root, env=env)
+    if project is not None:
+        found = (*complaints, *timing.complaints(root, project))
+        complaints = tuple(sorted(found, key=lambda c: (c.file, c.line, c.column, c.code)))
+    return project, complaints, files
+
+
+def to_run(root: Path, env: str | None = None) -> Project:
+    """
+    Read the project that is to be run: one that may be late by its own limits is refused.
+
+    Raises:
+        ProjectError: C1000 with every complaint.
+    """
+    project, complaints, files = checked(root, env)
+    if project is None or any(c.severity == "error" for c in complaints):
+        raise refusal(complaints, files)
+    return project
 
 
 def chosen_reports(project: Project, name: str | None) -> tuple[str, ...]:
@@ -48,7 +80,7 @@ def chosen_reports(project: Project, name: str | None) -> tuple[str, ...]:
 def committed(root: Path, dates: tuple[date, ...]) -> dict[date, frozenset[str]]:
     """Return the steps that have been committed for each date; empty where nothing ran."""
     path = places.pointers_path(root)
-    if not path.is_file():
+    if not places.was_run(root):
         return {}
     names = SqlitePointers(path).read_prefix("")
     found: dict[date, set[str]] = {day: set() for day in dates}

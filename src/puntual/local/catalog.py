@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,9 +21,11 @@ import duckdb
 
 from puntual.engines.dialect import literal, quote
 from puntual.engines.duckdb_warehouse import answer, fault
-from puntual.local.disk import translated
+from puntual.failpoints import failpoint
+from puntual.local.disk import sync_folder, translated
 from puntual.local.state import answering, open_state, transaction
 from puntual.ports.engine import Answer
+from puntual.ports.journal import Partition
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS datasets (
@@ -85,8 +88,9 @@ class SqliteCatalog:
     that whoever has the old one attached is not disturbed and disturbs nobody.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, views: bool = True) -> None:
         self._path = Path(os.path.abspath(path))
+        self._views = views
         self._db = open_state(self._path, _SCHEMA)
 
     def publish(
@@ -115,29 +119,43 @@ class SqliteCatalog:
             TransientError: T2002.
             ValueError: A file lies in no folder of that day (a bug of the caller).
         """
-        day = reference_date.isoformat()
-        if not all(f"/{_DAY}={day}/" in file for file in files):
-            raise ValueError(f"a file of {dataset} lies in no folder {_DAY}={day}")
-        held = [self._relative(file) for file in files]
+        one = Partition(
+            dataset=dataset,
+            reference_date=reference_date,
+            manifest=manifest,
+            files=files,
+            records=records,
+            columns=columns,
+        )
+        self.publish_all((one,))
+
+    def publish_all(self, partitions: Iterable[Partition]) -> None:
+        """
+        Publish many days at once: all of them or none.
+
+        Raises:
+            PermanentError: T1001, T1002, T1003, T2004.
+            TransientError: T2002.
+            ValueError: A file lies in no folder of its day (a bug of the caller).
+        """
         with transaction(self._db, self._path) as db:
-            db.execute(
-                "INSERT INTO datasets VALUES (?, 0) ON CONFLICT DO UPDATE SET shown = 0",
-                (dataset,),
-            )
-            db.execute(
-                "DELETE FROM partitions WHERE dataset = ? AND reference_date = ?", (dataset, day)
-            )
-            db.execute(
-                "INSERT INTO partitions VALUES (?, ?, ?, ?)", (dataset, day, manifest, records)
-            )
-            db.executemany(
-                "INSERT INTO files VALUES (?, ?, ?, ?)",
-                [(dataset, day, i, path) for i, path in enumerate(held)],
-            )
-            db.executemany(
-                "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
-                [(dataset, day, i, name, kind) for i, (name, kind) in enumerate(columns)],
-            )
+            for one in partitions:
+                self._point(db, one)
+        failpoint("catalog.published")
+
+    def published(self) -> Mapping[tuple[str, date], str]:
+        """
+        Return (dataset, day) → digest of the manifest that it is pointed at.
+
+        Raises:
+            PermanentError: T1002, T1003, T2004.
+            TransientError: T2002.
+        """
+        with answering(self._path):
+            rows = self._db.execute(
+                "SELECT dataset, reference_date, manifest FROM partitions"
+            ).fetchall()
+        return {(dataset, date.fromisoformat(day)): manifest for dataset, day, manifest in rows}
 
     def refresh(self) -> bool:
         """
@@ -158,10 +176,15 @@ class SqliteCatalog:
         tables = self.tables()
         temp = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         with translated(str(target)):
+            for left in target.parent.glob(f".{target.name}.*"):  # by a refresh that was killed
+                left.unlink(missing_ok=True)
             try:
                 with duckdb.connect(str(temp)) as connection:
                     _show(connection, tables)
+                failpoint("catalog.shown")
                 os.replace(temp, target)
+                sync_folder(target.parent)
+                failpoint("catalog.refreshed")
             except duckdb.Error as exc:
                 raise fault(exc, str(target), "T4002") from exc
             finally:
@@ -184,16 +207,42 @@ class SqliteCatalog:
 
     def close(self) -> None:
         """
-        Bring the file of views up to date and give up the connection.
+        Bring the file of views up to date, if this is for views, and give up the connection.
 
         Raises:
             PermanentError: T1001, T1002, T1003, T2004.
             TransientError: T2002.
         """
         try:
-            self.refresh()
+            if self._views:
+                self.refresh()
         finally:
             self._db.close()
+
+    def _point(self, db: sqlite3.Connection, one: Partition) -> None:
+        day = one.reference_date.isoformat()
+        if not all(f"/{_DAY}={day}/" in file for file in one.files):
+            raise ValueError(f"a file of {one.dataset} lies in no folder {_DAY}={day}")
+        held = [self._relative(file) for file in one.files]
+        db.execute(
+            "INSERT INTO datasets VALUES (?, 0) ON CONFLICT DO UPDATE SET shown = 0",
+            (one.dataset,),
+        )
+        db.execute(
+            "DELETE FROM partitions WHERE dataset = ? AND reference_date = ?", (one.dataset, day)
+        )
+        db.execute(
+            "INSERT INTO partitions VALUES (?, ?, ?, ?)",
+            (one.dataset, day, one.manifest, one.records),
+        )
+        db.executemany(
+            "INSERT INTO files VALUES (?, ?, ?, ?)",
+            [(one.dataset, day, i, path) for i, path in enumerate(held)],
+        )
+        db.executemany(
+            "INSERT INTO columns VALUES (?, ?, ?, ?, ?)",
+            [(one.dataset, day, i, name, kind) for i, (name, kind) in enumerate(one.columns)],
+        )
 
     def _relative(self, file: str) -> str:
         """A project that is moved takes its files along: paths inside it are kept relative."""
@@ -206,8 +255,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """
     Open a private DuckDB in memory with a view of every published dataset.
 
-    It can read the published files and nothing else, and its settings are locked
-    (`failures.md` h4). A catalog that does not exist yet has no datasets.
+    It can read the published files and nothing else, its memory and temporary space are
+    bounded, and its settings are locked (`failures.md` h4, h5). A catalog that does not exist
+    yet has no datasets.
 
     Args:
         path: `catalog.db`.
@@ -224,7 +274,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
                 tables = _tables(db, path.absolute().parent)
             finally:
                 db.close()
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    connection = duckdb.connect(config=_limits(path))
     try:
         connection.execute("SET TimeZone = 'UTC'")
         _show(connection, tables)
@@ -236,6 +286,15 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise fault(exc, f"catalog {path}", "T4002") from exc
     return connection
+
+
+def _limits(path: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": "1200MB",
+        "temp_directory": str(path.absolute().with_name("query.tmp")),
+        "max_temp_directory_size": "20GB",
+        "autoinstall_known_extensions": False,
+    }
 
 
 def query(path: Path, sql: str, *, limit: int | None) -> Answer:

@@ -6,16 +6,20 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
 from puntual.errors import PermanentError
+from puntual.failpoints import corrupted, failpoint
 
 _BLOCK = 1 << 20
+_UNSAFE = re.compile(r"[\\\x00-\x1f]")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 def disk_error(error: OSError, where: str) -> PermanentError:
@@ -63,6 +67,25 @@ def translated(where: str) -> Iterator[None]:
         raise disk_error(exc, where) from exc
 
 
+@contextlib.contextmanager
+def machine_faults(where: str) -> Iterator[None]:
+    """
+    Turn what only the machine can be at fault for into its known fault, wherever it came up.
+
+    For the border of a process: a library may meet a full disk where no adapter of ours stands.
+    Any other error, one of permissions too, stays what it was.
+
+    Raises:
+        PermanentError: T1001, T1002 a disk that is read-only, T1003.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL | {errno.EIO, errno.EROFS}:
+            raise disk_error(exc, str(exc.filename or where)) from exc
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -72,14 +95,27 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, each durable in the one above it."""
-    if folder.is_dir():
+def make_folder(folder: Path, durable: set[Path] | None = None) -> None:
+    """
+    Create a folder and its parents, each durable in the one above it.
+
+    A folder that is there may be the work of a process that died before it synced the one
+    above, and then goes with everything below it when the power fails. So it is synced again,
+    once for each caller.
+
+    Args:
+        folder: What is made.
+        durable: Folders that this caller knows to be durable, at least one above `folder`; what
+            is synced is added. None: a folder that is there is trusted.
+    """
+    if folder.is_dir() and (durable is None or folder in durable):
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, durable)
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
     sync_folder(folder.parent)
+    if durable is not None:
+        durable.add(folder)
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -103,18 +139,30 @@ def create(path: Path, mode: int) -> BufferedWriter:
 
 
 def write_synced(path: Path, data: bytes, mode: int) -> None:
-    """Write a new file and make its bytes durable; its name is not yet durable."""
+    """
+    Write a new file, make its bytes durable and read them back; its name is not yet durable.
+
+    Raises:
+        OSError: It could not be written, or does not read back as it was written.
+    """
     with create(path, mode) as file:
-        file.write(data)
+        file.write(corrupted("file.bytes", data))
         file.flush()
+        failpoint("file.written")
         os.fsync(file.fileno())
+    with open_regular(path) as file_again:
+        if file_again.read() != data:
+            raise OSError(errno.EIO, "does not read back as it was written")
+    failpoint("file.synced")
 
 
 def hash_synced(path: Path) -> str:
     """Make a finished file's bytes durable and return their SHA-256."""
     with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+        failpoint("file.written")
         os.fsync(file.fileno())
+    failpoint("file.synced")
     return digest
 
 
@@ -126,16 +174,38 @@ def copy_synced(source: Path, target: Path, mode: int) -> str:
             digest.update(block)
             write.write(block)
         write.flush()
+        failpoint("file.written")
         os.fsync(write.fileno())
+    failpoint("file.synced")
     return digest.hexdigest()
+
+
+def link_new(held: Path, name: Path) -> bool:
+    """
+    Give a file a name that nobody has, without taking the place of another.
+
+    On a disk without hard links the caller's lock alone keeps two writers apart.
+
+    Returns:
+        False if somebody has that name; nothing changed.
+    """
+    try:
+        os.link(held, name)
+    except FileExistsError:
+        return False
+    except OSError as exc:
+        if exc.errno not in _NO_HARD_LINKS:
+            raise
+        if name.exists():
+            return False
+        os.rename(held, name)
+    return True
 
 
 def inner_path(name: str) -> bool:
     """Tell whether a name with `/` stays inside the folder it is joined to."""
     parts = name.split("/")
     return len(name) <= 1024 and all(
-        part not in {"", ".", ".."}
-        and len(part.encode()) <= 255
-        and not any(c in "\\\0" or ord(c) < 32 for c in part)
+        part not in {"", ".", ".."} and len(part.encode()) <= 255 and not _UNSAFE.search(part)
         for part in parts
     )

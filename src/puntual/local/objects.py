@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from puntual.errors import EvidenceError
+from puntual.failpoints import failpoint
 from puntual.local.disk import (
     copy_synced,
     disk_error,
@@ -38,12 +39,15 @@ class LocalObjects:
 
     Written as temporary name, fsync of the file, rename, fsync of the folder
     (`failures.md` 2). An object that is stored again takes the place of the one before,
-    atomically, so that damaged bytes are healed by making them again.
+    atomically, so that damaged bytes are healed by making them again. Bytes that were checked
+    once, or written by this store, are taken to be right while it is open.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.abspath(root))
         self._temp = self._root / ".tmp"
+        self._durable = {self._root}
+        self._right: set[tuple[str, Digest]] = set()
 
     def put_file(
         self,
@@ -118,6 +122,22 @@ class LocalObjects:
 
     def locate(self, ref: ObjectRef) -> str:
         """
+        Return the path of an object whose bytes are right; see the port.
+
+        Raises:
+            EvidenceError: V1001 missing or of another size; V1002 of another digest.
+        """
+        path = self.find(ref)
+        if (ref.name, ref.sha256) not in self._right:
+            self.verify(ref)
+        return path
+
+    def has(self, name: str) -> bool:
+        """Say whether something lies under a name; whether it is right is not asked."""
+        return inner_path(name) and os.path.lexists(self._root / name)
+
+    def find(self, ref: ObjectRef) -> str:
+        """
         Return the path of an object whose size is right; see the port.
 
         Raises:
@@ -141,7 +161,7 @@ class LocalObjects:
         Raises:
             EvidenceError: V1001 missing or of another size; V1002 of another digest.
         """
-        self.locate(ref)
+        self.find(ref)
         return self._read(ref.name, ref.sha256)
 
     def read_named(self, prefix: str, sha256: Digest, suffix: str) -> bytes:
@@ -160,13 +180,14 @@ class LocalObjects:
         Raises:
             EvidenceError: V1001, V1002.
         """
-        path = Path(self.locate(ref))
+        path = Path(self.find(ref))
         try:
             with open_regular(path) as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as exc:
             raise _absent(ref.name, exc) from exc
         _compare(ref.name, ref.sha256, found)
+        self._right.add((ref.name, ref.sha256))
 
     def scratch(self, name: str) -> str:
         """
@@ -183,6 +204,7 @@ class LocalObjects:
             _remove(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700)
+        failpoint("objects.scratch")
         return str(folder)
 
     def discard(self, path: str) -> None:
@@ -208,6 +230,7 @@ class LocalObjects:
         """
         with translated(str(self._temp)):
             _remove(self._temp)
+        failpoint("objects.swept")
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
@@ -232,9 +255,12 @@ class LocalObjects:
         if not inner_path(name) or prefix.startswith(".tmp") or not _SUFFIX.fullmatch(suffix):
             raise ValueError(f"no such object name: {name!r}")
         target = self._root / name
-        make_folder(target.parent)
+        make_folder(target.parent, self._durable)
         os.rename(held, target)
+        failpoint("objects.named")
         sync_folder(target.parent)
+        failpoint("objects.placed")
+        self._right.add((name, digest))
         return name
 
     def _inside(self, name: str) -> Path:

@@ -1,4 +1,9 @@
-"""Ports `Pointers` and `Leases` on SQLite: what is published, and who may publish."""
+"""
+Ports `Pointers` and `Leases`: what is published, and who may publish.
+
+Every switch and every grant is a record in the commit log first (`commits.py`); SQLite keeps
+writers apart and is the log's index (`index.py`).
+"""
 
 from __future__ import annotations
 
@@ -12,31 +17,14 @@ from pathlib import Path
 from types import TracebackType
 
 from puntual.errors import PermanentError, TransientError
+from puntual.failpoints import failpoint
 from puntual.local.disk import translated
+from puntual.local.index import append, catch_up, open_index
 from puntual.local.process import Holder, may_live, myself
-from puntual.local.state import answering, open_state, transaction
+from puntual.local.state import answering, transaction
 from puntual.model.manifest import Digest
 from puntual.ports.clock import Clock
 
-_POINTERS = """
-CREATE TABLE IF NOT EXISTS pointers (
-  name TEXT PRIMARY KEY,
-  manifest TEXT NOT NULL,
-  epoch INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-_LEASES = """
-CREATE TABLE IF NOT EXISTS leases (
-  name TEXT PRIMARY KEY,
-  epoch INTEGER NOT NULL,
-  held INTEGER NOT NULL,
-  host TEXT NOT NULL,
-  boot TEXT NOT NULL,
-  pid INTEGER NOT NULL,
-  started TEXT NOT NULL,
-  since TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LAST = chr(0x10FFFF)
 
@@ -44,11 +32,16 @@ _Stored = dict[str, tuple[Digest, int]]
 
 
 class SqlitePointers:
-    """Pointers in a state file; a switch is one transaction with synchronous=FULL."""
+    """
+    Pointers in a state file; a switch is one record in the log and one transaction.
+
+    When the record is durable the switch has happened: if the transaction then fails, the
+    caller hears of it, and whoever opens the file or switches next finds it done.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = open_state(path, _POINTERS)
+        self._db, self._log = open_index(path)
 
     def read(self, name: str) -> Digest | None:
         """
@@ -103,20 +96,23 @@ class SqlitePointers:
             raise ValueError("every pointer that is switched must have been read")
         if not all(_DIGEST.fullmatch(digest) for digest in changes.values()):
             raise ValueError("a pointer points at a SHA-256 of 64 hex digits")
+        failpoint("pointers.reached")
         with transaction(self._db, self._path):
-            stored = self._stored(changes)
-            for name, (_, epoch_stored) in stored.items():
-                if epoch_stored > epoch:
-                    raise _fenced(name, epoch_stored, epoch)
-            now = {name: stored[name][0] if name in stored else None for name in changes}
-            if now != dict(changes) and now != dict(seen):
-                return False
-            self._db.executemany(
-                "INSERT INTO pointers (name, manifest, epoch) VALUES (?, ?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest, "
-                "epoch = excluded.epoch",
-                [(name, digest, epoch) for name, digest in sorted(changes.items())],
-            )
+            while True:
+                catch_up(self._db, self._log)
+                stored = self._stored(changes)
+                for name, (_, epoch_stored) in stored.items():
+                    if epoch_stored > epoch:
+                        raise _fenced(name, epoch_stored, epoch)
+                now = {name: stored[name][0] if name in stored else None for name in changes}
+                if now != dict(changes) and now != dict(seen):
+                    return False
+                if all(stored.get(name) == (digest, epoch) for name, digest in changes.items()):
+                    break  # repeated after its answer was lost
+                if append(self._db, self._log, epoch=epoch, pointers=changes):
+                    break
+            failpoint("pointers.written")
+        failpoint("pointers.switched")
         return True
 
     def close(self) -> None:
@@ -157,7 +153,8 @@ class SqliteLeases:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._db = open_state(path, _LEASES)
+        self._opened: sqlite3.Connection | None
+        self._opened, self._log = open_index(path)
 
     def acquire(self, name: str) -> SqliteLease:
         """
@@ -168,14 +165,16 @@ class SqliteLeases:
             PermanentError: T1001, T1002, T1003, T2004.
         """
         me = myself()
-        lock = self._lock(name)
+        lock = lock_lease(self._path, name)
         if lock is None:
             raise _held(name, self.holder(name))
         try:
+            self._log.sweep()
             epoch = self._grant(name, me, self._clock.now())
         except BaseException:
             os.close(lock)
             raise
+        failpoint("lease.granted")
         return SqliteLease(self, name, epoch, lock)
 
     def holder(self, name: str) -> Holder | None:
@@ -214,38 +213,35 @@ class SqliteLeases:
             db.execute("UPDATE leases SET held = 0 WHERE name = ?", (name,))
 
     def close(self) -> None:
-        """Give up the connection; leases that are held stay held."""
-        self._db.close()
+        """Give up the connection; leases that are held stay held, the next call opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """Open again after `close`: whoever holds a lease may fork in between."""
+        if self._opened is None:
+            self._opened, self._log = open_index(self._path)
+        return self._opened
 
     def _grant(self, name: str, me: Holder, at: datetime) -> int:
         with transaction(self._db, self._path) as db:
+            catch_up(db, self._log)
             other = _recorded(db, name)
             if other is not None and may_live(other, me):
                 raise _held(name, other)
             (epoch,) = db.execute(
-                "INSERT INTO leases VALUES (?, 1, 1, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                "SET epoch = epoch + 1, held = 1, host = excluded.host, boot = excluded.boot, "
-                "pid = excluded.pid, started = excluded.started, since = excluded.since "
-                "RETURNING epoch",
-                (name, me.host, me.boot, me.pid, me.started, at.isoformat()),
+                "SELECT coalesce(max(epoch), 0) + 1 FROM leases WHERE name = ?", (name,)
             ).fetchone()
+            if not append(db, self._log, epoch=epoch, lease=name):
+                raise _held(name, other)
+            db.execute(
+                "UPDATE leases SET held = 1, host = ?, boot = ?, pid = ?, started = ?, since = ? "
+                "WHERE name = ?",
+                (me.host, me.boot, me.pid, me.started, at.isoformat(), name),
+            )
         return int(epoch)
-
-    def _lock(self, name: str) -> int | None:
-        """Lock the lease's file; None when another open file has the lock."""
-        slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)
-        path = self._path.with_name(f"{self._path.name}.{slug}.lease")
-        with translated(str(path)):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(fd)
-                return None
-            except OSError:
-                os.close(fd)
-                raise
-        return fd
 
 
 class SqliteLease:
@@ -268,8 +264,31 @@ class SqliteLease:
     ) -> None:
         try:
             self._leases.release(self._name, self.epoch)
+            failpoint("lease.released")
         finally:
             os.close(self._lock)
+
+
+def lock_lease(state: Path, name: str) -> int | None:
+    """
+    Lock a lease's file, which its holder keeps open; None when another open file has the lock.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003.
+    """
+    slug = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    path = state.with_name(f"{state.name}.{slug}.lease")
+    with translated(str(path)):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except OSError:
+            os.close(fd)
+            raise
+    return fd
 
 
 def _recorded(db: sqlite3.Connection, name: str) -> Holder | None:

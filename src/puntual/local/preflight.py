@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -17,6 +16,7 @@ from puntual.local.disk import make_folder, translated
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.state import open_state
+from puntual.local.trial import trial_folder
 from puntual.ports.clock import Clock
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -57,23 +57,20 @@ def examine(
     try:
         with translated(str(state)):
             make_folder(state)
-            trial = Path(tempfile.mkdtemp(prefix=".doctor-", dir=state))
+        with trial_folder(state) as (trial, _):
+            return (
+                _folder(state),
+                _private(state),
+                _disk(state, enough, least),
+                _clock(state, clock),
+                *(_zone(name) for name in sorted({"UTC", *zones})),
+                _store(trial),
+                _durable(trial),
+                _switch(trial),
+                _lease(trial, clock),
+            )
     except PuntualError as exc:
         return (("state folder", FAIL, _sentence(exc)),)
-    try:
-        return (
-            _folder(state),
-            _private(state),
-            _disk(state, enough, least),
-            _clock(state, clock),
-            *(_zone(name) for name in sorted({"UTC", *zones})),
-            _store(trial),
-            _durable(trial),
-            _switch(trial),
-            _lease(trial, clock),
-        )
-    finally:
-        shutil.rmtree(trial)
 
 
 def _folder(state: Path) -> Examined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ FULL = 2
 """What `PRAGMA synchronous` answers for FULL."""
 
 _WAIT = 10.0
+_NO_ROOM = 64 * 1024
 _PERMANENT = {
     sqlite3.SQLITE_FULL: ("T1001", "disk full at"),
     sqlite3.SQLITE_PERM: ("T1002", "not permitted at"),
@@ -29,7 +31,8 @@ _REPAIR = {
     "T1001": "Free space on that disk, then run again: it continues where it stopped.",
     "T1002": "Correct owner or mode of the file and its folder, then run again.",
     "T1003": "Look at the disk (`dmesg`, `smartctl`) before anything is run again.",
-    "T2004": "Keep the file for inspection, move it away and restore it from a copy.",
+    "T2004": "`puntual status` keeps a damaged state.db, journal.db or catalog.db under another "
+    "name and makes it again; stream.db must be restored from a copy.",
 }
 
 
@@ -100,7 +103,7 @@ def answering(path: Path) -> Iterator[None]:
 
 
 def _fault(error: sqlite3.Error, path: Path) -> PuntualError | None:
-    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    kind = _told_apart(getattr(error, "sqlite_errorcode", 0) & 0xFF, path)
     if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return TransientError(
             "T2002",
@@ -121,6 +124,14 @@ def _fault(error: sqlite3.Error, path: Path) -> PuntualError | None:
         observed=str(error),
         next_step=_REPAIR[code],
     )
+
+
+def _told_apart(kind: int, path: Path) -> int:
+    """SQLite calls it an input/output error when its shared memory finds no room on the disk."""
+    vague = kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} and path.parent.is_dir()
+    if vague and shutil.disk_usage(path.parent).free < _NO_ROOM:
+        return sqlite3.SQLITE_FULL
+    return kind
 
 
 def _make_private(path: Path) -> None:

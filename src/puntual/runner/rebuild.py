@@ -1,0 +1,166 @@
+"""
+The journal's deliveries and the catalog, made again from the manifests that are published.
+
+Both are projections and never the truth; what is missing from them, or older than what is
+published, is written again. What no manifest holds is not made up: how long steps took, which
+faults stopped a run, which notices were open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+
+from puntual.errors import EvidenceError, ProjectError
+from puntual.model.delivery import DeliveryId, State
+from puntual.model.manifest import Digest
+from puntual.model.project import Project
+from puntual.planner.calendar import due_instant
+from puntual.ports.journal import Catalog, Journal, Partition
+from puntual.runner import checkpoint
+from puntual.runner.delivery import VERSION, delivery_of
+from puntual.runner.sources import columns_of
+from puntual.runner.world import Published
+
+SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """
+    What was written again.
+
+    Attributes:
+        count: How many deliveries, or days of datasets.
+        faults: What could not be, each with its reason.
+    """
+
+    count: int
+    faults: tuple[EvidenceError | ProjectError, ...] = ()
+
+
+def deliveries(
+    store: checkpoint.Store,
+    journal: Journal,
+    project: Project,
+    *,
+    zone: Callable[[str], tzinfo],
+    now: datetime,
+) -> Rebuilt:
+    """
+    Write every decided delivery into the journal that it lacks or has as not yet sent.
+
+    Args:
+        store: The published manifests.
+        journal: Where to.
+        project: Says when a report was due; one that it has no more is a fault.
+        zone: Builds a zone from its IANA name.
+        now: This instant, for how a delivery that is not sent stands to its deadline.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    names = store.pointers.read_prefix("")
+    known = {(d.id.report, d.id.reference_date): d.state for d in journal.deliveries()}
+    count = 0
+    faults: list[EvidenceError | ProjectError] = []
+    for name in names:
+        step, day = _parts(name)
+        kind, _, report = step.partition(":")
+        state = known.get((report, day))
+        sent = checkpoint.pointer(f"deliver:{report}", day) in names
+        if kind != "decide" or (state is not None and (state in SENT or not sent)):
+            continue
+        try:
+            published = _published(store, names, report, day)
+            due_at = _due(project, report, day, zone)
+        except (EvidenceError, ProjectError) as exc:
+            faults.append(exc)
+            continue
+        which = DeliveryId(report=report, reference_date=day, version=VERSION)
+        journal.save(delivery_of(which, published, due_at=due_at, now=now))
+        count += 1
+    return Rebuilt(count=count, faults=tuple(faults))
+
+
+def partitions(store: checkpoint.Store, catalog: Catalog) -> Rebuilt:
+    """
+    Point the catalog at every published day of a dataset that it lacks or has of another version.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    known = catalog.published()
+    found: list[Partition] = []
+    faults: list[EvidenceError | ProjectError] = []
+    for name, digest in store.pointers.read_prefix("").items():
+        step, day = _parts(name)
+        kind, _, dataset = step.partition(":")
+        if kind not in {"curate", "build"} or known.get((dataset, day)) == digest:
+            continue
+        try:
+            found.append(_partition(store, digest))
+        except EvidenceError as exc:
+            faults.append(exc)
+    if found:
+        catalog.publish_all(found)
+    return Rebuilt(count=len(found), faults=tuple(faults))
+
+
+def _parts(pointer: str) -> tuple[str, date]:
+    """Return step and day of a pointer's name; a name without a day has the first of all."""
+    step, _, day = pointer.rpartition("/")
+    return (step, date.fromisoformat(day)) if step else (pointer, date.min)
+
+
+def _published(
+    store: checkpoint.Store, names: Mapping[str, Digest], report: str, day: date
+) -> dict[str, Published]:
+    """
+    Return the published manifests of a delivery's own steps.
+
+    A file that was made for an earlier decision is left out, unless it was sent.
+    """
+    steps = [f"{kind}:{report}" for kind in ("decide", "report", "deliver")]
+    found = {}
+    for step in steps:
+        digest = names.get(checkpoint.pointer(step, day))
+        if digest is not None:
+            manifest = checkpoint.by_digest(store, digest)
+            found[step] = Published(digest=digest, manifest=manifest)
+    decide, made, sent = steps
+    stands = made in found and found[made].manifest.inputs.get(decide) == found[decide].digest
+    if sent not in found and not stands:
+        found.pop(made, None)
+    return found
+
+
+def _due(project: Project, report: str, day: date, zone: Callable[[str], tzinfo]) -> datetime:
+    declared = project.reports.get(report)
+    if declared is None:
+        raise ProjectError(
+            "C1003",
+            f"{report} was delivered for {day.isoformat()} and is no report of this project",
+            where="reports/",
+            expected="the reports that were delivered from here",
+            observed=", ".join(sorted(project.reports)),
+            next_step="Nothing is lost: its manifests and its evidence are kept.",
+        )
+    return due_instant(
+        declared, project.calendars[declared.calendar], day, zone(declared.time_zone)
+    )
+
+
+def _partition(store: checkpoint.Store, digest: Digest) -> Partition:
+    made = checkpoint.by_digest(store, digest)
+    return Partition(
+        dataset=made.dataset,
+        reference_date=made.reference_date,
+        manifest=digest,
+        files=tuple(store.objects.find(o) for o in made.of_role("data")),
+        records=made.totals.records,
+        columns=columns_of(made),
+    )

@@ -1,0 +1,244 @@
+"""
+Rebuilds a delivered day from its raw objects alone, and says what is not as it was delivered.
+
+Everything but landing and delivering is carried out anew, by the same steps as a run, in a world
+of its own. What was landed and sealed is read from the archive, after every raw object was read
+through and its digest compared. Nothing of the archive is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from puntual.errors import EvidenceError, PermanentError
+from puntual.evidence.package import EXCEPTIONS
+from puntual.model.manifest import Digest, Manifest
+from puntual.model.plan import Attest, Deliver, Land, Load, Plan, Reconcile, Step
+from puntual.model.project import Project
+from puntual.ports.objects import Objects
+from puntual.runner import checkpoint, load
+from puntual.runner.compare import Difference, causes, compared
+from puntual.runner.delivery import standing
+from puntual.runner.step import NOT_NEEDED, walk
+from puntual.runner.world import DayRun, Published, World
+
+_OF_A_NAME = frozenset({"land", "curate", "build", "load"})
+
+EPOCH = 1
+"""A world of its own has one writer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """
+    What a replay of a day found.
+
+    Attributes:
+        differences: In the order of the plan; none when every byte is the same.
+        damaged: Raw objects and manifests that are not what was recorded; then nothing more
+            was done.
+        another_program: The day was delivered by another version of the program.
+        records: Raw records that were read again.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    damaged: tuple[EvidenceError, ...] = ()
+    another_program: bool = False
+    records: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """
+    What was published, for reading alone.
+
+    Attributes:
+        objects: The store of manifests and raw objects.
+        names: Pointer → digest of the manifest.
+    """
+
+    objects: Objects
+    names: Mapping[str, Digest]
+
+    def published(self, digests: Mapping[str, Digest]) -> dict[str, Published]:
+        """
+        Return manifests by the steps that published them.
+
+        Raises:
+            EvidenceError: V1001, V1002 a manifest is missing or altered.
+        """
+        return {
+            step: Published(digest=digest, manifest=checkpoint.read_manifest(self.objects, digest))
+            for step, digest in digests.items()
+        }
+
+    def pointed(self, plan: Plan) -> dict[str, Digest]:
+        """Return what the steps of a day point at now, by step."""
+        names = {s.id: checkpoint.pointer(s.id, plan.reference_date) for s in plan.steps}
+        return {step: self.names[name] for step, name in names.items() if name in self.names}
+
+    def delivered(self, report: str, day: date) -> dict[str, Digest]:
+        """
+        Return what a delivery was made from, by step, as its own manifests name it.
+
+        A step may have been done again since; then its pointer names something else.
+
+        Raises:
+            EvidenceError: V1001, V1002 a manifest is missing or altered.
+        """
+        deliver, attest = f"deliver:{report}", f"attest:{report}"
+        sent = self.names[checkpoint.pointer(deliver, day)]
+        found = dict(checkpoint.read_manifest(self.objects, sent).inputs)
+        inputs = checkpoint.read_manifest(self.objects, found[attest]).inputs
+        return {deliver: sent, attest: found[attest]} | dict(inputs)
+
+
+def batches(archive: Archive, reports: Sequence[str], day: date) -> list[dict[str, Digest]]:
+    """
+    Return what the deliveries of a day were made from, by step.
+
+    Deliveries that were made from the same are one batch: they are replayed together.
+
+    Raises:
+        EvidenceError: V1001, V1002 a manifest is missing or altered.
+    """
+    found: list[dict[str, Digest]] = []
+    for report in reports:
+        mine = archive.delivered(report, day)
+        same = [b for b in found if all(b.get(k, v) == v for k, v in mine.items())]
+        if same:
+            same[0].update(mine)
+        else:
+            found.append(mine)
+    return found
+
+
+def replay(
+    run: DayRun, archive: Archive, digests: Mapping[str, Digest], *, same_kind: bool = True
+) -> Replayed:
+    """
+    Rebuild a day in a world of its own and compare it with what was delivered.
+
+    Args:
+        run: The plan of the reports of one batch, in a world that is empty but for the history
+            that its warehouse may hold; its objects also read those of the archive.
+        archive: What was published.
+        digests: What the deliveries were made from; see `batches`.
+        same_kind: The world's warehouse is of the kind that the day was loaded into. Another
+            counts and digests in its own way; how it was loaded is not compared then.
+
+    Raises:
+        PermanentError: The machine cannot: disk, memory, permissions.
+        TransientError: Something does not answer.
+    """
+    steps = {s.id: s for s in run.plan.steps}
+    try:
+        was = archive.published({s: d for s, d in digests.items() if s in steps})
+    except EvidenceError as exc:
+        return Replayed(damaged=(exc,))
+    lands = [s for s, step in steps.items() if isinstance(step, Land)]
+    damaged = tuple(_damaged(archive.objects, [was[s] for s in lands if s in was]))
+    missing = tuple(_absent(step) for step in lands if step not in was)
+    if damaged or missing:
+        return Replayed(damaged=damaged, differences=missing)
+    gone = tuple(_gone(s) for s in digests if s.partition(":")[0] in _OF_A_NAME and s not in steps)
+    for step in lands:
+        checkpoint.commit(run.world, was[step].manifest, epoch=run.epoch)
+        run.published[step] = was[step]
+    return Replayed(
+        differences=(*gone, *_differences(run, was, same_kind=same_kind)),
+        another_program=any(p.manifest.code != run.world.code for p in was.values()),
+        records=sum(was[step].manifest.totals.records for step in lands),
+    )
+
+
+def world_run(project: Project, plan: Plan, world: World) -> DayRun:
+    """Return a day that is about to be replayed."""
+    return DayRun(project=project, plan=plan, world=world, epoch=EPOCH, published={})
+
+
+def remember(run: DayRun, archive: Archive) -> None:
+    """
+    Load a day as it is published, for reports that look back at earlier days.
+
+    Raises:
+        EvidenceError: V1001, V1002 what was published is missing or altered; R4001.
+        PermanentError: The warehouse refuses.
+        TransientError: It does not answer.
+    """
+    run.published = archive.published(archive.pointed(run.plan))
+    for step in run.plan.steps:
+        if isinstance(step, Load) and step.id in run.published:
+            load.load(run, step, {"published": run.published[step.id].digest})
+
+
+def _damaged(objects: Objects, landed: Iterable[Published]) -> Iterable[EvidenceError]:
+    for published in landed:
+        for ref in published.manifest.objects:
+            try:
+                objects.verify(ref)
+            except EvidenceError as exc:
+                yield exc
+
+
+def _absent(step: str) -> Difference:
+    return Difference(
+        step=step, about="raw", was="not landed", now="a source of the project", because=()
+    )
+
+
+def _gone(step: str) -> Difference:
+    return Difference(
+        step=step, about="step", was="made", now="no step of the project any more", because=()
+    )
+
+
+def _differences(
+    run: DayRun, was: Mapping[str, Published], *, same_kind: bool
+) -> Iterator[Difference]:
+    for step in run.plan.steps:
+        if isinstance(step, Land | Deliver):
+            continue
+        before = was.get(step.id)
+        try:
+            outcome = walk(run, step, anew=False, begun=_nobody_watches)
+        except (EvidenceError, PermanentError) as exc:
+            if exc.code.startswith("T"):
+                raise
+            yield _stopped(step, before, f"{exc.code} {exc.message}")
+            return
+        if outcome == NOT_NEEDED:
+            about = step.id.partition(":")[2]
+            reasons = sorted({r.code for r in standing(run, about).reasons})
+            yield _stopped(step, before, f"held: {', '.join(reasons)}")
+        elif before is None:
+            yield _stopped(step, before, "made")
+        elif same_kind or not isinstance(step, Load | Reconcile):
+            yield from _told(run, step, before.manifest)
+
+
+def _told(run: DayRun, step: Step, before: Manifest) -> Iterator[Difference]:
+    """
+    Yield what differs in what a step made.
+
+    Where the program or the project is another, a package says so in its statement, as it must;
+    then its report and its exceptions alone are compared.
+    """
+    after = run.manifest(step.id)
+    found = compared(before, after)
+    if isinstance(step, Attest) and causes(before, after):
+        file = str(run.manifest(f"report:{step.report}").facts["file_name"])
+        kept = {f"file package {name}" for name in (file, EXCEPTIONS)}
+        found = tuple(d for d in found if d.about in kept)
+    yield from found
+
+
+def _nobody_watches() -> None:
+    """Be told that a step begins."""
+
+
+def _stopped(step: Step, before: Published | None, now: str) -> Difference:
+    was = "not made" if before is None else "made"
+    return Difference(step=step.id, about="step", was=was, now=now, because=())
