@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from puntual.errors import EvidenceError, PermanentError
+from puntual.failpoints import failpoint
 from puntual.local.disk import (
     inner_path,
     make_folder,
@@ -22,6 +24,7 @@ from puntual.model.report import Folder
 from puntual.ports.destinations import Receipt
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_TEMPORARY = re.compile(r"\.puntual-([0-9a-f]{12})-[0-9a-f]{32}")
 
 
 class FolderDestinations:
@@ -29,6 +32,7 @@ class FolderDestinations:
 
     def __init__(self, project: Path) -> None:
         self._project = Path(os.path.abspath(project))
+        self.mine = hashlib.sha256(os.fsencode(self._project)).hexdigest()[:12]
 
     def deliver(
         self, destination: Folder, delivery: DeliveryId, files: Mapping[str, bytes]
@@ -37,7 +41,8 @@ class FolderDestinations:
         Place the files in the order given, each whole or not at all, and read them back.
 
         A file that lies there with the same bytes is left alone. Nothing is placed when one
-        name is taken by other bytes.
+        name is taken by other bytes. Temporary files that a run of this project left when it
+        was killed are removed, so only the holder of the run's lease may deliver.
 
         Raises:
             PermanentError: D1001 the destination may not be written, or is full.
@@ -50,9 +55,19 @@ class FolderDestinations:
             if not inner_path(name):
                 raise ValueError(f"no such file name: {name!r}")
         try:
+            places = sorted({(folder / name).parent for name in files})
+            for place in places:
+                _sweep(place, self.mine)
+            # Folders of somebody else, outside of the project, are trusted as they are.
+            inside = folder.is_relative_to(self._project)
+            durable = {self._project} if inside else None
             missing = [n for n, data in files.items() if not _lies_there(folder / n, n, data)]
             for name in missing:
-                _place(folder / name, files[name])
+                _place(folder / name, files[name], self.mine, durable)
+            for place in places:
+                # What lay there may be of a run that died before its name was durable.
+                make_folder(place, durable)
+                sync_folder(place)
             found = {name: _read_back(folder / name, name, data) for name, data in files.items()}
         except OSError as exc:
             raise _refused(folder, delivery, exc) from exc
@@ -71,13 +86,25 @@ def _lies_there(path: Path, name: str, data: bytes) -> bool:
     return True
 
 
-def _place(path: Path, data: bytes) -> None:
-    make_folder(path.parent)
-    temp = path.parent / f".puntual-{uuid.uuid4().hex}"
+def _sweep(folder: Path, mine: str) -> None:
+    """Remove temporary files of this project; another's may be about to get their names."""
+    if folder.is_dir():
+        for name in os.listdir(folder):
+            found = _TEMPORARY.fullmatch(name)
+            if found is not None and found[1] == mine:
+                (folder / name).unlink(missing_ok=True)
+
+
+def _place(path: Path, data: bytes, mine: str, durable: set[Path] | None) -> None:
+    make_folder(path.parent, durable)
+    temp = path.parent / f".puntual-{mine}-{uuid.uuid4().hex}"
     try:
         write_synced(temp, data, 0o640)
+        failpoint("deliver.written")
         _name(temp, path)
+        failpoint("deliver.named")
         sync_folder(path.parent)
+        failpoint("deliver.placed")
     finally:
         temp.unlink(missing_ok=True)
 

@@ -1,0 +1,74 @@
+"""Two runs of one day at once: refused by the lease, or fenced at the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from puntual.local.pointers import SqliteLeases
+from sim.machine import Process, Trigger, Turns
+from sim.oracle import Oracle
+from sim.place import Place
+from sim.sources import Truth
+from sim.worker import Went, run_day
+
+ZOMBIE = "zombie writer"
+
+
+def race(place: Place, oracle: Oracle, truth: Truth, effects: int, *, share: float) -> None:
+    """
+    Let two processes run one day.
+
+    Args:
+        place: Where.
+        oracle: Looks at both.
+        truth: The day.
+        effects: About how many a run has.
+        share: How often the first is a zombie of the second; else both start at once.
+    """
+    machine = place.machine
+    first, second = machine.process(), machine.process()
+    zombie = machine.rng.random() < share
+    turns = Turns(machine, swap=0.0 if zombie else 0.3)
+    went: dict[int, Went] = {}
+
+    def work(process: Process) -> Callable[[], None]:
+        def do() -> None:
+            went[process.pid] = run_day(place, process, truth.day)
+
+        return do
+
+    if zombie:
+        _lose_lease(place, first, turns, effects)
+    else:
+        machine.fired["two starts at once"] += 1
+    turns.run([(first, work(first)), (second, work(second))])
+    for process in (first, second):
+        ended = went[process.pid]
+        allowed = {"failed", "refused"}
+        if zombie and process is first and ended.error in {"FileNotFoundError", "ArrowInvalid"}:
+            # The later run has swept its scratch folder: it stops, without a good word for it.
+            machine.fired["zombie without its scratch folder"] += 1
+            allowed.add("bug")
+        oracle.after_run(truth, ended, allowed)
+    if not zombie and sum(w.error == "T2003" for w in went.values()) > 1:
+        oracle.say("f56", "both of two starts at once were refused")
+    place.disk.open.clear()
+
+
+def _lose_lease(place: Place, process: Process, turns: Turns, effects: int) -> None:
+    """At some effect the process stands still; its lease is taken away, and it goes on later."""
+    machine = place.machine
+    swap = machine.rng.choice((0.0, 0.02, 0.2))
+
+    def stand_still() -> None:
+        leases = SqliteLeases(place.state, machine.clock)
+        leases.revoke("run")
+        leases.close()
+        for lock in place.locks.pop(process.pid, ()):
+            lock()
+        turns.swap = swap
+        turns.hand_over(process)
+
+    trigger = Trigger(ZOMBIE, (), machine.rng.randrange(effects), stand_still)
+    trigger.outside = True
+    process.armed.append(trigger)

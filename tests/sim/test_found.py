@@ -1,0 +1,106 @@
+"""What the simulator found in the product: each with the smallest test that shows it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from unittest import mock
+
+import pytest
+
+from puntual.local import commits
+from puntual.local.commits import Commit, CommitLog
+from puntual.local.disk import make_folder, write_synced
+from puntual.local.folder import FolderDestinations
+from puntual.local.journal import SqliteJournal
+from puntual.local.objects import LocalObjects
+from puntual.local.pointers import SqlitePointers
+from puntual.model.delivery import Completeness, Delivery, DeliveryId, State, Timeliness
+from puntual.model.report import Folder as FolderPath
+from puntual.runner import delivery
+from puntual.runner.world import DayRun
+from sim.disk import Loss, SimulatedDisk, installed
+
+DAY = date(2031, 10, 24)
+SENT = Delivery(
+    id=DeliveryId(report="payments_daily", reference_date=DAY, version=1),
+    state=State.SENT,
+    completeness=Completeness.FULL,
+    timeliness=Timeliness.ON_TIME,
+    due_at=datetime(2031, 10, 27, 13, tzinfo=UTC),
+    sent_at=datetime(2031, 10, 27, 8, tzinfo=UTC),
+)
+
+
+@pytest.mark.row("f27")
+def test_a_run_that_lost_its_lease_takes_nothing_back_that_a_later_one_has_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    journal.save(SENT)
+    as_the_zombie_sees_it = replace(SENT, state=State.READY, sent_at=None)
+    monkeypatch.setattr(delivery, "delivery_of", lambda *_, **__: as_the_zombie_sees_it)
+    monkeypatch.setattr(delivery, "_due", lambda *_: SENT.due_at)
+    clock = SimpleNamespace(now=lambda: SENT.due_at)
+    run = SimpleNamespace(
+        world=SimpleNamespace(journal=journal, clock=clock),
+        project=SimpleNamespace(reports={"payments_daily": None}),
+        published={},
+        date=DAY,
+    )
+
+    delivery.project_state(cast(DayRun, run), "payments_daily")
+
+    assert journal.deliveries() == (SENT,)
+    journal.close()
+
+
+def test_a_folder_made_by_a_process_that_died_is_durable_once_something_lies_in_it(
+    tmp_path: Path,
+) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    disk = SimulatedDisk((str(lake),), effect=lambda kind, path: None, dead=lambda: False)
+    with installed(disk):
+        (lake / "raw").mkdir()  # and there its process died, before it synced `lake`
+        ref = LocalObjects(lake).put_bytes("raw/payments", b"rows", suffix=".csv")
+        disk.crash(Loss.NAMES, random.Random(1))
+        assert LocalObjects(lake).read(ref) == b"rows"
+
+
+def test_a_file_named_by_a_run_that_died_is_durable_once_it_counts_as_delivered(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    disk = SimulatedDisk((str(out),), effect=lambda kind, path: None, dead=lambda: False)
+    with installed(disk):
+        make_folder(out)
+        write_synced(out / "report.txt", b"rows", 0o640)  # and died before it synced `out`
+        FolderDestinations(tmp_path).deliver(
+            FolderPath(path="out"), SENT.id, {"report.txt": b"rows"}
+        )
+        disk.crash(Loss.NAMES, random.Random(1))
+        assert (out / "report.txt").read_bytes() == b"rows"
+
+
+def test_a_commit_named_by_a_writer_that_died_is_durable_once_the_state_has_it(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "state.commits"
+    disk = SimulatedDisk((str(log),), effect=lambda kind, path: None, dead=lambda: False)
+    with installed(disk):
+        with mock.patch.object(commits, "sync_folder"):  # it died before that
+            CommitLog(log).append(
+                Commit(number=1, previous="", epoch=1, pointers={"a/b": "0" * 64})
+            )
+        pointers = SqlitePointers(tmp_path / "state.db")
+        assert pointers.read("a/b") == "0" * 64
+        pointers.close()
+        disk.crash(Loss.NAMES, random.Random(1))
+        again = SqlitePointers(tmp_path / "state.db")
+        assert again.read("a/b") == "0" * 64
+        again.close()

@@ -1,0 +1,62 @@
+"""The simulator: a sample of days without a violation, the same for the same seed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim.__main__ import main
+from sim.episode import episode
+
+ROWS = (
+    *("f1", "f3", "f4", "f6", "f7", "f8", "f13", "f14", "f15", "f18"),
+    *("f19", "f23", "f27", "f31", "f33", "f34", "f35", "f36", "f38", "f39"),
+    *("f46", "f47", "f54", "f56", "f57", "f58", "f59", "f60", "f61", "f73"),
+)
+
+
+@pytest.mark.row(*ROWS)
+@pytest.mark.parametrize("seed", range(1, 25))
+def test_days_with_faults_end_as_they_must(seed: int) -> None:
+    told = episode(seed)
+    assert told.wrong == []
+    assert told.days == 5
+    assert told.runs >= 5
+
+
+def test_most_kinds_of_faults_happen_within_a_sample_of_days() -> None:
+    fired = sum((episode(seed, days=3).fired for seed in range(100, 130)), start=episode(99).fired)
+    assert len(fired) >= 40, sorted(fired)
+
+
+def test_a_seed_replays_identically_in_this_process() -> None:
+    first, again = (episode(7, log=True) for _ in range(2))
+    assert first.log == again.log
+    assert first.digest == again.digest
+
+
+def test_a_seed_replays_identically_in_another_process_with_other_hashes() -> None:
+    code = "from sim.episode import episode; print(*(episode(s).digest for s in (7, 8)))"
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ
+            | {"PYTHONHASHSEED": hashes, "PYTHONPATH": str(Path(__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hashes in ("1", "4242")
+    }
+    assert printed == {f"{episode(7).digest} {episode(8).digest}\n"}
+
+
+def test_the_command_prints_days_faults_and_violations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--days", "10", "--seed", "3", "--jobs", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "10 days in" in printed
+    assert "violations: 0" in printed

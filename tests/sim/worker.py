@@ -1,0 +1,125 @@
+"""The product's run of a day, on the simulated machine: supervisor, worker, timeouts, ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from puntual.cli.day import Owed, Shown, one_day
+from puntual.cli.late import landed_sources
+from puntual.errors import PuntualError
+from puntual.model.delivery import State
+from puntual.model.flow import DIED, TIMEOUT
+from puntual.planner.flow import flow
+from puntual.planner.plan import plan
+from puntual.planner.worst import worst
+from puntual.runner.execute import Desk
+from puntual.runner.flow import Failed
+from puntual.runner.step import Answer, InProcess, Order
+from puntual.runner.world import World
+from sim.machine import End, Killed, Process
+from sim.place import Place
+
+ENDS = {State.SENT: "sent", State.ACCEPTED: "sent", State.HELD: "held"}
+
+
+@dataclass(slots=True)
+class Went:
+    """
+    How a run went.
+
+    Attributes:
+        outcome: `sent`, `held`, `failed` (a known fault, after retries), `bug`, `refused`
+            (before the first step), `killed`.
+        error: The fault's code, or the bug's class.
+        cause: In words.
+        seconds: How long it took, by the monotonic clock; 0 if it did not begin.
+        bound: The worst case of its flow, in seconds.
+    """
+
+    outcome: str
+    error: str = ""
+    cause: str = ""
+    seconds: float = 0.0
+    bound: float = 0.0
+
+
+class SimulatedWorker:
+    """
+    Port `Worker`: does steps until one outlasts its time or dies; then another one goes on.
+
+    As `local.worker` does it with processes. What the old one had in memory is gone.
+    """
+
+    def __init__(self, place: Place, world: World, process: Process) -> None:
+        self._place, self._world, self._process = place, world, process
+        self._inner = InProcess(place.project, world)
+
+    def do(self, order: Order, *, timeout: int, begun: Callable[[], None]) -> Answer:
+        """
+        Do a step within its time; see the port.
+
+        Raises:
+            Failed: As the port says.
+        """
+        self._process.limit = self._place.machine.clock.elapsed + timeout
+        try:
+            return self._inner.do(order, timeout=timeout, begun=begun)
+        except Killed:
+            how = self._process.end
+            if how is None or how is End.KILLED:
+                raise
+            self._process.end = None
+            self._inner = InProcess(self._place.project, self._world)
+            raise Failed(TIMEOUT if how is End.TIMED_OUT else DIED, how) from None
+        finally:
+            self._process.limit = None
+
+    def close(self) -> None:
+        """Give up nothing."""
+
+
+def run_day(place: Place, process: Process, day: date) -> Went:
+    """Run a reference date as `puntual run` does, in a process that may be killed."""
+    machine = place.machine
+    machine.note(f"run {day}")
+    went = Went("refused")
+    try:
+        _run(place, process, day, went)
+    except Killed:
+        went.outcome = "killed"
+    except PuntualError as error:
+        went.outcome = "failed" if went.bound else "refused"
+        went.error, went.cause = error.code, f"{error}; {error.expected}; {error.observed}"
+    except Exception as error:  # noqa: BLE001 - what `cli.main` prints and exits 70 with
+        went.outcome, went.error, went.cause = "bug", type(error).__name__, repr(error)
+    finally:
+        process.give_back()
+    return went
+
+
+def _run(place: Place, process: Process, day: date, went: Went) -> None:
+    machine = place.machine
+    world = place.world(process)
+    desk = Desk(journal=world.journal, notices=place.notices(process), clock=machine.clock)
+    with world.leases.acquire("run") as lease:
+        world.objects.sweep()
+        reports = tuple(sorted(place.project.reports))
+        owed = Owed(day=day, reports=reports, landed=landed_sources(world, day))
+        worker = SimulatedWorker(place, world, process)
+        went.bound = float(worst(flow(place.project, plan(place.project, day))))
+        began = machine.clock.elapsed
+        try:
+            (made,) = one_day(
+                place.project,
+                owed,
+                worker,
+                desk=desk,
+                epoch=lease.epoch,
+                anew=frozenset(),
+                shown=Shown(quiet=True),
+            )
+        finally:
+            went.seconds = machine.clock.elapsed - began
+        went.outcome = ENDS.get(made.state, made.state.value)
