@@ -6,12 +6,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ROWS   ?= 10000000
+FUZZ   ?= 100
+DAYS   ?= 10000
+SEED   ?= 1
+WRITERS ?= 3
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-sample sizes docs wheel lock clean
+.PHONY: help demo test check fuzz format bench bench-sample faults faults-sample sim explore sizes docs wheel lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-13s %s\n' "$$n" "$$t"; done
@@ -38,6 +42,9 @@ check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
 	$(BIN)/python docs/generate.py --check
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
+fuzz: $(READY) ## Any bytes where others' bytes are read, FUZZ times the sample of `make test`
+	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n auto tests/hostile/test_fuzz.py
+
 format: $(READY) ## Let ruff format and repair what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -50,6 +57,18 @@ bench: $(READY) ## Ten million events, beside DuckDB and Spark by hand (some 10 
 
 bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is there already
 	@$(BIN)/python -m bench.run --rows 200000 --no-install
+
+faults: $(READY) ## Make every fault at every point, from inside and outside (an hour and more)
+	@PYTHONPATH=tests $(BIN)/python -m faults
+
+faults-sample: $(READY) ## A sample of that, spread over points and faults (some four minutes)
+	@PYTHONPATH=tests $(BIN)/python -m faults --cases 90
+
+sim: $(READY) ## Simulate DAYS days (10000) with faults, from SEED (1), on every core
+	@PYTHONPATH=tests $(BIN)/python -m sim --days $(DAYS) --seed $(SEED)
+
+explore: $(READY) ## Visit every state of lease, commit and seal with WRITERS (3) writers
+	@PYTHONPATH=tests $(BIN)/python -m explore --writers $(WRITERS)
 
 sizes: $(READY) ## The largest modules, functions and argument lists
 	@$(BIN)/python -m tests.architecture.sizes

@@ -17,6 +17,9 @@ from puntual.cli.main import COMMANDS, group
 from puntual.model.codes import CODES, Code
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
+sys.path.insert(0, str(REFERENCE.parents[1]))  # run as a script, it sees its own folder only
+from docs.catalogue import failures_page  # noqa: E402
+
 FAMILIES = {
     "C": "Project and contract",
     "S": "Source and landing",
@@ -92,7 +95,11 @@ def _parameter(context: click.Context, parameter: click.Parameter) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated page with the text it should have."""
-    return {REFERENCE / "codes.md": codes_page(), REFERENCE / "commands.md": commands_page()}
+    return {
+        REFERENCE / "codes.md": codes_page(),
+        REFERENCE / "commands.md": commands_page(),
+        REFERENCE / "failures.md": failures_page(MADE),
+    }
 
 
 def main(arguments: list[str]) -> int:

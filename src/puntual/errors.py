@@ -99,5 +99,46 @@ class PermanentError(PuntualError):
     """A fault that waiting does not heal: a full disk, a missing permission."""
 
 
+_MACHINE = {
+    "No space left on device": (
+        "T1001",
+        "disk full",
+        "free space",
+        "Free space on that disk, then run again: it continues where it stopped.",
+    ),
+    "Disk quota exceeded": (
+        "T1001",
+        "disk quota used up",
+        "free space",
+        "Free space or raise the quota, then run again: it continues where it stopped.",
+    ),
+    "Input/output error": (
+        "T1003",
+        "input/output error",
+        "a disk that answers",
+        "Look at the disk (`dmesg`, `smartctl`) before anything is run again.",
+    ),
+}
+
+
+def machine_fault(said: str, where: str) -> PermanentError | None:
+    """
+    Return the machine's fault that a library tells in words only; None if it tells of none.
+
+    The words are those of strerror(3) in the C locale, which engines put into their messages.
+    """
+    for words, (code, message, expected, next_step) in _MACHINE.items():
+        if words in said:
+            return PermanentError(
+                code,
+                f"{message}: {where}",
+                where=where,
+                expected=expected,
+                observed=words,
+                next_step=next_step,
+            )
+    return None
+
+
 class EvidenceError(PuntualError):
     """Bytes are not the bytes that were recorded: stop, and page."""

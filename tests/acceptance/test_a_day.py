@@ -23,6 +23,7 @@ from support.small import (
 FILE = "out/payments_daily_20260302_v1.txt"
 
 
+@pytest.mark.row("f18")
 def test_a_right_day_is_delivered_in_full_with_its_control_totals(tmp_path: Path) -> None:
     done = run_day(good_day(tmp_path))
     assert done.code == 0, done.out + done.err
@@ -38,6 +39,7 @@ def test_run_again_is_a_no_op_that_says_so(tmp_path: Path) -> None:
     assert digests(tmp_path / "out") | digests(tmp_path / "evidence") == before
 
 
+@pytest.mark.row("f51")
 def test_two_machines_make_the_same_bytes_of_the_same_inputs(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     assert run_day(good_day(one)).code == 0
@@ -48,6 +50,7 @@ def test_two_machines_make_the_same_bytes_of_the_same_inputs(tmp_path: Path) -> 
     assert digests(one / lake) == digests(other / lake)
 
 
+@pytest.mark.row("f33", "f60")
 def test_a_source_that_sent_nothing_holds_the_delivery_and_explain_says_why(
     tmp_path: Path,
 ) -> None:
@@ -60,6 +63,7 @@ def test_a_source_that_sent_nothing_holds_the_delivery_and_explain_says_why(
     assert "payments sent nothing" in why.out
 
 
+@pytest.mark.row("f35")
 def test_a_count_that_differs_from_the_control_record_holds_the_delivery(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path)
@@ -70,6 +74,7 @@ def test_a_count_that_differs_from_the_control_record_holds_the_delivery(tmp_pat
     assert "expected 5 records, observed 4 records" in why
 
 
+@pytest.mark.row("f36")
 def test_a_sum_that_differs_by_a_cent_holds_the_delivery(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path)
@@ -77,6 +82,7 @@ def test_a_sum_that_differs_by_a_cent_holds_the_delivery(tmp_path: Path) -> None
     assert run_day(tmp_path).code == 1
 
 
+@pytest.mark.row("f34")
 def test_a_source_without_a_control_record_is_unverified_and_held(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path)
@@ -87,6 +93,7 @@ def test_a_source_without_a_control_record_is_unverified_and_held(tmp_path: Path
     assert any("could not be verified" in r["sentence"] for r in delivery["reasons"])
 
 
+@pytest.mark.row("f60")
 def test_a_held_day_is_delivered_once_its_source_is_repaired(tmp_path: Path) -> None:
     write_project(tmp_path)
     assert run_day(tmp_path).code == 1
@@ -97,6 +104,7 @@ def test_a_held_day_is_delivered_once_its_source_is_repaired(tmp_path: Path) -> 
     assert (tmp_path / FILE).is_file()
 
 
+@pytest.mark.row("f71")
 def test_a_delivery_after_its_deadline_exits_5(tmp_path: Path) -> None:
     done = run_day(good_day(tmp_path), as_of="2026-03-03T07:00:01-06:00")
     assert done.code == 5, done.out + done.err
@@ -143,6 +151,7 @@ def test_every_row_is_accounted_for_at_every_hop(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.row("f19", "f42")
 def test_a_duplicate_by_key_is_removed_counted_and_explained(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, (*ROWS, ROWS[0]))
@@ -153,6 +162,7 @@ def test_a_duplicate_by_key_is_removed_counted_and_explained(tmp_path: Path) -> 
     assert "no break" in shown.out
 
 
+@pytest.mark.row("f21", "f41")
 def test_a_row_that_does_not_fit_is_quarantined_and_beyond_the_limit_holds(
     tmp_path: Path,
 ) -> None:
@@ -193,6 +203,7 @@ def test_status_and_query_answer_in_json(tmp_path: Path) -> None:
     assert asked.data["rows"] == [["330.35"]]
 
 
+@pytest.mark.row("f77")
 def test_the_evidence_of_a_delivery_verifies_offline(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
     good = puntual(tmp_path, "verify", "-d", DAY)
@@ -201,6 +212,7 @@ def test_the_evidence_of_a_delivery_verifies_offline(tmp_path: Path) -> None:
     assert "Not proven" in good.out
 
 
+@pytest.mark.row("f77")
 @pytest.mark.parametrize(
     "where",
     [
@@ -239,6 +251,7 @@ def test_json_answers_are_one_object_and_errors_too(tmp_path: Path) -> None:
     assert json.loads(answer.out)["ok"] is False
 
 
+@pytest.mark.row("f56")
 def test_a_second_run_at_the_same_time_says_so(tmp_path: Path) -> None:
     import subprocess
     import sys
@@ -269,6 +282,7 @@ def test_a_day_that_the_calendar_does_not_know_is_exit_2_and_nothing_ran(tmp_pat
     assert not (tmp_path / ".puntual").exists()
 
 
+@pytest.mark.row("f3")
 def test_no_litter_is_left_in_the_store_after_a_run(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
     left = [p for p in (tmp_path / ".puntual" / "lake" / ".tmp").rglob("*") if p.is_file()]

@@ -36,6 +36,7 @@ def _raw(root: Path) -> list[bytes]:
     return [p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()]
 
 
+@pytest.mark.row("f38")
 def test_a_half_written_file_is_not_landed_until_its_marker_comes(tmp_path: Path) -> None:
     write_project(tmp_path)
     path = drop(tmp_path, ROWS[:2], marker=False)
@@ -48,6 +49,7 @@ def test_a_half_written_file_is_not_landed_until_its_marker_comes(tmp_path: Path
     assert run_day(tmp_path).code == 0
 
 
+@pytest.mark.row("f21")
 def test_a_page_of_html_named_csv_is_refused_and_kept(tmp_path: Path) -> None:
     write_project(tmp_path)
     path = drop(tmp_path)
@@ -60,6 +62,7 @@ def test_a_page_of_html_named_csv_is_refused_and_kept(tmp_path: Path) -> None:
     assert page in _raw(tmp_path)
 
 
+@pytest.mark.row("f39")
 def test_the_same_file_twice_is_landed_once(tmp_path: Path) -> None:
     good_day(tmp_path)
     first = drop(tmp_path)
@@ -72,6 +75,7 @@ def test_the_same_file_twice_is_landed_once(tmp_path: Path) -> None:
     assert "S2004" in _reasons(done) or any(e["code"] == "S2004" for e in _exceptions(tmp_path))
 
 
+@pytest.mark.row("f39")
 def test_yesterdays_file_under_todays_name_is_refused(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, tuple(r.replace("2026-03-02", "2026-03-01") for r in ROWS))
@@ -81,6 +85,7 @@ def test_yesterdays_file_under_todays_name_is_refused(tmp_path: Path) -> None:
     assert "S2005" in _reasons(held)
 
 
+@pytest.mark.row("f40")
 def test_a_file_with_another_header_is_refused_with_the_difference(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, header="payment_id;client;amount;paid_on")
@@ -90,6 +95,7 @@ def test_a_file_with_another_header_is_refused_with_the_difference(tmp_path: Pat
     assert "S2006" in _reasons(held)
 
 
+@pytest.mark.row("f38")
 def test_a_cut_off_last_line_is_quarantined_with_its_position(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, (*ROWS, 'p5;"c'), end="")
@@ -101,6 +107,7 @@ def test_a_cut_off_last_line_is_quarantined_with_its_position(tmp_path: Path) ->
     assert b'p5;"c' in b"".join(_raw(tmp_path))
 
 
+@pytest.mark.row("f21")
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -127,6 +134,7 @@ def test_a_record_that_does_not_fit_is_kept_counted_and_named(
     assert found["sample"][0]["position"] == "4"  # type: ignore[index]
 
 
+@pytest.mark.row("f44")
 def test_an_invalid_byte_costs_its_own_line_only(tmp_path: Path) -> None:
     write_project(tmp_path)
     path = drop(tmp_path, (*ROWS[:2], "p5;c\xe9;1.00;2026-03-02", *ROWS[2:]))
@@ -139,6 +147,7 @@ def test_an_invalid_byte_costs_its_own_line_only(tmp_path: Path) -> None:
     assert shown.data["rows"] == [["4", "330.35"]]
 
 
+@pytest.mark.row("f31")
 def test_a_record_of_an_earlier_day_is_late_kept_and_not_in_the_report(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, (*ROWS, "p9;c1;5.00;2026-02-27"))
@@ -150,6 +159,7 @@ def test_a_record_of_an_earlier_day_is_late_kept_and_not_in_the_report(tmp_path:
     assert late["rows"] == "1"
 
 
+@pytest.mark.row("h16")
 def test_messages_name_codes_and_places_and_no_value_of_a_row(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, (*ROWS, "p5;CANARY-7731;1.2.3;2026-03-02"))

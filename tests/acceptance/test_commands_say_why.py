@@ -167,6 +167,7 @@ def test_a_destination_that_refuses_is_on_record_until_it_does_not(tmp_path: Pat
     assert puntual(tmp_path, "explain", "payments_daily", "-d", DAY).code == 0
 
 
+@pytest.mark.row("f77")
 def test_a_delivered_file_that_was_changed_is_said(tmp_path: Path) -> None:
     assert run_day(good_day(tmp_path)).code == 0
     assert puntual(tmp_path, "verify", "-d", DAY).code == 0
@@ -259,6 +260,7 @@ def test_a_package_is_found_in_the_project(tmp_path: Path) -> None:
     assert (told.code, "VERIFIED at L2" in told.out) == (0, True), told.err
 
 
+@pytest.mark.row("h18")
 @pytest.mark.parametrize("harm", ["gone", "unreadable"])
 def test_a_package_holds_at_level_1_without_the_projects_state(tmp_path: Path, harm: str) -> None:
     run_day(good_day(tmp_path))
@@ -266,6 +268,7 @@ def test_a_package_holds_at_level_1_without_the_projects_state(tmp_path: Path, h
     state = tmp_path / ".puntual" / "state.db"
     for file in state.parent.glob("state.db*"):
         file.unlink()
+    shutil.rmtree(state.with_name("state.commits"))  # from which it would be made again
     if harm == "unreadable":
         state.touch()
         state.with_name("state.db-journal").mkdir()
@@ -279,6 +282,7 @@ def test_a_package_holds_at_level_1_without_the_projects_state(tmp_path: Path, h
     assert puntual(tmp_path, "verify", str(altered)).code == 1
 
 
+@pytest.mark.row("f51")
 def test_a_float_literal_is_found_by_check(tmp_path: Path) -> None:
     model = MODEL.replace("client_id, amount,", "client_id, amount * 1.1e0 AS amount,")
     write_project(tmp_path, **{"models/movements.sql": model})

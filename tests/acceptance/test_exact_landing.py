@@ -108,6 +108,7 @@ def test_a_parquet_source_of_which_nothing_came_is_held(tmp_path: Path) -> None:
     _held(run_day(tmp_path, "--json"), "S2017")
 
 
+@pytest.mark.row("f18")
 def test_a_parquet_source_that_says_it_has_nothing_has_an_empty_day(tmp_path: Path) -> None:
     report = {"reports/payments_daily/report.yaml": REPORT.replace("sum(amount)", _ZERO)}
     write_project(tmp_path, **PARQUET, **report)
@@ -125,6 +126,7 @@ def test_a_whole_parquet_file_is_landed(tmp_path: Path) -> None:
     assert done.code == 0, done.out + done.err
 
 
+@pytest.mark.row("f7")
 def test_a_parquet_file_cut_short_is_refused_and_kept(tmp_path: Path) -> None:
     write_project(tmp_path, **PARQUET)
     path = _parquet(tmp_path)
@@ -134,6 +136,7 @@ def test_a_parquet_file_cut_short_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() in _raw(tmp_path)
 
 
+@pytest.mark.row("f7")
 def test_a_parquet_file_damaged_in_the_middle_is_refused_and_kept(tmp_path: Path) -> None:
     write_project(tmp_path, **PARQUET)
     path = _parquet(tmp_path, 4000)
@@ -145,6 +148,7 @@ def test_a_parquet_file_damaged_in_the_middle_is_refused_and_kept(tmp_path: Path
     assert path.read_bytes() in _raw(tmp_path)
 
 
+@pytest.mark.row("f44")
 def test_a_parquet_file_with_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     write_project(tmp_path, **PARQUET)
     path = _parquet(tmp_path, 1, name="QQQQQQQQ")
@@ -163,6 +167,7 @@ def test_a_parquet_file_that_only_the_engine_cannot_read_is_refused(tmp_path: Pa
     _held(run_day(tmp_path, "--json"), "S2003")
 
 
+@pytest.mark.row("f53")
 def test_a_sum_of_29_digits_is_compared_exactly(tmp_path: Path) -> None:
     wide = CONTRACT.replace("DECIMAL(18,2)", "DECIMAL(38,19)")
     write_project(
@@ -189,6 +194,7 @@ def test_a_real_of_any_size_is_in_both_sums_of_sqlite(tmp_path: Path, amount: fl
     assert shown.data["rows"] == [[f"{Decimal(repr(amount)):.19f}"]]
 
 
+@pytest.mark.row("f41")
 def test_a_real_of_more_than_15_digits_is_set_aside_and_never_invented(tmp_path: Path) -> None:
     _real(tmp_path, 1234567890123456.78)
     held = run_day(tmp_path, "--json")
@@ -206,6 +212,7 @@ def _real(root: Path, amount: float) -> None:
         db.execute("INSERT INTO payments VALUES ('p1', 'c1', ?, ?)", (amount, DAY))
 
 
+@pytest.mark.row("h9")
 def test_a_link_and_a_folder_in_the_inbox_are_named_and_not_read(tmp_path: Path) -> None:
     good_day(tmp_path)
     day = DAY.replace("-", "")

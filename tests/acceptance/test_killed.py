@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.small import AS_OF, DAY, digests, good_day, puntual, run_day
+from support.small import digests, good_day, puntual, run_day
 
 STEPS = (
     "land:payments",
@@ -27,23 +24,10 @@ STEPS = (
 
 
 def _run_until(root: Path, step: str) -> None:
-    """Run the day and kill -9 the process at the moment its journal shows the step."""
-    hook = (
-        "import os, signal\n"
-        "from puntual.runner import execute\n"
-        "from puntual.cli.main import main\n"
-        "before = execute._journal\n"
-        "def after(run, run_id, step, *rest):\n"
-        "    before(run, run_id, step, *rest)\n"
-        f"    if step.id == {step!r}:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "execute._journal = after\n"
-        f"main(['-C', {str(root)!r}, 'run', '-d', {DAY!r}, '--as-of', {AS_OF!r}])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", hook], capture_output=True, check=False, env=dict(os.environ)
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    """Run the day and kill -9 the run at the moment its journal shows the step."""
+    nth = STEPS.index(step) + 1
+    done = run_day(root, env={"PUNTUAL_FAILPOINTS": f"journal.recorded=kill@{nth}"})
+    assert done.code == -signal.SIGKILL, done.err
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +37,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return digests(root / "out") | digests(root / "evidence")
 
 
+@pytest.mark.row("f1")
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_after_a_step_and_run_again_gives_the_same_bytes(
     tmp_path: Path, step: str, undisturbed: dict[str, str]

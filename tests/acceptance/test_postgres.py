@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.postgres import postgres_server as postgres_server
 from support.postgres import postgres_url as postgres_url
 from support.small import (
@@ -44,6 +45,7 @@ def _database_project(root: Path) -> None:
     write_project(root, **files)
 
 
+@pytest.mark.row("f52")
 def test_a_day_loaded_into_postgresql_gives_the_same_report_as_duckdb(
     tmp_path: Path, postgres_url: str
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_warehouse_without_its_connection_is_exit_2_and_nothing_ran(tmp_path: 
     assert not (tmp_path / ".puntual").exists()
 
 
+@pytest.mark.row("f46")
 def test_a_warehouse_that_does_not_answer_is_exit_3_and_loses_nothing(tmp_path: Path) -> None:
     good_day(tmp_path)
     (tmp_path / "puntual.yaml").write_text(WAREHOUSE)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.small import CONTRACT, DAY, SETTINGS, puntual, run_day, write_project
 
 STREAM = """\
@@ -70,6 +71,7 @@ def test_a_day_of_a_stream_is_delivered_from_every_shard(tmp_path: Path) -> None
     assert _rows(tmp_path, "SELECT count(*), sum(amount) FROM payments") == [["100", "110.00"]]
 
 
+@pytest.mark.row("f20")
 def test_records_put_between_two_runs_are_landed_once_and_none_is_skipped(tmp_path: Path) -> None:
     _project(tmp_path)
     _put(tmp_path, [_line(n, "1.00") for n in range(60)], "2026-03-02T21:00:00-06:00")
@@ -82,6 +84,7 @@ def test_records_put_between_two_runs_are_landed_once_and_none_is_skipped(tmp_pa
     assert _rows(tmp_path, asked) == [["100", "100", "100.00"]]
 
 
+@pytest.mark.row("f31")
 def test_a_record_that_comes_after_its_day_was_sealed_does_not_enter_it(tmp_path: Path) -> None:
     _project(tmp_path)
     _put(tmp_path, [_line(1, "5.00")], "2026-03-02T21:00:00-06:00")
@@ -100,6 +103,7 @@ def test_a_record_that_comes_after_its_day_was_sealed_does_not_enter_it(tmp_path
     assert (named["code"], named["rows"]) == ("S2011", "1")
 
 
+@pytest.mark.row("f21")
 def test_a_record_that_is_no_json_is_quarantined_and_the_stream_goes_on(tmp_path: Path) -> None:
     _project(tmp_path)
     lines = [_line(1, "5.00"), "this is no json", _line(2, "6.00")]

@@ -51,6 +51,7 @@ def test_no_file_names_a_registry_host_or_a_machine_path() -> None:
     assert found == []
 
 
+@pytest.mark.row("h17")
 def test_requirements_are_locked_by_hash_and_name_no_index() -> None:
     for name in ("run", "dev"):
         text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")

@@ -233,9 +233,11 @@ def puntual(root: Path, *arguments: str, env: dict[str, str] | None = None) -> R
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def run_day(root: Path, *more: str, day: str = DAY, as_of: str = AS_OF) -> Ran:
+def run_day(
+    root: Path, *more: str, day: str = DAY, as_of: str = AS_OF, env: dict[str, str] | None = None
+) -> Ran:
     """Run one reference date at an instant before its deadline."""
-    return puntual(root, "run", "-d", day, "--as-of", as_of, *more)
+    return puntual(root, "run", "-d", day, "--as-of", as_of, *more, env=env)
 
 
 def digests(folder: Path) -> dict[str, str]:

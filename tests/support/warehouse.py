@@ -86,6 +86,14 @@ class WarehouseSuite:
         assert not warehouse.load(replace(order, epoch=4))
         assert warehouse.totals("events", FRIDAY, (), ()).records == 5
 
+    def test_what_is_ordered_anew_is_loaded_again(
+        self, warehouse: Warehouse, order: LoadOrder
+    ) -> None:
+        """As after somebody altered the table: the log alone would say that all is well."""
+        assert warehouse.load(order)
+        assert warehouse.load(replace(order, anew=True))
+        assert warehouse.loaded(order.table, order.reference_date) == order.manifest
+
     def test_the_days_rows_replace_the_days_rows_and_no_other_day_moves(
         self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
     ) -> None:
@@ -105,6 +113,7 @@ class WarehouseSuite:
         assert (friday.records, friday.sums) == (1, {"amount": Decimal("10.00")})
         assert warehouse.totals("events", MONDAY, (), ("amount",)).sums == {"amount": SUM}
 
+    @pytest.mark.row("f50")
     @pytest.mark.parametrize(
         "expected",
         [
@@ -148,6 +157,7 @@ class WarehouseSuite:
         answer = warehouse.query("SELECT event_id FROM events ORDER BY 1", {}, limit=None)
         assert answer.columns == (("E1", "E3", "E5"),)
 
+    @pytest.mark.row("f48")
     def test_f48_a_missing_file_fails_and_never_gives_fewer_rows(
         self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
     ) -> None:
@@ -189,6 +199,7 @@ class WarehouseSuite:
         assert warehouse.load(none)
         assert warehouse.totals("events", FRIDAY, ("event_id",), ("amount",)).key_digest == "0"
 
+    @pytest.mark.row("f27")
     def test_f27_a_loader_that_lost_its_lease_is_refused(
         self, warehouse: Warehouse, order: LoadOrder
     ) -> None:
@@ -215,6 +226,7 @@ class WarehouseSuite:
         )
         assert answer.columns == (("E2", "E9"), (None, Decimal("1.500")), ("", None))
 
+    @pytest.mark.row("f40")
     def test_f40_a_column_that_changes_its_type_is_refused_with_both(
         self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
     ) -> None:
@@ -308,6 +320,7 @@ class WarehouseSuite:
         )
         assert str(answer.columns[2][2]) == "0.00"
 
+    @pytest.mark.row("f52")
     @pytest.mark.parametrize(
         ("sql", "types", "columns"),
         [

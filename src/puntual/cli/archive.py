@@ -56,7 +56,7 @@ def open_archive(root: Path) -> Archive:
         ProjectError: C1005 nothing was ever run here.
     """
     path = places.pointers_path(root)
-    if not path.is_file():
+    if not places.was_run(root):
         raise ProjectError(
             "C1005",
             "nothing has been run here",

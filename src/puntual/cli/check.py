@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import text
+from puntual.cli import reading, text
 from puntual.cli.options import env_option, json_option, project_option, root_of
-from puntual.project.read import lint
 
 
 @click.command(name="check", help="Read the project and report every complaint at once.")
@@ -21,7 +20,7 @@ def command(ctx: click.Context, project: Path | None, env: str | None, as_json: 
     """Lint the project; exit 2 if anything is an error."""
     began = time.monotonic()
     root = root_of(ctx, project)
-    _, complaints, files = lint(root, env=env)
+    _, complaints, files = reading.checked(root, env)
     errors = sum(c.severity == "error" for c in complaints)
     warnings = len(complaints) - errors
     if as_json:

@@ -8,6 +8,7 @@ import click
 
 from puntual.cli import text
 from puntual.cli.archive import open_archive
+from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     date_option,
     json_option,
@@ -35,8 +36,9 @@ def command(
 ) -> None:
     """List the exceptions of a day's deliveries; exit 1 if one of them holds a delivery."""
     day = parse_day(when)
-    committed = open_archive(root_of(ctx, project)).day(day)
-    found = _by_report(committed, report, day.isoformat())
+    archive = open_archive(root_of(ctx, project))
+    found = _by_report(archive.day(day), report, day.isoformat())
+    late = late_findings(archive, day)
     holding = any("hold" in e.effect for entries in found.values() for e in entries)
     if as_json:
         listed = [
@@ -46,13 +48,15 @@ def command(
         ]
         text.envelope(
             "exceptions",
-            {"reference_date": day.isoformat(), "exceptions": listed},
+            {"reference_date": day.isoformat(), "exceptions": listed, "late": late_json(late, day)},
             ok=not holding,
         )
     else:
         for name, entries in found.items():
             for line in _lines(name, entries, day.isoformat()):
                 text.say(line)
+        for line in late_lines(late, day):
+            text.say(line)
     ctx.exit(1 if holding else 0)
 
 

@@ -7,6 +7,7 @@ Sub-commands are imported only when they are called, so that `puntual --help` st
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "query": ("puntual.cli.query", "Ask the curated data with SQL."),
     "stream": ("puntual.cli.stream", "Make and feed an embedded stream."),
     "verify": ("puntual.cli.verify", "Recompute the evidence of a delivery, offline."),
+    "replay": ("puntual.cli.replay", "Rebuild delivered days from raw and compare every byte."),
     "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
 }
 
@@ -105,7 +107,10 @@ def main(argv: list[str] | None = None, pressed: Pressed | None = None) -> int:
     try:
         # click answers with the code that a command gave to `ctx.exit`; commands return nothing
         try:
-            code = group.main(args=arguments, prog_name="puntual", standalone_mode=False)
+            from puntual.local.disk import machine_faults
+
+            with machine_faults("this command"):
+                code = group.main(args=arguments, prog_name="puntual", standalone_mode=False)
         except (PuntualError, RuntimeError) as raised:
             if pressed is not None and pressed.ever:
                 raise KeyboardInterrupt from raised
@@ -146,6 +151,9 @@ def _wrong_call(wrong: click.ClickException, wants_json: bool) -> int:
 
 def entry() -> None:
     """Run as a console script; Ctrl-C ends it with its exit code, also while it shuts down."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character it cannot write is no bug of ours
+            stream.reconfigure(errors="backslashreplace")
     pressed = Pressed()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, pressed)

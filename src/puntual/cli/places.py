@@ -24,6 +24,16 @@ def pointers_path(root: Path) -> Path:
     return root / STATE / "state.db"
 
 
+def commits_path(root: Path) -> Path:
+    """Return the folder of the commit log, from which `pointers_path` is made again."""
+    return root / STATE / "state.commits"
+
+
+def was_run(root: Path) -> bool:
+    """Say whether anything was ever run here, though its state file may be gone since."""
+    return pointers_path(root).is_file() or commits_path(root).is_dir()
+
+
 def lake_path(root: Path) -> Path:
     """Return the root of the object store."""
     return root / STATE / "lake"

@@ -6,8 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from puntual.cli import text
+from puntual.cli.shown import notice_line
+from puntual.model.notice import Notice
 from puntual.model.plan import Step
-from puntual.runner.execute import NOT_NEEDED, SKIPPED
+from puntual.model.shown import printable
+from puntual.runner import tell
+from puntual.runner.flow import Failed, Retried
+from puntual.runner.step import NOT_NEEDED, SKIPPED
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -39,6 +44,28 @@ class Progress:
         if self._live:
             self._live.update(f"  {phase:<10} ◌  {step.id}  step {number} of {of}")
 
+    def begun(self, step: Step, *, resumed: bool) -> None:
+        """Say where a run goes on that was stopped before."""
+        if resumed:
+            self._say(f"  resumes at {step.id}")
+
+    def failed(self, step: Step, attempts: int, failed: Failed) -> None:
+        """Say that a step failed for good."""
+        self._say(f"  {step.id:<10} ✕  failed {tell.after(attempts)}: {failed.cause}")
+
+    def retried(self, retried: Retried) -> None:
+        """Say that an attempt failed and when the next one is made."""
+        self._say(f"  {retried.state.name:<10} ↻  {tell.retry(retried)}")
+
+    def noticed(self, notice: Notice) -> None:
+        """Say that people are told, or that it is over."""
+        self._say(f"  {notice_line(notice)}")
+
+    def tick(self) -> None:
+        """Redraw the live line; nothing else draws it, so that no thread is needed."""
+        if self._live:
+            self._live.refresh()
+
     def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
         """Add a step's outcome to its phase."""
         self._seconds += seconds
@@ -61,11 +88,19 @@ class Progress:
             line += "  (committed before)"
         elif NOT_NEEDED not in self._outcomes:
             line = f"{line}  {self._seconds:.1f} s"
+        self._outcomes, self._summaries, self._seconds = [], [], 0.0
+        self._print(line)
+
+    def _say(self, line: str) -> None:
+        """Print a line at once, after what ended before it."""
+        self._flush()
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         if self._live:
-            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._live.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
         else:
             text.say(line)
-        self._outcomes, self._summaries, self._seconds = [], [], 0.0
 
     def _glyph(self) -> str:
         if set(self._outcomes) == {NOT_NEEDED}:
@@ -80,7 +115,7 @@ def _live() -> Live:
     from rich.live import Live
 
     console = Console(markup=False, highlight=False)
-    return Live(console=console, transient=True, refresh_per_second=8)
+    return Live(console=console, transient=True, auto_refresh=False)
 
 
 class Silent:
@@ -91,6 +126,21 @@ class Silent:
 
     def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
         """Say nothing."""
+
+    def begun(self, step: Step, *, resumed: bool) -> None:
+        """Say nothing."""
+
+    def failed(self, step: Step, attempts: int, failed: Failed) -> None:
+        """Say nothing."""
+
+    def retried(self, retried: Retried) -> None:
+        """Say nothing."""
+
+    def noticed(self, notice: Notice) -> None:
+        """Say nothing."""
+
+    def tick(self) -> None:
+        """Draw nothing."""
 
     def close(self) -> None:
         """Say nothing."""

@@ -12,9 +12,14 @@ from puntual.cli import text
 from puntual.cli.options import json_option, project_option, root_of
 from puntual.cli.places import catalog_path
 from puntual.errors import PermanentError, ProjectError
+from puntual.model.shown import no_formula, printable
 
 if TYPE_CHECKING:
     from puntual.ports.engine import Answer
+
+
+MEMORY = 4 << 30
+"""What the process of a query may take, in bytes; DuckDB's own limit lies below it."""
 
 
 @click.command(name="query", help="Ask the curated data with SQL.")
@@ -22,7 +27,11 @@ if TYPE_CHECKING:
 @click.argument("sql")
 @click.option("--limit", type=click.IntRange(1), default=100, help="Rows shown (default 100).")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", help="Form."
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    help="Form; in csv an apostrophe stands before a text that a spreadsheet would compute.",
 )
 @json_option
 @click.pass_context
@@ -33,9 +42,13 @@ def command(
     Run one SELECT over every published dataset; each has a `reference_date` column.
 
     The same tables can be attached by any DuckDB user: `.puntual/catalog.duckdb`.
+
+    `json` gives values as they are. `text` shows what is not printable as escapes, and `csv`
+    puts an apostrophe before a text that a spreadsheet would compute (`=1+1`).
     """
     answer = _ask(catalog_path(root_of(ctx, project)), sql, limit)
-    rows = [[_plain(v) for v in row] for row in zip(*answer.columns, strict=True)]
+    typed = list(zip(*answer.columns, strict=True))
+    rows = [[_plain(v) for v in row] for row in typed]
     if as_json or form == "json":
         data: dict[str, object] = {
             "columns": [
@@ -47,7 +60,11 @@ def command(
         }
         text.envelope("query", data)
     elif form == "csv":
-        _csv(answer.names, rows)
+        harmless = [no_formula(name) for name in answer.names]
+        _csv(
+            harmless,
+            [[no_formula(v) if isinstance(v, str) else _plain(v) for v in row] for row in typed],
+        )
     else:
         _table(answer.names, rows, truncated=answer.truncated)
 
@@ -58,10 +75,12 @@ def _ask(catalog: Path, sql: str, limit: int) -> Answer:
 
     Raises:
         ProjectError: Q1001 the SQL is wrong.
-        PermanentError: The catalog or a published file cannot be read.
+        PermanentError: The catalog or a published file cannot be read; T3001 out of memory.
     """
     from puntual.local.catalog import query
+    from puntual.local.process import bound_memory
 
+    bound_memory(MEMORY)
     try:
         return query(catalog, sql, limit=limit)
     except PermanentError as error:
@@ -83,7 +102,7 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | str) else str(value)
 
 
-def _csv(names: tuple[str, ...], rows: list[list[object]]) -> None:
+def _csv(names: list[str], rows: list[list[object]]) -> None:
     import csv
     import sys
 
@@ -93,7 +112,8 @@ def _csv(names: tuple[str, ...], rows: list[list[object]]) -> None:
 
 
 def _table(names: tuple[str, ...], rows: list[list[object]], *, truncated: bool) -> None:
-    cells = [["" if v is None else str(v) for v in row] for row in rows]
+    names = tuple(map(printable, names))
+    cells = [["" if v is None else printable(str(v)) for v in row] for row in rows]
     widths = [max([len(n), *(len(r[i]) for r in cells)]) for i, n in enumerate(names)]
     text.say("  ".join(n.ljust(w) for n, w in zip(names, widths, strict=True)).rstrip())
     text.say("  ".join("─" * w for w in widths))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
+from puntual.cli import anew, fit, reading, restored, text, wiring
 from puntual.cli import plan as planning
-from puntual.cli import reading, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
+from puntual.cli.day import SENT, Owed, Shown, due, noted, one_day, standing_of
 from puntual.cli.delivered import missing_or_altered
+from puntual.cli.late import landed_sources, late_findings, late_json, late_lines
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -23,21 +26,25 @@ from puntual.cli.options import (
     report_option,
     root_of,
 )
-from puntual.cli.progress import watcher
-from puntual.cli.shown import delivery_json, delivery_lines
-from puntual.errors import EvidenceError, ProjectError, PuntualError
-from puntual.evidence.digest import sha256
-from puntual.model.delivery import Completeness, Delivery, DeliveryId, Reason, State, Timeliness
+from puntual.cli.shown import delivery_json, notice_json
+from puntual.errors import EvidenceError, ProjectError
+from puntual.local.worker import ForkedWorker
+from puntual.model.delivery import Completeness, Delivery, Timeliness
+from puntual.model.finding import Finding
 from puntual.model.project import Project
-from puntual.planner.calendar import due_instant, is_business_day
-from puntual.planner.decide import timeliness
-from puntual.planner.plan import plan
+from puntual.planner.calendar import is_business_day
+from puntual.ports.clock import Clock
 from puntual.project.zones import zone
-from puntual.runner.delivery import VERSION
-from puntual.runner.execute import execute
-from puntual.runner.world import World
+from puntual.runner.execute import Desk
 
-SENT = (State.SENT, State.ACCEPTED)
+
+@dataclass(slots=True, kw_only=True)
+class _Made:
+    """What a run has come to so far."""
+
+    deliveries: list[Delivery]
+    faults: list[EvidenceError]
+    late: dict[date, tuple[Finding, ...]] = field(default_factory=dict)
 
 
 @click.command(name="run", help="Do the day: land, prove, load, report, deliver.")
@@ -46,6 +53,13 @@ SENT = (State.SENT, State.ACCEPTED)
 @report_option
 @env_option
 @as_of_option
+@click.option(
+    "--from",
+    "step",
+    default=None,
+    metavar="STEP",
+    help="After a repair by hand: do this step and all after it anew, such as load:movements.",
+)
 @click.option("--dry-run", is_flag=True, default=False, help="Print the plan and do nothing.")
 @json_option
 @click.pass_context
@@ -56,50 +70,116 @@ def command(
     report: str | None,
     env: str | None,
     as_of: datetime | None,
+    step: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run every named reference date, oldest first, and exit with the worst outcome."""
     root = root_of(ctx, project)
-    read = reading.read(root, env)
+    read = reading.to_run(root, env)
     watch = clock(as_of)
     dates = resolve(when, read, now=watch.now(), zone=zone(read.time_zone))
     reports = reading.chosen_reports(read, report)
-    owed = {day: _owed(read, reports, day) for day in dates}
+    days = tuple(_owed(read, reports, day) for day in dates)
     if dry_run:
         planning.show(read, dates, reports, reading.committed(root, dates), as_json=as_json)
         return
-    for day, names in owed.items():
-        for name in names:
-            _due(read, name, day)
-    made: list[Delivery] = []
-    faults: list[EvidenceError] = []
-    with wiring.open_world(read, root, watch) as world, world.leases.acquire("run") as lease:
-        world.objects.sweep()
-        for day, names in owed.items():
-            found = _one_day(read, world, day, names, lease.epoch, quiet=as_json)
-            for delivery in (d for d in found if d.state in SENT):
-                faults += missing_or_altered(world, root, delivery.id.report, day)
-            made += found
-    code = 3 if faults else _code(made)
-    for fault in faults:
-        text.fault(fault, wants_json=False)
-    if as_json:
-        text.envelope(
-            "run",
-            {
-                "deliveries": [delivery_json(d) for d in made],
-                "faults": [
-                    {"code": f.code, "about": f.where, "sentence": f.message} for f in faults
-                ],
-            },
-            ok=code == 0,
-            at=watch.now(),
-        )
-    ctx.exit(code)
+    for owed in days:
+        for name in owed.reports:
+            due(read, name, owed.day)
+    wiring.check_warehouse(read.warehouse)
+    for line in restored.restore(root, lambda: read, watch.now()):
+        (text.complain if as_json else text.say)(line)
+    with wiring.open_desk(root, watch) as (desk, give_up):
+        made = _Made(deliveries=[], faults=[])
+        repeated = _anew(read, root, days, step, desk) if step else frozenset()
+        _fit(read, root, days, desk, quiet=as_json)
+        with _led(read, root, watch, days, desk) as held:
+            shown = Shown(quiet=as_json)
+            opener = wiring.WorldOpener(read, root, watch)
+            worker = ForkedWorker(
+                read,
+                opener.open,
+                before_fork=wiring.in_turn(give_up, held.give_up, opener.another),
+                tick=shown.tick,
+            )
+            with closing(worker):
+                for owed in _landed(root, days):
+                    made.deliveries += one_day(
+                        read, owed, worker, desk=desk, epoch=held.epoch, anew=repeated, shown=shown
+                    )
+            if worker.bug_while_closing:
+                raise RuntimeError("the process that did the steps failed when all was done")
+            wiring.show_views(root)
+            made.faults += _faults(root, made.deliveries)
+            made.late |= _late(root, days)
+        _say(made, desk, as_json=as_json, at=watch.now())
+    ctx.exit(_code(made))
 
 
-def _owed(project: Project, reports: tuple[str, ...], day: date) -> tuple[str, ...]:
+def _anew(
+    project: Project, root: Path, days: tuple[Owed, ...], step: str, desk: Desk
+) -> frozenset[str]:
+    owed = anew.one_day_of(days)
+    return anew.steps_from(
+        project,
+        owed,
+        step,
+        committed=reading.committed(root, (owed.day,)).get(owed.day, frozenset()),
+        standing=standing_of(desk, owed.day),
+    )
+
+
+def _fit(project: Project, root: Path, days: tuple[Owed, ...], desk: Desk, *, quiet: bool) -> None:
+    """
+    Stop before anything is done where the machine cannot carry the day; that is on record.
+
+    Raises:
+        PermanentError: T1002, T1004, T1005, D1001.
+    """
+    with wiring.open_store(root) as store, noted(project, desk, days, only_new=True):
+        size = fit.day_bytes(store)
+        for fault in fit.faults(project, root, size):
+            raise fault
+        for sentence in fit.warnings(root, size):
+            (text.complain if quiet else text.say)(f" ! {sentence}")
+
+
+@contextmanager
+def _led(
+    project: Project, root: Path, watch: Clock, days: tuple[Owed, ...], desk: Desk
+) -> Iterator[wiring.Held]:
+    """Hold the lease; that it could not be had is on record, unless another run has more."""
+    with ExitStack() as stack:
+        with noted(project, desk, days, only_new=True):
+            held = stack.enter_context(wiring.leased(root, watch))
+        yield held
+
+
+def _landed(root: Path, days: tuple[Owed, ...]) -> tuple[Owed, ...]:
+    with wiring.open_store(root) as store:
+        return tuple(replace(o, landed=landed_sources(store, o.day)) for o in days)
+
+
+def _late(root: Path, days: tuple[Owed, ...]) -> dict[date, tuple[Finding, ...]]:
+    with wiring.open_store(root) as store:
+        return {owed.day: late_findings(store, owed.day) for owed in days}
+
+
+def _faults(root: Path, made: list[Delivery]) -> list[EvidenceError]:
+    """Return what is wrong with the files of what is sent."""
+    sent = [delivery.id for delivery in made if delivery.state in SENT]
+    if not sent:
+        return []
+    with wiring.open_store(root) as store:
+        return [
+            fault
+            for name in sent
+            for fault in missing_or_altered(store, root, name.report, name.reference_date)
+        ]
+
+
+def _owed(project: Project, reports: tuple[str, ...], day: date) -> Owed:
     """
     Return the reports that are owed for a day: those whose calendar has it as a business day.
 
@@ -118,89 +198,32 @@ def _owed(project: Project, reports: tuple[str, ...], day: date) -> tuple[str, .
             observed=day.strftime("%A %Y-%m-%d"),
             next_step="name a business day with -d, or correct the calendar",
         )
-    return owed
+    return Owed(day=day, reports=owed)
 
 
-def _due(project: Project, name: str, day: date) -> datetime:
-    """Return when a report is due; a calendar that does not know is said before anything runs."""
-    report = project.reports[name]
-    return due_instant(report, project.calendars[report.calendar], day, zone(report.time_zone))
-
-
-def _one_day(
-    project: Project,
-    world: World,
-    day: date,
-    reports: tuple[str, ...],
-    epoch: int,
-    *,
-    quiet: bool,
-) -> list[Delivery]:
-    standing = {d.id.report: d for d in reversed(world.journal.deliveries(reference_date=day))}
-    owed = tuple(r for r in reports if r not in standing or standing[r].state not in SENT)
-    watch = watcher(day, quiet=quiet)
-    if owed:
-        try:
-            carried = execute(
-                project,
-                plan(project, day, owed),
-                world,
-                epoch=epoch,
-                run_id=_run_id(world, day, epoch),
-                watch=watch,
-            )
-        except PuntualError as error:
-            with suppress(PuntualError):  # the fault is what is told, not that it was not noted
-                _note(project, world, day, owed, error)
-            raise
-        finally:
-            watch.close()
-        standing |= {d.id.report: d for d in reversed(world.journal.deliveries(reference_date=day))}
-        if not quiet and carried.done == 0:
-            text.say("  nothing to do: every step is committed for these inputs")
-    found = [standing[r] for r in reports if r in standing]
-    if not quiet:
-        for delivery in found:
-            again = delivery.id.report not in owed
-            for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
+def _say(made: _Made, desk: Desk, *, as_json: bool, at: datetime) -> None:
+    for fault in made.faults:
+        text.fault(fault, wants_json=False)
+    if not as_json:
+        for day, found in made.late.items():
+            for line in late_lines(found, day):
                 text.say(line)
-    return found
+    else:
+        faults = [{"code": f.code, "about": f.where, "sentence": f.message} for f in made.faults]
+        data = {
+            "deliveries": [delivery_json(d) for d in made.deliveries],
+            "faults": faults,
+            "late": [entry for day, found in made.late.items() for entry in late_json(found, day)],
+            "notices": [notice_json(n) for n in desk.notices.open_ones()],
+        }
+        text.envelope("run", data, ok=_code(made) == 0, at=at)
 
 
-def _note(
-    project: Project, world: World, day: date, owed: tuple[str, ...], error: PuntualError
-) -> None:
-    """Write down why the deliveries of a day were not come to: for `status` and `explain`."""
-    facts = [
-        f"{w} {f}" for w, f in (("expected", error.expected), ("observed", error.observed)) if f
-    ]
-    sentence = f"{error.message.rstrip('.')}; {', '.join(facts)}" if facts else error.message
-    now = world.clock.now()
-    for name in owed:
-        due_at = _due(project, name, day)
-        reason = Reason(code=error.code, about=error.where or name, sentence=sentence)
-        before = world.journal.deliveries(report=name, reference_date=day)
-        if not before or before[0].state is State.COLLECTING:
-            delivery = Delivery(
-                id=DeliveryId(report=name, reference_date=day, version=VERSION),
-                state=State.COLLECTING,
-                completeness=None,
-                timeliness=timeliness(due_at, now, None),
-                due_at=due_at,
-                reasons=(reason,),
-            )
-            world.journal.save(delivery)
-        elif before[0].state is State.READY:
-            world.journal.save(replace(before[0], reasons=(reason,)))
-
-
-def _run_id(world: World, day: date, epoch: int) -> str:
-    return sha256(f"{day.isoformat()}/{epoch}".encode())[:12]
-
-
-def _code(made: list[Delivery]) -> int:
-    """Return the exit code of the worst delivery (design 7)."""
-    return max((_code_of(d) for d in made), key=_rank, default=0)
+def _code(made: _Made) -> int:
+    """Return the exit code of the worst outcome (design 7)."""
+    if made.faults:
+        return 3
+    return max((_code_of(d) for d in made.deliveries), key=_rank, default=0)
 
 
 def _code_of(delivery: Delivery) -> int:

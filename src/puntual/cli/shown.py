@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from puntual.model.delivery import Completeness, Delivery, State
+from puntual.model.notice import Notice
 
 GLYPH = {
     Completeness.FULL: "●",
@@ -71,3 +72,20 @@ def delivery_json(delivery: Delivery) -> dict[str, object]:
             {"code": r.code, "about": r.about, "sentence": r.sentence} for r in delivery.reasons
         ],
     }
+
+
+def notice_json(notice: Notice) -> dict[str, object]:
+    """Return a notice as JSON values."""
+    return {
+        "obligation": str(notice.obligation),
+        "cause": notice.cause,
+        "severity": notice.severity.value,
+        "text": notice.text,
+        "opened_at": notice.opened_at.isoformat(),
+    }
+
+
+def notice_line(notice: Notice) -> str:
+    """Return what is said of a notice that was opened or resolved."""
+    word = "open" if notice.resolved_at is None else "resolved"
+    return f"notice {word}: {notice.obligation}  {notice.cause}"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import text
+from puntual.cli import restored, text
 from puntual.cli.options import as_of_option, json_option, project_option, report_option, root_of
-from puntual.cli.places import journal_path
-from puntual.cli.shown import delivery_json, glyph
-from puntual.errors import ProjectError
+from puntual.cli.places import journal_path, pointers_path
+from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
+from puntual.errors import PermanentError, ProjectError, PuntualError
 from puntual.local.journal import SqliteJournal
+from puntual.local.notices import SqliteNotices
+from puntual.local.pointers import SqlitePointers
 from puntual.model.delivery import Delivery, State, Timeliness
+from puntual.model.finding import Finding
+from puntual.model.notice import Notice
+from puntual.model.project import Project
 
 SHOWN = 20
 
@@ -46,24 +53,106 @@ def command(
             next_step="puntual init NAME, or puntual -C FOLDER status",
         )
     now = as_of or datetime.now(UTC)
-    found = [_at(d, now) for d in SqliteJournal(journal_path(root)).deliveries(report=report)]
+    tell = text.complain if as_json else text.say
+    found = [_at(d, now) for d in _deliveries(root, report, now, tell)]
     ordered = sorted(found, key=_urgency)
     shown = ordered if everything else ordered[:SHOWN]
+    notices = _notices(root, report)
+    late = _late(root, {d.id.reference_date for d in shown}, tell)
     if as_json:
         data: dict[str, object] = {
-            "deliveries": [delivery_json(d) for d in shown],
+            "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
             "shown": str(len(shown)),
             "total": str(len(found)),
+            "notices": [notice_json(notice) for notice in notices],
         }
         text.envelope("status", data, ok=not any(_needs_a_person(d) for d in found), at=now)
         return
     if not found:
         text.say(" ○ nothing has been run here yet        next: puntual run -d DATE")
     for delivery in shown:
-        for line in _lines(delivery, now):
+        for line in (*_lines(delivery, now), *_late_lines(late, delivery)):
             text.say(line)
     if len(shown) < len(found):
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
+    for notice in notices:
+        for line in _notice_lines(notice):
+            text.say(line)
+
+
+def _notices(root: Path, report: str | None) -> tuple[Notice, ...]:
+    found = SqliteNotices(journal_path(root)).open_ones()
+    return tuple(n for n in found if report in (None, n.obligation.report))
+
+
+def _notice_lines(notice: Notice) -> list[str]:
+    since = notice.opened_at.strftime("%Y-%m-%d %H:%M UTC")
+    _, *more = notice.text.splitlines()
+    first = f" ! {notice_line(notice)}  {notice.severity.value}  since {since}"
+    return [first, *(f"   {line}" for line in more)]
+
+
+def _deliveries(
+    root: Path, report: str | None, now: datetime, tell: Callable[[str], None]
+) -> tuple[Delivery, ...]:
+    """Return what the journal holds, having made it again if it is gone or damaged."""
+    if not restored.is_missing(root):
+        try:
+            return SqliteJournal(journal_path(root)).deliveries(report=report)
+        except PermanentError as error:
+            if error.code != "T2004":
+                raise
+    for line in restored.restore(root, lambda: _project(root), now):
+        tell(line)
+    return SqliteJournal(journal_path(root)).deliveries(report=report)
+
+
+def _late(
+    root: Path, days: set[date], tell: Callable[[str], None]
+) -> dict[date, tuple[Finding, ...]]:
+    """Return what came late, by day; its manifests are read only where there is any."""
+    if not pointers_path(root).is_file():
+        return {}
+    try:
+        with closing(SqlitePointers(pointers_path(root))) as pointers:
+            names = {name[-10:] for name in pointers.read_prefix("late:")}
+        found = {day for day in days if day.isoformat() in names}
+        return _read_late(root, found) if found else {}
+    except PuntualError as error:
+        tell(f" ! late data is not shown: {error.code} {error.message}")
+        return {}
+
+
+def _read_late(root: Path, days: set[date]) -> dict[date, tuple[Finding, ...]]:
+    from puntual.cli.late import late_findings
+    from puntual.cli.wiring import open_store
+
+    with open_store(root) as store:
+        return {day: late_findings(store, day) for day in days}
+
+
+def _late_lines(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> list[str]:
+    day = delivery.id.reference_date
+    if day not in late:
+        return []
+    from puntual.cli.late import late_summary
+
+    return late_summary(late[day], day)
+
+
+def _late_json(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> dict[str, object]:
+    if delivery.id.reference_date not in late:
+        return {"late": []}
+    from puntual.cli.late import late_json
+
+    day = delivery.id.reference_date
+    return {"late": late_json(late[day], day)}
+
+
+def _project(root: Path) -> Project:
+    from puntual.cli import reading
+
+    return reading.read(root)
 
 
 def _at(delivery: Delivery, now: datetime) -> Delivery:

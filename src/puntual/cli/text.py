@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 import click
 
 from puntual.errors import Complaint, ProjectError, PuntualError
+from puntual.model.shown import printable
 
 
 def say(line: str = "") -> None:
-    """Print a line for people, to standard output."""
-    click.echo(line)
+    """Print a line for people, to standard output; what is not printable as escapes."""
+    click.echo(printable(line))
 
 
 def complain(line: str) -> None:
-    """Print a line for people, to standard error."""
-    click.echo(f"puntual: {line}", err=True)
+    """Print a line for people, to standard error; what is not printable as escapes."""
+    click.echo(f"puntual: {printable(line)}", err=True)
 
 
 def envelope(
@@ -48,7 +49,7 @@ def fault(error: PuntualError, wants_json: bool) -> None:
     if wants_json:
         click.echo(json.dumps(_fault_json(error), ensure_ascii=False))
     for line in fault_lines(error):
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
 
 
 def fault_lines(error: PuntualError) -> list[str]:

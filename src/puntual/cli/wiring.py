@@ -3,34 +3,107 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from puntual import __version__
 from puntual.cli import places
-from puntual.engines.duckdb.engine import DuckDBEngine
-from puntual.engines.duckdb_warehouse import DuckDBWarehouse
-from puntual.errors import ProjectError
+from puntual.errors import PermanentError, ProjectError
 from puntual.evidence.digest import sha256
-from puntual.landing.land import Landing
-from puntual.local.catalog import SqliteCatalog
-from puntual.local.database import LocalDatabases
-from puntual.local.drop import LocalDrop
-from puntual.local.folder import FolderDestinations
 from puntual.local.journal import SqliteJournal
+from puntual.local.notices import SqliteNotices
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
-from puntual.local.stream import LocalStream
+from puntual.local.views import are_stale
 from puntual.model.manifest import Digest
 from puntual.model.project import Project, WarehouseSettings
 from puntual.ports.clock import Clock
 from puntual.ports.warehouse import Warehouse
 from puntual.project.zones import zone
+from puntual.runner.execute import Desk
 from puntual.runner.world import World
+
+if TYPE_CHECKING:
+    from puntual.local.database import LocalDatabases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """What is published, for reading: objects and pointers."""
+
+    objects: LocalObjects
+    pointers: SqlitePointers
+
+
+@contextmanager
+def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], None]]]:
+    """
+    Lend journal and notices, and what gives up their files for a while.
+
+    Raises:
+        PermanentError: T1002 the project's folder may not be written.
+    """
+    path = places.journal_path(root)
+    with closing(SqliteJournal(path)) as journal, closing(SqliteNotices(path)) as notices:
+
+        def give_up() -> None:
+            journal.close()
+            notices.close()
+
+        yield Desk(journal=journal, notices=notices, clock=clock), give_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The run's lease: its epoch, and what gives up the file it is written in for a while."""
+
+    epoch: int
+    give_up: Callable[[], None]
+
+
+@contextmanager
+def leased(root: Path, clock: Clock) -> Iterator[Held]:
+    """
+    Hold the run's lease.
+
+    The lock of the lease goes on to a forked worker, on purpose: when this process is killed,
+    nobody else takes the lease before the worker is dead as well.
+
+    Raises:
+        TransientError: T2003 another living process holds it.
+        PermanentError: T1002 the project's folder may not be written.
+    """
+    leases = SqliteLeases(places.pointers_path(root), clock)
+    with closing(leases), leases.acquire("run") as lease:
+        yield Held(epoch=lease.epoch, give_up=leases.close)
+
+
+def in_turn(*calls: Callable[[], None]) -> Callable[[], None]:
+    """Return what makes several calls, in order."""
+
+    def make() -> None:
+        for call in calls:
+            call()
+
+    return make
+
+
+@contextmanager
+def open_store(root: Path) -> Iterator[Store]:
+    """
+    Lend what is published, for reading.
+
+    Raises:
+        PermanentError: T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    with closing(SqlitePointers(places.pointers_path(root))) as pointers:
+        yield Store(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
 
 
 def code_digest() -> Digest:
@@ -51,6 +124,59 @@ def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[s
             yield name, entry.read_bytes()
 
 
+def show_views(root: Path) -> None:
+    """
+    Make the catalog's file of views anew where the worker that should have died.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    path = places.catalog_path(root)
+    if are_stale(path):
+        from puntual.local.catalog import SqliteCatalog
+
+        SqliteCatalog(path).close()
+
+
+class WorldOpener:
+    """
+    Opens the ports in a worker, for the program that the run began with.
+
+    Every worker imports parts of the program anew; a second one might find another version.
+    """
+
+    def __init__(self, project: Project, root: Path, clock: Clock) -> None:
+        self._what = (project, root, clock)
+        self._code = code_digest()
+        self._workers = 0
+
+    def another(self) -> None:
+        """Count a worker, before it is forked."""
+        self._workers += 1
+
+    @contextmanager
+    def open(self) -> Iterator[World]:
+        """
+        Lend the ports; see `open_world`.
+
+        Raises:
+            PermanentError: T6004 the program was changed since the run began.
+            ProjectError: C1004.
+        """
+        with open_world(*self._what) as world:
+            if self._workers > 1 and world.code != self._code:
+                raise PermanentError(
+                    "T6004",
+                    "the program was changed while it ran",
+                    where=str(resources.files("puntual")),
+                    expected=f"code {self._code[:12]}",
+                    observed=f"code {world.code[:12]}",
+                    next_step="run again: it continues from what is committed, with the new code",
+                )
+            yield world
+
+
 @contextmanager
 def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
     """
@@ -60,6 +186,13 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
         ProjectError: C1004 the warehouse's connection is not given.
         PermanentError: T1002 the project's folder may not be written.
     """
+    from puntual.engines.duckdb.engine import DuckDBEngine
+    from puntual.landing.land import Landing
+    from puntual.local.catalog import SqliteCatalog
+    from puntual.local.drop import LocalDrop
+    from puntual.local.folder import FolderDestinations
+    from puntual.local.stream import LocalStream
+
     lake = places.lake_path(root)
     code = code_digest()
     with ExitStack() as open_ones:
@@ -105,6 +238,8 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
 
 def databases(root: Path) -> LocalDatabases:
     """Return what reads databases; the driver of PostgreSQL is imported when it is called."""
+    from puntual.local.database import LocalDatabases
+
     return LocalDatabases(root, postgresql=_postgresql if find_spec("psycopg") else None)
 
 
@@ -112,6 +247,21 @@ def _postgresql(*call: Any) -> Any:
     from puntual.engines.postgresql.extract import read
 
     return read(*call)
+
+
+def check_warehouse(settings: WarehouseSettings) -> None:
+    """
+    Find out whether the warehouse can be named, before anything is made.
+
+    Raises:
+        ProjectError: C1004 its connection is not given, or its kind needs an extra that is not
+            installed.
+    """
+    if settings.kind == "duckdb":
+        return
+    if find_spec("psycopg") is None:
+        raise _without_psycopg("psycopg is not installed")
+    connection(settings.location)
 
 
 def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:
@@ -123,18 +273,24 @@ def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:
             installed.
     """
     if settings.kind == "duckdb":
+        from puntual.engines.duckdb_warehouse import DuckDBWarehouse
+
         return DuckDBWarehouse(root / settings.location)
     try:
         from puntual.engines.postgresql.warehouse import PostgreSQLWarehouse
     except ModuleNotFoundError as exc:
-        raise ProjectError(
-            "C1004",
-            "a PostgreSQL warehouse needs an extra that is not installed",
-            expected="psycopg 3",
-            observed=str(exc),
-            next_step="pip install 'puntual[postgres]'",
-        ) from exc
+        raise _without_psycopg(str(exc)) from exc
     return PostgreSQLWarehouse(connection(settings.location))
+
+
+def _without_psycopg(observed: str) -> ProjectError:
+    return ProjectError(
+        "C1004",
+        "a PostgreSQL warehouse needs an extra that is not installed",
+        expected="psycopg 3",
+        observed=observed,
+        next_step="pip install 'puntual[postgres]'",
+    )
 
 
 def connection(location: str) -> str:

@@ -12,7 +12,14 @@ from pathlib import Path
 import duckdb
 
 from puntual.engines.dialect import compile_sql, quote
-from puntual.errors import EvidenceError, PermanentError, PuntualError, TransientError
+from puntual.errors import (
+    EvidenceError,
+    PermanentError,
+    PuntualError,
+    TransientError,
+    machine_fault,
+)
+from puntual.failpoints import failpoint
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
@@ -157,6 +164,7 @@ class DuckDBWarehouse:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": self._limit,
             "temp_directory": str(self._temp),
+            "max_temp_directory_size": "100GB",
             "autoinstall_known_extensions": False,
         }
         if self._threads is not None:
@@ -174,16 +182,20 @@ class DuckDBWarehouse:
         entry = _logged(connection, order.table, order.reference_date)
         if entry is not None and entry[1] > order.epoch:
             raise _fenced(order, entry[1])
-        if entry is not None and entry[0] == order.manifest:
+        if entry is not None and entry[0] == order.manifest and not order.anew:
             return False
         columns = _file_columns(connection, order)
         connection.execute("BEGIN")
         try:
-            _shape(connection, order.table, columns)
+            failpoint("warehouse.begun")
+            _shape(connection, order, columns)
             _replace(connection, order, columns)
+            failpoint("warehouse.inserted")
             _verify(connection, order)
             _log(connection, order, columns)
+            failpoint("warehouse.logged")
             connection.execute("COMMIT")
+            failpoint("warehouse.committed")
         except BaseException:
             _roll_back(connection)
             raise
@@ -266,11 +278,16 @@ def _file_columns(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> _C
     return columns
 
 
-def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: _Columns) -> None:
+def _shape(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Columns) -> None:
     """Make the table, or widen it; a column that changes its type is refused."""
+    table = order.table
     held = _columns(connection, table)
     if not held:
-        body = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())
+        various = _various(connection, order)
+        body = ", ".join(
+            f"{quote(name)} {kind}{' USING COMPRESSION uncompressed' if name in various else ''}"
+            for name, kind in columns.items()
+        )
         connection.execute(f"CREATE TABLE {quote(table)} ({DAY} DATE NOT NULL, {body})")
         return
     for name, kind in columns.items():
@@ -280,6 +297,21 @@ def _shape(connection: duckdb.DuckDBPyConnection, table: str, columns: _Columns)
             raise _refused(
                 "T4002", f"the type of {table}.{name} changed", f"{held[name]}, as before", kind
             )
+
+
+def _various(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> frozenset[str]:
+    """
+    Return the columns of text with too many values for Parquet to have made a dictionary of.
+
+    DuckDB would try the same again, and a table of symbols, for a third of the load's time; such
+    texts, keys above all, are stored as they are (`docs/why/warehouse-text.md`).
+    """
+    rows = connection.execute(
+        "SELECT path_in_schema FROM parquet_metadata($files) WHERE type = 'BYTE_ARRAY' "
+        "GROUP BY ALL HAVING bool_and(NOT contains(encodings, 'DICTIONARY'))",
+        {"files": list(order.files)},
+    ).fetchall()
+    return frozenset(str(name) for (name,) in rows)
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Columns) -> None:
@@ -401,6 +433,9 @@ def _refused(code: str, what: str, expected: str, observed: str) -> PermanentErr
 def fault(error: duckdb.Error, where: str, otherwise: str) -> PuntualError:
     """Return the known fault that an error of DuckDB means; texts with values stay out."""
     seen = type(error).__name__ if isinstance(error, _SILENT) else str(error).split("\n", 1)[0]
+    machine = machine_fault(seen, where)
+    if machine is not None:
+        return machine
     if isinstance(error, duckdb.OutOfMemoryException):
         return PermanentError(
             "T3001",

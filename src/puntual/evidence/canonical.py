@@ -9,6 +9,7 @@ sorts them alike. The reader repairs nothing: bytes that are not canonical are r
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NoReturn, cast
@@ -20,10 +21,14 @@ from puntual.errors import EvidenceError
 MAX_BYTES = 64 * 1024 * 1024
 """Largest document that is read, `evidence.md` 5."""
 
+MAX_VALUES = 1_000_000
+"""Most values of a document that is read: each costs some 100 bytes and microseconds."""
+
 MAX_DEPTH = 64
 """Deepest nesting that is written or read."""
 
 _SAFE = 2**53 - 1
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def encode(value: object) -> bytes:
@@ -45,11 +50,13 @@ def decode(data: bytes) -> object:
     Read canonical bytes back; `encode` of the answer gives the same bytes.
 
     Raises:
-        EvidenceError: V2001 not JSON, larger than `MAX_BYTES`, duplicate keys, a float, or not
-            in canonical form.
+        EvidenceError: V2001 not JSON, larger than `MAX_BYTES` or `MAX_VALUES`, duplicate keys,
+            a float, or not in canonical form.
     """
     if len(data) > MAX_BYTES:
         _refuse("$", f"{len(data)} bytes", f"at most {MAX_BYTES} bytes")
+    if _marks(data) > MAX_VALUES and _marks(_STRING.sub(b"", data)) > MAX_VALUES:
+        _refuse("$", "more values", f"at most {MAX_VALUES:,} values")
     try:
         value: object = json.loads(
             data.decode("utf-8"),
@@ -81,6 +88,11 @@ def number(value: Decimal) -> str:
     if not value.is_finite():
         _refuse("$", "a number that is not finite", "a finite decimal")
     return format(value.copy_abs() if value.is_zero() else value, "f")
+
+
+def _marks(data: bytes) -> int:
+    """Count what stands before values: at least one for each but the outermost."""
+    return sum(map(data.count, (b",", b":", b"[", b"{")))
 
 
 def _plain(value: object, where: str, depth: int) -> object:

@@ -8,6 +8,7 @@ nobody vouches for it. Nothing in it depends on when it was made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://puntual.dev/attestation/delivery/v1"
 SIGNATURES = "none: nobody vouches for this statement"
 
+_REPORT = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _PREDICATE = frozenset(
     {
         "schema",
@@ -171,12 +173,14 @@ def decode(data: bytes) -> Statement:
     if (found["_type"], found["predicateType"]) != (TYPE, PREDICATE_TYPE):
         shape.refuse("$.predicateType", PREDICATE_TYPE, "another type")
     predicate = shape.record(found["predicate"], _PREDICATE, "$.predicate")
-    delivery = shape.mapping(predicate["delivery"], "$.predicate.delivery")
+    delivery = _read_delivery(predicate["delivery"], "$.predicate.delivery")
     whole = predicate["completeness"]
     pairs = shape.items(found["subject"], _read_subject, "$.subject")
+    if len(dict(pairs)) != len(pairs):
+        shape.refuse("$.subject", "each file once", "a file that stands twice")
     return Statement(
         subjects=dict(pairs),
-        delivery=shape.text(delivery.get("id"), "$.predicate.delivery.id"),
+        delivery=delivery,
         completeness=None if whole is None else shape.text(whole, "$.predicate.completeness"),
         exceptions=shape.count(predicate["exceptions"], "$.predicate.exceptions"),
         manifests=read_named(predicate["manifests"], "$.predicate.manifests"),
@@ -184,6 +188,19 @@ def decode(data: bytes) -> Statement:
         files=read_named(predicate["files"], "$.predicate.files"),
         predicate=predicate,
     )
+
+
+def _read_delivery(value: object, where: str) -> str:
+    """Return a delivery's id, which must say the same as its three parts."""
+    found = shape.record(value, frozenset({"id", "report", "reference_date", "version"}), where)
+    report = shape.text(found["report"], f"{where}.report")
+    day = shape.day(found["reference_date"], f"{where}.reference_date")
+    version = shape.count(found["version"], f"{where}.version")
+    if _REPORT.fullmatch(report) is None:
+        shape.refuse(f"{where}.report", "a name of a report", "another text")
+    if found["id"] != f"{report}/{day.isoformat()}/v{version}":
+        shape.refuse(f"{where}.id", "report, reference date and version", "another text")
+    return str(found["id"])
 
 
 def _read_subject(value: object, where: str) -> tuple[str, Digest]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from puntual.evidence.exceptions import Entry, numbered
 from puntual.model.delivery import Decision, DeliveryId
 from puntual.model.manifest import Digest
+from puntual.model.shown import printable
 
 SHOWN = 5
 """How many places of an exception the text names; the JSON names all that were sampled."""
@@ -28,7 +29,7 @@ NOT_PROVEN = (
 
 
 def exceptions_text(delivery: DeliveryId, decision: Decision, entries: Iterable[Entry]) -> bytes:
-    """Return the exceptions document as plain text, UTF-8."""
+    """Return the exceptions document as plain text, UTF-8; see `shown` for what is escaped."""
     found = tuple(numbered(entries))
     whole = decision.completeness
     lines = [
@@ -39,7 +40,7 @@ def exceptions_text(delivery: DeliveryId, decision: Decision, entries: Iterable[
     ]
     for name, entry in found:
         lines += ["", *_lines(name, entry)]
-    return ("\n".join(lines) + "\n").encode()
+    return ("\n".join(map(printable, lines)) + "\n").encode()
 
 
 def verify_text(delivery: DeliveryId, file_name: str, documents: Mapping[str, Digest]) -> bytes:
@@ -61,7 +62,7 @@ def verify_text(delivery: DeliveryId, file_name: str, documents: Mapping[str, Di
         "Not proven:",
         *_bullets(NOT_PROVEN),
     ]
-    return ("\n".join(lines) + "\n").encode()
+    return ("\n".join(map(printable, lines)) + "\n").encode()
 
 
 def _lines(name: str, entry: Entry) -> Iterator[str]:

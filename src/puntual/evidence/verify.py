@@ -22,6 +22,9 @@ from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 Read = Callable[[str], bytes]
 """File name → its bytes; an EvidenceError is a line that does not hold."""
 
+MAX_FILES = 256
+"""Most files that are read as a package; it has six, and later signatures."""
+
 Look = Callable[[ObjectRef], tuple[int, Digest] | None]
 """Object → its size and digest as they are now; None when it is not at hand."""
 
@@ -47,19 +50,22 @@ def verify(names: Iterable[str], read: Read, look: Look | None = None) -> tuple[
     Returns:
         What holds, what does not, and at the end what no package proves.
     """
-    held, unread = _held(names, read)
+    listed = sorted(names)
+    if len(listed) > MAX_FILES:
+        return (_bad(f"{len(listed)} files are no package: it has at most {MAX_FILES}"),)
+    held, documents, unread = _held(listed, read)
     if package.STATEMENT not in held:
         return (*unread, _bad("statement.json is missing: nothing can be verified"))
     try:
-        found = statement.decode(held[package.STATEMENT])
+        found = statement.decode(documents[package.STATEMENT])
     except EvidenceError as error:
         return (*unread, _bad(f"statement.json is not a statement: {error.message}"))
-    made, lines = _manifests(found, held)
+    made, lines = _manifests(found, documents)
     return (
         *unread,
         Line(level=1, ok=True, sentence=f"statement.json is canonical: {found.delivery}"),
         *_files(found, held),
-        *_exceptions(found, held),
+        *_exceptions(found, documents),
         *lines,
         *_chain(found, made),
         *_objects(made, look),
@@ -116,23 +122,30 @@ def manifests_of(read: Read) -> dict[Digest, Manifest]:
     return {digest: manifests.decode(data) for digest, data in texts.items()}
 
 
-def _held(names: Iterable[str], read: Read) -> tuple[dict[str, bytes], list[Line]]:
-    held, unread = {}, []
-    for name in sorted(names):
+def _held(
+    names: Iterable[str], read: Read
+) -> tuple[dict[str, Digest], dict[str, bytes], list[Line]]:
+    """Read each file once; the bytes of the three that are looked into are kept, no others."""
+    held, documents, unread = {}, {}, []
+    for name in names:
         try:
-            held[name] = read(name)
+            data = read(name)
         except EvidenceError as error:
             unread.append(_bad(f"{name} was not read: {error.message}"))
-    return held, unread
+            continue
+        held[name] = sha256(data)
+        if name in (package.STATEMENT, package.EXCEPTIONS, package.MANIFESTS):
+            documents[name] = data
+    return held, documents, unread
 
 
-def _files(found: Statement, held: Mapping[str, bytes]) -> Iterator[Line]:
+def _files(found: Statement, held: Mapping[str, Digest]) -> Iterator[Line]:
     named = {**found.documents, **found.subjects}
     for name in sorted(named):
         if name not in held:
             yield _bad(f"{name} is missing")
         else:
-            same = sha256(held[name]) == named[name]
+            same = held[name] == named[name]
             word = "is" if same else "is not"
             yield Line(level=1, ok=same, sentence=f"{name} {word} the file that was stated")
     for name in sorted(held.keys() - named.keys() - {package.STATEMENT}):

@@ -6,7 +6,9 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from puntual.local.state import answering, open_state, transaction
+from puntual.failpoints import failpoint
+from puntual.local.connection import Connection
+from puntual.local.state import answering, transaction
 from puntual.model.delivery import Completeness, Delivery, DeliveryId, Reason, State, Timeliness
 from puntual.ports.journal import StepEvent
 
@@ -45,8 +47,7 @@ class SqliteJournal:
     """A journal in a state file; a record is durable when the call returns."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._db = open_state(path, _SCHEMA)
+        self._state = Connection(path, _SCHEMA)
 
     def record(self, event: StepEvent) -> None:
         """
@@ -66,16 +67,17 @@ class SqliteJournal:
             event.summary,
             json.dumps(dict(event.facts), sort_keys=True, ensure_ascii=False),
         )
-        with transaction(self._db, self._path) as db:
+        with transaction(self._state.db, self._state.path) as db:
             db.execute(
                 "INSERT INTO steps (run, reference_date, step, outcome, seconds, at, summary, "
                 "facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
+        failpoint("journal.recorded")
 
-    def save(self, delivery: Delivery) -> None:
+    def save(self, delivery: Delivery, *, replacing: frozenset[State] | None = None) -> bool:
         """
-        Insert or replace a delivery by its id.
+        Insert or replace a delivery by its id; see the port.
 
         Raises:
             PermanentError: T1001, T1002, T1003, T2004.
@@ -96,11 +98,20 @@ class SqliteJournal:
             json.dumps(reasons, ensure_ascii=False),
             delivery.exceptions,
         )
-        with transaction(self._db, self._path) as db:
+        with transaction(self._state.db, self._state.path) as db:
+            before = db.execute(
+                "SELECT state FROM deliveries WHERE report = ? AND reference_date = ? "
+                "AND version = ?",
+                row[:3],
+            ).fetchone()
+            if before is not None and replacing is not None and State(before[0]) not in replacing:
+                return False
             db.execute(
                 "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
+        failpoint("journal.saved")
+        return True
 
     def deliveries(
         self, *, report: str | None = None, reference_date: date | None = None
@@ -115,8 +126,8 @@ class SqliteJournal:
             TransientError: T2002.
         """
         day = None if reference_date is None else reference_date.isoformat()
-        with answering(self._path):
-            rows = self._db.execute(
+        with answering(self._state.path):
+            rows = self._state.db.execute(
                 "SELECT report, reference_date, version, state, completeness, timeliness, due_at, "
                 "sent_at, file_name, sha256, reasons, exceptions FROM deliveries "
                 "WHERE (?1 IS NULL OR report = ?1) AND (?2 IS NULL OR reference_date = ?2) "
@@ -133,8 +144,8 @@ class SqliteJournal:
             PermanentError: T1002, T1003, T2004.
             TransientError: T2002.
         """
-        with answering(self._path):
-            rows = self._db.execute(
+        with answering(self._state.path):
+            rows = self._state.db.execute(
                 "SELECT run, reference_date, step, outcome, seconds, at, summary, facts "
                 "FROM steps WHERE reference_date = ? ORDER BY id",
                 (reference_date.isoformat(),),
@@ -154,8 +165,8 @@ class SqliteJournal:
         )
 
     def close(self) -> None:
-        """Give up the connection."""
-        self._db.close()
+        """Give up the connection; the next call opens it again."""
+        self._state.close()
 
 
 def _instant(at: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,17 @@ class Holder:
     pid: int
     started: str
     since: str = ""
+
+
+def bound_memory(most: int) -> None:
+    """
+    Bound the memory that this process may take, in bytes, from here on (`failures.md` h5).
+
+    An engine's own limit says nothing of one text of two gigabytes.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def may_live(other: Holder, me: Holder) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from puntual.local.disk import translated
 from puntual.model.contract import Column, Contract, Kind
 
 _ISO: dict[Kind, set[str | None]] = {Kind.DATE: {None, "%Y-%m-%d"}, Kind.TIMESTAMP: {None}}
@@ -38,21 +39,36 @@ class TypedFile:
     _writer: pa.ipc.RecordBatchStreamWriter | None = None
 
     def take(self, batch: pa.RecordBatch) -> None:
-        """Keep a batch of text columns, and see which can still be typed."""
-        if self._writer is None:
-            self._types = {c.source_name: _wanted(c) for c in self.contract.columns}
-            self._writer = pa.ipc.new_stream(self._waiting, batch.schema)
-        self._writer.write_batch(batch)
+        """
+        Keep a batch of text columns, and see which can still be typed.
+
+        Raises:
+            PermanentError: T1001, T1002, T1003 it cannot be kept.
+        """
+        with translated(self.folder):
+            if self._writer is None:
+                self._types = {c.source_name: _wanted(c) for c in self.contract.columns}
+                self._writer = pa.ipc.new_stream(self._waiting, batch.schema)
+            self._writer.write_batch(batch)
         self.records += batch.num_rows
         for name, kind in self._types.items():
             if kind != pa.string() and _cast(batch.column(name), kind) is None:
                 self._types[name] = pa.string()
 
     def finish(self) -> str:
-        """Write the Parquet file and return its path."""
+        """
+        Write the Parquet file and return its path.
+
+        Raises:
+            PermanentError: T1001, T1002, T1003 it cannot be written.
+        """
         if self._writer is None:
             self.take(_empty(self.contract))
-        assert self._writer is not None  # noqa: S101 - `take` has just made it
+        with translated(self.folder):
+            return self._written()
+
+    def _written(self) -> str:
+        assert self._writer is not None  # noqa: S101 - `take` has made it
         self._writer.close()
         schema = pa.schema([(name, kind) for name, kind in self._types.items()])
         path = os.path.join(self.folder, "extract.parquet")

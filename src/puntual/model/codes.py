@@ -159,6 +159,12 @@ _C: tuple[Code, ...] = (
         "Correct its ending, or move it elsewhere.",
     ),
     Code(
+        "C1091",
+        "a failpoint that is not there",
+        "PUNTUAL_FAILPOINTS is for tests of puntual itself; it names no point or no fault.",
+        "Unset it. The points stand in the reference page on fault testing.",
+    ),
+    Code(
         "C1101",
         "not the Open Data Contract Standard",
         "The contract departs from the standard's published JSON Schema.",
@@ -255,8 +261,10 @@ _C: tuple[Code, ...] = (
     Code(
         "C1201",
         "not SQL",
-        "The file or key holds no SQL that can be read in DuckDB's dialect.",
-        "Look at the place of the caret.",
+        "The file or key holds no SQL that can be read in DuckDB's dialect, or more of it than "
+        "a parser reads in bounded time: 200 brackets, or 8 JOINs before their ON, inside one "
+        "another, 50,000 words and signs.",
+        "Look at the place of the caret; divide what is too much.",
     ),
     Code(
         "C1202",
@@ -402,6 +410,23 @@ _C: tuple[Code, ...] = (
         "The period, the holidays and the weekend do not fit together.",
         "Compare with the published calendar.",
     ),
+    Code(
+        "C1601",
+        "the worst case ends after the deadline",
+        "If every step takes as long as it may, as often as it may be tried again, the run ends "
+        "after the due time less the margin, on at least one date of the calendar. It was not "
+        "that slow; it could be, within its own limits.",
+        "Take the retry budget or the timeout that the message says fits (`run.steps` in "
+        "puntual.yaml), start earlier (`run.starts`), or shorten the margin. `puntual plan` "
+        "shows each step's share.",
+    ),
+    Code(
+        "C1602",
+        "a start time that does not exist on some day",
+        "On a day on which the clocks go forward, `run.starts` falls into the hour that is "
+        "skipped. A warning: the run starts at the first instant after the gap.",
+        "Choose an hour that exists on every day.",
+    ),
 )
 
 # S: source and landing
@@ -539,8 +564,8 @@ _S: tuple[Code, ...] = (
     Code(
         "S2003",
         "a file is not what was declared",
-        "Where data was declared, the file is an error page, an archive or another form. It "
-        "is kept, and refused.",
+        "Where data was declared, the file is an error page, an archive, another form, or one "
+        "that unfolds to more than 1,000 times its size. It is kept, and refused.",
         "Ask the source for the data; see what answered in its place.",
     ),
     Code(
@@ -573,9 +598,9 @@ _S: tuple[Code, ...] = (
     Code(
         "S2008",
         "a file after the seal",
-        "A file came after its day was sealed as matched. It is kept as late and does not "
-        "enter the day.",
-        "Amend the delivery if the file matters.",
+        "A new file, or a known one with other bytes, came after its day was sealed. It is "
+        "kept under `late/`, counted, and does not enter the day.",
+        "Nothing for the version that was delivered; it is kept for the next one.",
     ),
     Code(
         "S2009",
@@ -592,9 +617,9 @@ _S: tuple[Code, ...] = (
     Code(
         "S2011",
         "records after the seal",
-        "Records came for a day that was sealed as matched. They are kept as late and do not "
-        "enter the day.",
-        "Amend the delivery if they matter.",
+        "Records came for a day that was sealed as matched. They are kept under `late/`, "
+        "counted, and do not enter the day.",
+        "Nothing for the version that was delivered; they are kept for the next one.",
     ),
     Code(
         "S2012",
@@ -664,6 +689,28 @@ _S: tuple[Code, ...] = (
         "The control record names another source or reference date than the one it lies "
         "under. It is not used.",
         "Ask the source for the control record of this day.",
+    ),
+    Code(
+        "S2022",
+        "a control record after the seal",
+        "A control record came, or was replaced by another, after its day was sealed. It is "
+        "kept under `late/`; the seal stays as it is.",
+        "Ask the source which of its records is right; the new one is kept for the next version.",
+    ),
+    Code(
+        "S2023",
+        "other rows than when the day was sealed",
+        "Count or sums that the database gives for the day are not those of the sealed "
+        "extract. Its rows as they are now are kept under `late/` and do not enter the day. "
+        "Rows that changed under the same count and sums are not seen.",
+        "Ask the source what changed; the new rows are kept for the next version.",
+    ),
+    Code(
+        "S2024",
+        "a source that was not looked at",
+        "A day that is sealed was run again, and this source did not answer or may not be "
+        "read. Whether something came late is not known; the delivery stands.",
+        "Nothing for the delivery; run the day again when the source answers.",
     ),
     Code(
         "S2030",
@@ -834,6 +881,26 @@ _P: tuple[Code, ...] = (
         "The reference date is a weekend day or a holiday of the report's calendar, so no "
         "report is due for it; nothing ran.",
         "Name a business day, or correct the calendar.",
+    ),
+    Code(
+        "P1004",
+        "no such step",
+        "`puntual run --from` names a step that the day's plan does not have.",
+        "`puntual plan -d DATE` shows the steps; their ids are such as load:movements.",
+    ),
+    Code(
+        "P1005",
+        "a step before is not committed",
+        "`puntual run --from STEP` does STEP and all after it anew, on what is committed before "
+        "it; something that STEP needs is not.",
+        "Start at the step that is named, or run without --from.",
+    ),
+    Code(
+        "P1006",
+        "the day was sent",
+        "`puntual run --from` would make anew what was delivered. What was sent stays as it is; "
+        "a correction is the next version of the delivery.",
+        "Name a report that was not sent with -r; a next version is not made by `run`.",
     ),
     Code(
         "P2001",
@@ -1013,6 +1080,15 @@ _V: tuple[Code, ...] = (
         "can be made again from raw.",
     ),
     Code(
+        "V1003",
+        "the commit log is not what was recorded",
+        "A record of `.puntual/state.commits` is missing or altered, or the state file was made "
+        "from another history: an older copy of one of them was put back, or somebody changed "
+        "it. What is published cannot be vouched for.",
+        "Restore the folder of commits from a copy, together with the state file of the same "
+        "moment. A state file alone may be deleted: it is made again from the log.",
+    ),
+    Code(
         "V3001",
         "a package that does not hold together",
         "A manifest that a delivery claims is missing, or its bytes are not those that its "
@@ -1077,6 +1153,20 @@ _T: tuple[Code, ...] = (
         "anything is run again.",
     ),
     Code(
+        "T1004",
+        "too little disk space for a day",
+        "Before the run began, less space was free than the largest of the last days took, so "
+        "it could not have ended. Nothing was written.",
+        "Free space on that disk; `puntual doctor --collect` removes what dead runs have left.",
+    ),
+    Code(
+        "T1005",
+        "the clock was set back",
+        "The machine's clock is behind the moment at which its own state files were last "
+        "written. Deadlines, and what is still open at which hour, depend on it.",
+        "Set the clock (`timedatectl`), then run again.",
+    ),
+    Code(
         "T2001",
         "the lease was lost",
         "A later run has published with a higher epoch, so this one may not publish any "
@@ -1100,7 +1190,8 @@ _T: tuple[Code, ...] = (
         "T2004",
         "a state file is damaged",
         "A state file is no SQLite database any more, or its pages contradict each other.",
-        "Keep the file for inspection, move it away and restore it from a copy.",
+        "Run `puntual status`: a damaged state.db, journal.db or catalog.db is kept under another "
+        "name and made again. An embedded stream (stream.db) must be restored from a copy.",
     ),
     Code(
         "T2005",
@@ -1151,6 +1242,49 @@ _T: tuple[Code, ...] = (
         "another run published first",
         "Between the start of a step and its commit another run committed the same step.",
         "puntual run again: it continues from what is committed.",
+    ),
+    Code(
+        "T6001",
+        "a step did not end in time",
+        "A step ran longer than its timeout and its process was killed. What it had not "
+        "committed does not count; what it had begun is removed.",
+        "Find out what it waits for (a source, a lock, a slow disk), or give it more time in "
+        "`run:` of puntual.yaml.",
+    ),
+    Code(
+        "T6002",
+        "the process of a step died",
+        "The process that does the steps ended without an answer: killed from outside, out of "
+        "memory, or by a fault of a library. The run itself goes on and tries again.",
+        "Look into the kernel's log for `Out of memory`, give the machine more memory, and run "
+        "again.",
+    ),
+    Code(
+        "T6003",
+        "a bug stopped the run",
+        "Something was raised that nobody expected. Nothing was taken for right that was not "
+        "proven, and what was committed stays.",
+        "Report it with the traceback that the run printed; then run again.",
+    ),
+    Code(
+        "T6004",
+        "the program was changed while it ran",
+        "A run ends on the program it began with. A new process of the same run would have "
+        "read files of another version.",
+        "Run again: it continues from what is committed, with the new program.",
+    ),
+    Code(
+        "T7001",
+        "a process that replayed died",
+        "One of the processes of `puntual replay` ended without an answer: most often the "
+        "machine had no memory left and it was killed. Nothing of the real state was touched.",
+        "Replay with fewer processes (`--jobs 1`), or on a machine with more memory.",
+    ),
+    Code(
+        "T9001",
+        "a fault was injected",
+        "PUNTUAL_FAILPOINTS asked for this fault at this point; nothing is wrong with the day.",
+        "Unset PUNTUAL_FAILPOINTS and run again.",
     ),
 )
 

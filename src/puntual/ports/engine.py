@@ -58,6 +58,14 @@ class DayPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """A Parquet file that an engine wrote, and how many rows it has."""
+
+    path: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curated:
     """
     A source's day, parsed.
@@ -65,10 +73,10 @@ class Curated:
     landed = data + quarantined + duplicate + late, in records (design 1, step 2).
 
     Attributes:
-        path: Parquet of the rows that stay: the contract's columns, then `_object` (text, 12
-            hex digits) and `_position` (bigint: the physical line, from 1, on which a record
-            of a text file starts; the row, from 1, in a Parquet object), in the order of parts
-            and positions.
+        files: Parquet files, at least one, of the rows that stay: the contract's columns, then
+            `_object` (text, 12 hex digits) and `_position` (bigint: the physical line, from 1,
+            on which a record of a text file starts; the row, from 1, in a Parquet object), in
+            the order of parts and positions, within a file and from file to file.
         totals: Of those rows; without key digest.
         set_aside_path: Parquet of (`_object`, `_position`, `class`, `reason`, `column_name`,
             then one decimal per measure, null where it is no number), in the same order;
@@ -78,7 +86,7 @@ class Curated:
             contract.
     """
 
-    path: str
+    files: tuple[DataFile, ...]
     totals: Totals
     set_aside_path: str
     set_aside: Mapping[tuple[str, str], Totals]
@@ -91,13 +99,15 @@ class Built:
     A model's day.
 
     Attributes:
-        path: Parquet of the rows, ordered by `_object`, `_position` where the model has them,
-            else by its key, else by all columns.
+        files: Parquet files, at least one, of the rows. For a model that carries a source of
+            several files there may be one for each of them, in their order, with the places of
+            that file; else there is one, ordered by `_object`, `_position` where the model has
+            them, else by its key, else by all columns.
         totals: Without key digest.
         columns: (name, type in DuckDB's words), in order.
     """
 
-    path: str
+    files: tuple[DataFile, ...]
     totals: Totals
     columns: tuple[tuple[str, str], ...]
 

@@ -57,7 +57,18 @@ class Objects(Protocol):
 
     def locate(self, ref: ObjectRef) -> str:
         """
-        Return where an engine reads the object (a path or URI), its size having been checked.
+        Return where an engine reads the object (a path or URI), its digest having been checked.
+
+        The bytes are read through once for each store that is opened; what it has itself
+        written needs no check.
+
+        Raises:
+            EvidenceError: V1001 missing or of another size; V1002 of another digest.
+        """
+
+    def find(self, ref: ObjectRef) -> str:
+        """
+        Return where the object lies, its size alone having been checked: to name, not to use.
 
         Raises:
             EvidenceError: V1001 the object is missing or has another size.

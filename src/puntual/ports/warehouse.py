@@ -25,6 +25,7 @@ class LoadOrder:
         expected: Records and sums the table must hold for the day before the commit.
         manifest: Digest that identifies what is loaded.
         epoch: Of the lease held.
+        anew: Load also what the log already holds, as after somebody altered the table.
     """
 
     table: str
@@ -35,6 +36,7 @@ class LoadOrder:
     expected: Totals
     manifest: Digest
     epoch: int
+    anew: bool = False
 
 
 class Warehouse(Protocol):
@@ -47,7 +49,8 @@ class Warehouse(Protocol):
         """
         Delete the day, insert the files, verify count and sums, write the load log, commit.
 
-        Loading the manifest that the log already holds for (table, day) does nothing.
+        Loading the manifest that the log already holds for (table, day) does nothing, unless it
+        is ordered anew.
 
         Returns:
             False when it was already loaded.

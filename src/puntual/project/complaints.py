@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from puntual.errors import Complaint
+from puntual.model.shown import printable
 from puntual.project.files import SourceFile
 
 _LONGEST_LINE = 160
@@ -137,11 +138,7 @@ def show(complaint: Complaint) -> str:
 
 
 def _printable(text: str) -> str:
-    escaped = (
-        " " if c == "\t" else c if c.isprintable() else c.encode("unicode_escape").decode()
-        for c in text
-    )
-    return "".join(escaped)
+    return printable(text.replace("\t", " "))
 
 
 def _cells(text: str) -> int:

@@ -22,8 +22,12 @@ from puntual.project.snippets import Snippet
 
 PARAMETER = "reference_date"
 MAX_NESTING = 200
+MAX_TOKENS = 50_000
+MAX_OPEN_JOINS = 8
+"""JOINs one after another that wait for their ON: sqlglot's time doubles with each."""
 
 _DUCKDB = Dialect.get_or_raise("duckdb")
+_NO_CONDITION = frozenset({TokenType.CROSS, TokenType.NATURAL})
 _BEGINNINGS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "("})
 _REFUSED = (
     exp.DML,
@@ -154,20 +158,40 @@ def _tokens(snippet: Snippet, complaints: Complaints) -> list[Token] | None:
             message = "one SELECT only; a second statement begins here"
             snippet.complain(complaints, "C1202", message, snippet.at(token.start))
             return None
-    if _nesting(tokens) > MAX_NESTING:
-        message = f"more than {MAX_NESTING} parentheses inside one another"
+    if len(tokens) > MAX_TOKENS:
+        message = f"more than {MAX_TOKENS} words and signs"
         snippet.complain(complaints, "C1201", message, snippet.at(0))
         return None
+    nesting, joins = _depths(tokens)
+    for most, found, what in (
+        (MAX_NESTING, nesting, "parentheses inside one another"),
+        (MAX_OPEN_JOINS, joins, "JOINs without their ON or USING"),
+    ):
+        if found > most:
+            message = f"more than {most} {what}"
+            snippet.complain(complaints, "C1201", message, snippet.at(0))
+            return None
     return tokens
 
 
-def _nesting(tokens: list[Token]) -> int:
-    depth = deepest = 0
+def _depths(tokens: list[Token]) -> tuple[int, int]:
+    """Return how deep brackets stand in one another, and how many JOINs wait for their ON."""
+    waiting, deepest, most = [0], 0, 0
+    before: Token | None = None
     for token in tokens:
-        depth += token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
-        depth -= token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
-        deepest = max(deepest, depth)
-    return deepest
+        match token.token_type:
+            case TokenType.L_PAREN | TokenType.L_BRACKET | TokenType.L_BRACE:
+                waiting.append(0)
+                deepest = max(deepest, len(waiting) - 1)
+            case TokenType.R_PAREN | TokenType.R_BRACKET | TokenType.R_BRACE:
+                waiting = waiting[:-1] or [0]
+            case TokenType.JOIN if before is None or before.token_type not in _NO_CONDITION:
+                waiting[-1] += 1
+                most = max(most, waiting[-1])
+            case TokenType.ON | TokenType.USING:
+                waiting[-1] = max(0, waiting[-1] - 1)
+        before = token
+    return deepest, most
 
 
 def _tree(

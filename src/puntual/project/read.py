@@ -21,6 +21,7 @@ from puntual.project.controls import read_control
 from puntual.project.datasets import Datasets, read_models
 from puntual.project.files import Folder
 from puntual.project.reports import Around, digest, read_report
+from puntual.project.runs import check_steps
 from puntual.project.section import Section, open_yaml
 from puntual.project.settings import FILE, Settings, read_settings
 from puntual.project.yaml import load
@@ -49,18 +50,23 @@ def read_project(root: Path, *, env: str | None = None) -> Project:
         ProjectError: C1000 with every complaint over all files, when one of them is an error.
     """
     project, complaints, files = lint(root, env=env)
-    errors = sum(c.severity == "error" for c in complaints)
     if project is None:
-        first = next(c for c in complaints if c.severity == "error")
-        raise ProjectError(
-            "C1000",
-            f"the project has {errors} error{'s' if errors != 1 else ''} in {files} files",
-            complaints=complaints,
-            where=f"{first.file}:{first.line}:{first.column}" if first.line else first.file,
-            observed=f"{first.code} {first.message}",
-            next_step="puntual check",
-        )
+        raise refusal(complaints, files)
     return project
+
+
+def refusal(complaints: tuple[Complaint, ...], files: int) -> ProjectError:
+    """Return the error C1000 that carries complaints, of which one at least is an error."""
+    errors = [c for c in complaints if c.severity == "error"]
+    first = errors[0]
+    return ProjectError(
+        "C1000",
+        f"the project has {len(errors)} error{'s' if len(errors) != 1 else ''} in {files} files",
+        complaints=complaints,
+        where=f"{first.file}:{first.line}:{first.column}" if first.line else first.file,
+        observed=f"{first.code} {first.message}",
+        next_step="puntual check",
+    )
 
 
 def lint(
@@ -101,8 +107,10 @@ def lint(
         calendars=(calendars := _calendars(folder, complaints)),
         reports=_reports(folder, complaints, datasets, settings, calendars),
         warehouse=settings.warehouse,
+        run=settings.run,
         digest="",
     )
+    check_steps(settings.run_section, project)
     _unproven(settings, project)
     _strangers(folder, complaints)
     found = complaints.sorted()

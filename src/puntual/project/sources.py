@@ -24,7 +24,7 @@ from puntual.project.yaml import Mapping
 
 _DATE = frozenset({"reference_date"})
 _CONNECTION = re.compile(r"sqlite:.+|postgres(ql)?://\S+|env:[A-Za-z_][A-Za-z0-9_]*")
-_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@|[?&]password=", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@|[?&](ssl)?password=", re.IGNORECASE)
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 

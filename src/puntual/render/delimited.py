@@ -87,10 +87,13 @@ def rows(layout: Layout, text: str) -> list[list[str]]:
         quotechar=layout.quote,
         strict=True,
     )
+    limit = csv.field_size_limit(len(text) + 1)  # a field of a megabyte was written: it reads back
     try:
         return [row or [""] for row in reader]
     except csv.Error as exc:
         raise ValueError(str(exc)) from exc
+    finally:
+        csv.field_size_limit(limit)
 
 
 def cut_rows(fields: Sequence[Field], records: Sequence[list[str]]) -> list[Sequence[str]]:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from puntual.errors import TransientError
 from puntual.evidence.manifest import decode, encode
-from puntual.model.manifest import Manifest
+from puntual.failpoints import failpoint
+from puntual.model.manifest import Digest, Manifest
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.runner.world import Published
@@ -52,7 +53,17 @@ def by_digest(store: Store, digest: str) -> Manifest:
     Raises:
         EvidenceError: V1001, V1002 it is missing or altered.
     """
-    return decode(store.objects.read_named(MANIFESTS, digest, ".json"))
+    return read_manifest(store.objects, digest)
+
+
+def read_manifest(objects: Objects, digest: Digest) -> Manifest:
+    """
+    Return the manifest that a digest names in a store.
+
+    Raises:
+        EvidenceError: V1001, V1002 it is missing or altered.
+    """
+    return decode(objects.read_named(MANIFESTS, digest, ".json"))
 
 
 def commit(store: Store, manifest: Manifest, *, epoch: int) -> Published:
@@ -64,12 +75,10 @@ def commit(store: Store, manifest: Manifest, *, epoch: int) -> Published:
         PermanentError: T2001 the lease was lost.
     """
     stored = store.objects.put_bytes(MANIFESTS, encode(manifest), suffix=".json", role="manifest")
+    failpoint("step.stored")
     name = pointer(manifest.step, manifest.reference_date)
     seen = store.pointers.read(name)
-    done = seen == stored.sha256 or store.pointers.switch(
-        {name: stored.sha256}, seen={name: seen}, epoch=epoch
-    )
-    if not done:
+    if seen != stored.sha256 and not _switched(store, name, seen, stored.sha256, epoch):
         raise TransientError(
             "T2006",
             f"another run published {manifest.step} first",
@@ -79,3 +88,13 @@ def commit(store: Store, manifest: Manifest, *, epoch: int) -> Published:
             next_step="puntual run again: it continues from what is committed",
         )
     return Published(digest=stored.sha256, manifest=manifest)
+
+
+def _switched(store: Store, name: str, seen: Digest | None, digest: Digest, epoch: int) -> bool:
+    """Switch a pointer; where the answer is lost, what was published says how it ended."""
+    try:
+        return store.pointers.switch({name: digest}, seen={name: seen}, epoch=epoch)
+    except TransientError:
+        if store.pointers.read(name) == digest:
+            return True
+        raise

@@ -14,6 +14,7 @@ from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.evidence.manifest import encode
 from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
+from puntual.failpoints import failpoint
 from puntual.model.control import Hop
 from puntual.model.delivery import Decision, Delivery, DeliveryId, Reason, State
 from puntual.model.finding import Finding, Place, Verdict
@@ -32,10 +33,15 @@ from puntual.runner.load import without
 from puntual.runner.proofs import number
 from puntual.runner.sources import findings_of, seal_of, set_aside_of
 from puntual.runner.work import key_of, manifest, prefix
-from puntual.runner.world import DayRun
+from puntual.runner.world import DayRun, Published
 
 EVIDENCE = "evidence"
 """Folder of the evidence packages, relative to the project."""
+
+UNSENT = frozenset(
+    {State.SCHEDULED, State.COLLECTING, State.CHECKING, State.HELD, State.READY, State.SIGNED}
+)
+"""States of a delivery that nobody has been given yet."""
 
 VERSION = 1
 """Later versions are made by `puntual amend`, which is not built yet."""
@@ -140,8 +146,12 @@ def _places(run: DayRun, dataset: str) -> dict[tuple[str, str], tuple[Place, ...
 
 def standing(run: DayRun, report: str) -> Decision:
     """Return the decision as it stands: a file that does not read back or tie holds itself."""
-    decision = from_json(Decision, run.manifest(f"decide:{report}").facts["decision"])
-    made = run.published.get(f"report:{report}")
+    return decision_of(run.manifest(f"decide:{report}"), run.published.get(f"report:{report}"))
+
+
+def decision_of(decided: Manifest, made: Published | None) -> Decision:
+    """Return the decision that stands, from what was decided and the file that was made since."""
+    decision = from_json(Decision, decided.facts["decision"])
     if made is None or decision.completeness is None:
         return decision
     wrong = [f for f in findings_of(made.manifest) if f.verdict is not Verdict.PASS]
@@ -181,6 +191,7 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
     laid = lay_out(*shape, answer.columns, facts)
     problems = laid.problems
     objects: tuple[ObjectRef, ...] = ()
+    failpoint("report.laid_out")
     if laid.data is not None:
         back = read_back(report.layout, laid.data, answer.names, answer.types)
         problems = compare(*shape, answer.columns, facts, back)
@@ -189,6 +200,7 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
             where, laid.data, suffix=".report", records=_rows(answer), role="report"
         )
         objects = (stored,)
+        failpoint("report.stored")
     ties = tuple(_tie(run, report, answer))
     findings = findings_of_layout(report.name, problems) + algebra.findings_of(ties)
     return manifest(
@@ -274,19 +286,16 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
         entries=_entries(run, step.report),
         manifests={p.digest: encode(p.manifest) for p in stated.values()},
     )
+    failpoint("package.built")
     where = prefix(run, "packages", step.report, key_of(run, step.id, inputs))
-    return manifest(
-        run,
-        step.id,
-        dataset=step.report,
-        inputs=inputs,
-        objects=tuple(
-            run.world.objects.put_bytes(
-                where, data, suffix=_suffix(name), role="package", detail={"name": name}
-            )
-            for name, data in files.items()
-        ),
+    stored = tuple(
+        run.world.objects.put_bytes(
+            where, data, suffix=_suffix(name), role="package", detail={"name": name}
+        )
+        for name, data in files.items()
     )
+    failpoint("package.stored")
+    return manifest(run, step.id, dataset=step.report, inputs=inputs, objects=stored)
 
 
 def _stated(name: str, step: Attest) -> bool:
@@ -331,6 +340,7 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
     declared = run.project.reports[step.report]
     for destination in declared.destinations:
         run.world.destinations.deliver(destination, name, handed)
+        failpoint("deliver.received")
     pack = f"{name.report}_{name.reference_date:%Y%m%d}_v{name.version}"
     run.world.destinations.deliver(
         Folder(path=EVIDENCE), name, {f"{pack}/{file}": data for file, data in package.items()}
@@ -359,25 +369,49 @@ def _due(run: DayRun, report: Report) -> datetime:
 
 
 def project_state(run: DayRun, report: str) -> None:
-    """Write the delivery into the journal as the committed manifests have it; repeatable."""
-    due_at = _due(run, run.project.reports[report])
-    decision = standing(run, report)
-    made = run.published.get(f"report:{report}")
-    sent = run.published.get(f"deliver:{report}")
+    """
+    Write the delivery into the journal as the committed manifests have it; repeatable.
+
+    What was sent stays sent: a run that has lost its lease and does not know that a later one
+    has delivered takes nothing back (`failures.md` 27).
+    """
+    found = delivery_of(
+        delivery_id(run, report),
+        run.published,
+        due_at=_due(run, run.project.reports[report]),
+        now=run.world.clock.now(),
+    )
+    run.world.journal.save(found, replacing=None if found.sent_at else UNSENT)
+
+
+def delivery_of(
+    name: DeliveryId, published: Mapping[str, Published], *, due_at: datetime, now: datetime
+) -> Delivery:
+    """
+    Return a delivery as its committed manifests have it.
+
+    Args:
+        name: Which.
+        published: Its steps `decide`, and `report` and `deliver` where they are committed.
+        due_at: With its zone.
+        now: The instant at which it stands so.
+    """
+    decided = published[f"decide:{name.report}"].manifest
+    made = published.get(f"report:{name.report}")
+    sent = published.get(f"deliver:{name.report}")
+    decision = decision_of(decided, made)
     sent_at = datetime.fromisoformat(str(sent.manifest.facts["sent_at"])) if sent else None
-    run.world.journal.save(
-        Delivery(
-            id=delivery_id(run, report),
-            state=_state(decision, sent=sent is not None),
-            completeness=decision.completeness,
-            timeliness=timeliness(due_at, run.world.clock.now(), sent_at),
-            due_at=due_at,
-            sent_at=sent_at,
-            file_name=str(made.manifest.facts["file_name"]) if made and sent else "",
-            sha256=made.manifest.objects[0].sha256 if made and sent else "",
-            reasons=decision.reasons,
-            exceptions=len(_entries(run, report)),
-        )
+    return Delivery(
+        id=name,
+        state=_state(decision, sent=sent is not None),
+        completeness=decision.completeness,
+        timeliness=timeliness(due_at, now, sent_at),
+        due_at=due_at,
+        sent_at=sent_at,
+        file_name=str(made.manifest.facts["file_name"]) if made and sent else "",
+        sha256=made.manifest.objects[0].sha256 if made and sent else "",
+        reasons=decision.reasons,
+        exceptions=len(list_from_json(Entry, decided.facts["entries"])),
     )
 
 

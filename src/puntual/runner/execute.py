@@ -1,42 +1,30 @@
 """
-The walk that carries a plan out: skip what is committed, do what is not, commit, go on.
+Carries a day's flow out: each step by a worker, what happens told and written down.
 
-It decides nothing: whether a delivery may be made is `decide`'s answer, and a step that is
-held back says so. Killed anywhere, the next run continues at the first step without a commit
-for the same inputs, code and contract (design 4.9).
+It decides nothing: whether a delivery may be made is `decide`'s answer, whether an attempt is
+made again is the flow's. Killed anywhere, the next run continues at the first step without a
+commit for the same inputs, code and contract (design 4.9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol, assert_never
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from puntual.evidence.canonical import encode
-from puntual.evidence.digest import sha256
-from puntual.evidence.facts import to_json
-from puntual.model.manifest import Digest, Manifest
-from puntual.model.plan import (
-    Attest,
-    Build,
-    Curate,
-    Decide,
-    Deliver,
-    Land,
-    Load,
-    MakeReport,
-    Plan,
-    Reconcile,
-    Step,
-    Validate,
-)
-from puntual.model.project import Project
-from puntual.ports.journal import StepEvent
-from puntual.runner import checkpoint, delivery, load, proofs, sources, tell
-from puntual.runner.work import inputs_of, key_of
-from puntual.runner.world import DayRun, Published, World
-
-DONE, SKIPPED, NOT_NEEDED = "done", "skipped", "not needed"
+from puntual.errors import PuntualError
+from puntual.model.check import Severity
+from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
+from puntual.model.manifest import Digest
+from puntual.model.notice import Notice, Obligation
+from puntual.model.plan import Attest, Deliver, MakeReport, Plan, Step
+from puntual.ports.clock import Clock
+from puntual.ports.journal import Journal, StepEvent
+from puntual.ports.notices import Notices
+from puntual.runner import route, tell
+from puntual.runner.flow import Ended, Failed, Retried, carry
+from puntual.runner.step import HELD, NOT_NEEDED, SKIPPED, Answer, Order, Worker
 
 
 class Watch(Protocol):
@@ -45,166 +33,316 @@ class Watch(Protocol):
     def started(self, step: Step, number: int, of: int) -> None:
         """A step begins; it is the `number`-th of `of`."""
 
+    def begun(self, step: Step, *, resumed: bool) -> None:
+        """
+        A step is not committed, and is done now.
+
+        Args:
+            step: Which.
+            resumed: It is the first of the run, and steps before it were committed.
+        """
+
     def finished(self, step: Step, outcome: str, seconds: float, summary: str) -> None:
         """A step ended: `done`, `skipped` (committed before) or `not needed` (held)."""
+
+    def failed(self, step: Step, attempts: int, failed: Failed) -> None:
+        """A step failed for good, after so many attempts."""
+
+    def retried(self, retried: Retried) -> None:
+        """An attempt failed, and another one follows after a wait."""
+
+    def noticed(self, notice: Notice) -> None:
+        """A notice was opened, or resolved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the carrying out writes down, and when; the steps have ports of their own."""
+
+    journal: Journal
+    notices: Notices
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """
+    Which run this is.
+
+    Attributes:
+        id: Names it in the journal.
+        epoch: Of the lease that it holds.
+        anew: Ids of the steps that are done even if they are committed (`--from`).
+    """
+
+    id: str
+    epoch: int
+    anew: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How a run waits between attempts: by the clock and by chance, which are arguments."""
+
+    sleep: Callable[[float], None]
+    uniform: Callable[[float, float], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """The run's memory of a day: what each step published."""
+    """
+    What became of a plan.
 
-    run: DayRun
-    done: int
-    skipped: int
+    Attributes:
+        outcomes: Step id → `done`, `skipped` or `not needed`.
+        published: Step id → digest of the manifest that is published.
+    """
+
+    outcomes: Mapping[str, str]
+    published: Mapping[str, Digest]
+
+    def count(self, outcome: str) -> int:
+        """Return how many steps ended so."""
+        return sum(found == outcome for found in self.outcomes.values())
 
 
 def execute(
-    project: Project, plan: Plan, world: World, *, epoch: int, run_id: str, watch: Watch
+    plan: Plan,
+    flow: Flow,
+    worker: Worker,
+    *,
+    desk: Desk,
+    run: Run,
+    watch: Watch,
+    waiting: Waiting,
 ) -> Carried:
     """
-    Carry a plan out, from the first step that is not committed.
+    Carry a plan out by its flow, from the first step that is not committed.
 
     Args:
-        project: What is run.
         plan: The steps of one reference date.
-        world: The ports.
-        epoch: Of the lease that the caller holds.
-        run_id: Names this run in the journal.
+        flow: Their times and routes.
+        worker: Does them.
+        desk: Journal and notices.
+        run: Which run this is.
         watch: Told of progress.
+        waiting: How it waits.
 
     Raises:
-        TransientError: Something may pass by waiting; run again.
+        TransientError: Something may pass by waiting, and the retries are spent; run again.
         PermanentError: It will not pass by waiting.
         EvidenceError: Bytes are not what was recorded.
+        ProjectError: The project is wrong in a way that only the world shows.
+        Exception: A bug, as it was raised; from another process as `Bug` with its traceback.
     """
-    run = DayRun(project=project, plan=plan, world=world, epoch=epoch, published={})
-    counts = {DONE: 0, SKIPPED: 0, NOT_NEEDED: 0}
-    for number, step in enumerate(plan.steps, 1):
-        watch.started(step, number, len(plan.steps))
-        began = world.clock.monotonic()
-        outcome = _walk(run, step)
-        seconds = world.clock.monotonic() - began
-        counts[outcome] += 1
-        summary = tell.summary(run, step) if outcome != NOT_NEEDED else "held"
-        _journal(run, run_id, step, outcome, seconds, summary)
-        watch.finished(step, outcome, seconds, summary)
-    return Carried(run=run, done=counts[DONE], skipped=counts[SKIPPED])
-
-
-def _journal(
-    run: DayRun, run_id: str, step: Step, outcome: str, seconds: float, summary: str
-) -> None:
-    run.world.journal.record(
-        StepEvent(
-            run=run_id,
-            reference_date=run.date,
-            step=step.id,
-            outcome=outcome,
-            seconds=seconds,
-            at=run.world.clock.now(),
-            summary=summary,
-            facts={},
-        )
+    carrier = _Carrier(plan=plan, worker=worker, desk=desk, run=run, watch=watch)
+    ended = carry(
+        flow,
+        carrier,
+        data={"reference_date": plan.reference_date.isoformat(), "run": run.id},
+        sleep=waiting.sleep,
+        uniform=waiting.uniform,
+        told=carrier.told,
     )
+    if ended.failed:
+        raise _raised(ended)
+    carrier.settle()
+    return Carried(outcomes=carrier.outcomes, published=carrier.published)
 
 
-def _walk(run: DayRun, step: Step) -> str:
-    if isinstance(step, Land):
-        published, done = sources.sealed_or_landed(run, step)
-        run.published[step.id] = published
-        return DONE if done else SKIPPED
-    if isinstance(step, MakeReport | Attest | Deliver) and not _may_go_on(run, step):
-        return NOT_NEEDED
-    inputs = inputs_of(run, step.id, _own_inputs(run, step))
-    before = checkpoint.read(run.world, step.id, run.date)
-    if before is not None and _still_stands(run, step, before, key_of(run, step.id, inputs)):
-        run.published[step.id] = before
-        _after(run, step, before)
-        return SKIPPED
-    published = checkpoint.commit(run.world, _carry_out(run, step, inputs), epoch=run.epoch)
-    run.published[step.id] = published
-    _after(run, step, published)
-    return DONE
+def _raised(ended: Ended) -> BaseException:
+    return ended.fault or RuntimeError(f"the flow failed by itself: {ended.error}: {ended.cause}")
 
 
-def _may_go_on(run: DayRun, step: MakeReport | Attest | Deliver) -> bool:
-    """A held report is not made, and one that was made and does not tie is not attested."""
-    return delivery.standing(run, step.report).completeness is not None
+@dataclass(slots=True, kw_only=True)
+class _Carrier:
+    """The `Performer` of a day's flow."""
+
+    plan: Plan
+    worker: Worker
+    desk: Desk
+    run: Run
+    watch: Watch
+    outcomes: dict[str, str] = field(default_factory=dict)
+    published: dict[str, Digest] = field(default_factory=dict)
+    begun: bool = False
+    last: tuple[Task, int, Failed] | None = None
+
+    def perform(self, task: Task, attempt: int) -> Mapping[str, object]:
+        """
+        Have a step done once, and write down how it went.
+
+        Raises:
+            Failed: As the worker says; or the journal did not answer.
+        """
+        step = task.step
+        if attempt == 1:
+            self.watch.started(step, self._number(step), len(self.plan.steps))
+        began = self.desk.clock.monotonic()
+        try:
+            answer = self._answer(task)
+            seconds = self._since(began)
+            self._ended(step, answer, seconds)
+        except Failed as failed:
+            self.last = (task, attempt, failed)
+            self._failed(step, failed, self._since(began))
+            raise
+        self.watch.finished(step, answer.outcome, seconds, answer.summary)
+        return _output(answer)
+
+    def _answer(self, task: Task) -> Answer:
+        order = Order(
+            reference_date=self.plan.reference_date,
+            reports=self.plan.reports,
+            step=task.step.id,
+            epoch=self.run.epoch,
+            published=dict(self.published),
+            anew=task.step.id in self.run.anew,
+        )
+        return self.worker.do(order, timeout=task.timeout, begun=lambda: self._begun(task.step))
+
+    def _begun(self, step: Step) -> None:
+        self.watch.begun(step, resumed=not self.begun and SKIPPED in self.outcomes.values())
+        self.begun = True
+
+    def _ended(self, step: Step, answer: Answer, seconds: float) -> None:
+        """Write an outcome down; if it cannot be, the step is committed and is skipped next."""
+        with route.attempt():
+            self._record(step.id, answer.outcome, seconds, answer.summary)
+        self.outcomes[step.id] = answer.outcome
+        if answer.manifest:
+            self.published[step.id] = answer.manifest
+
+    def _failed(self, step: Step, failed: Failed, seconds: float) -> None:
+        outcome = {TIMEOUT: "timed out", DIED: "died"}.get(
+            failed.name, "bug" if route.is_bug(failed) else "failed"
+        )
+        with suppress(PuntualError):  # the fault is what is told, not that it was not written down
+            self._record(step.id, outcome, seconds, failed.cause, error=failed.name)
+
+    def told(self, retried: Retried) -> None:
+        """Write a retry down and say it."""
+        with route.attempt():
+            self._record(
+                retried.state.name,
+                "retried",
+                retried.wait,
+                tell.retry(retried),
+                error=retried.error,
+                retry=f"{retried.retry} of {retried.of}",
+            )
+        self.watch.retried(retried)
+
+    def notify(self, state: Notify, data: Mapping[str, object]) -> None:
+        """
+        Open the notices of a state, once for each obligation and cause.
+
+        Raises:
+            Failed: They could not be written down.
+        """
+        with route.attempt():
+            if state.about == HELD:
+                self._held(state.report)
+            elif self.last is not None:
+                self._gave_up(*self.last)
+
+    def _held(self, report: str) -> None:
+        for step in self.plan.steps:
+            if isinstance(step, MakeReport | Attest | Deliver) and step.report == report:
+                self._not_needed(step)
+        self._open(report, HELD, Severity.WARN, tell.held(report, self.plan.reference_date))
+        self._resolve(report, but=frozenset({HELD}))
+
+    def _not_needed(self, step: Step) -> None:
+        if step.id in self.outcomes:
+            return
+        self._record(step.id, NOT_NEEDED, 0.0, HELD)
+        self.outcomes[step.id] = NOT_NEEDED
+        self.watch.started(step, self._number(step), len(self.plan.steps))
+        self.watch.finished(step, NOT_NEEDED, 0.0, HELD)
+
+    def _gave_up(self, task: Task, attempts: int, failed: Failed) -> None:
+        """Tell of a technical fault, for every report that is not sent yet."""
+        self.watch.failed(task.step, attempts, failed)
+        cause = tell.code_of(failed)
+        for report in self.plan.reports:
+            if self._is_sent(report):
+                continue
+            text = tell.gave_up(report, self.plan.reference_date, task.name, attempts, failed)
+            self._open(report, cause, Severity.ERROR, text)
+            self._resolve(report, but=frozenset({cause, HELD}))
+
+    def _is_sent(self, report: str) -> bool:
+        """Also by another run, which has taken over: its delivery is what counts."""
+        found = self.desk.journal.deliveries(report=report, reference_date=self.plan.reference_date)
+        return f"deliver:{report}" in self.published or any(d.sent_at for d in found)
+
+    def settle(self) -> None:
+        """Resolve what no longer holds: everything, for a report that was delivered."""
+        for report in self.plan.reports:
+            if f"deliver:{report}" in self.published:
+                self._resolve(report)
+
+    def _open(self, report: str, cause: str, severity: Severity, text: str) -> None:
+        obligation = Obligation(report=report, reference_date=self.plan.reference_date)
+        at = self.desk.clock.now()
+        if self.desk.notices.open(obligation, cause, severity, text, at):
+            self.watch.noticed(
+                Notice(
+                    obligation=obligation, cause=cause, severity=severity, text=text, opened_at=at
+                )
+            )
+
+    def _resolve(self, report: str, *, but: frozenset[str] = frozenset()) -> None:
+        obligation = Obligation(report=report, reference_date=self.plan.reference_date)
+        for notice in resolve(self.desk, obligation, but=but):
+            self.watch.noticed(notice)
+
+    def _record(self, step: str, outcome: str, seconds: float, summary: str, **facts: str) -> None:
+        self.desk.journal.record(
+            StepEvent(
+                run=self.run.id,
+                reference_date=self.plan.reference_date,
+                step=step,
+                outcome=outcome,
+                seconds=seconds,
+                at=self.desk.clock.now(),
+                summary=summary,
+                facts=facts,
+            )
+        )
+
+    def _number(self, step: Step) -> int:
+        return self.plan.steps.index(step) + 1
+
+    def _since(self, began: float) -> float:
+        return self.desk.clock.monotonic() - began
 
 
-def _still_stands(run: DayRun, step: Step, before: Published, key: Digest) -> bool:
-    if before.manifest.key != key:
-        return False
-    return not isinstance(step, Load) or load.is_loaded(run, step, key)
+def _output(answer: Answer) -> Mapping[str, object]:
+    """Return what the flow may know of a step: references and words, never data (`aws.md` C5)."""
+    said = {"outcome": answer.outcome, "manifest": answer.manifest}
+    return said | ({"completeness": answer.completeness} if answer.completeness else {})
 
 
-def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
+def resolve(
+    desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset()
+) -> tuple[Notice, ...]:
     """
-    Return the digests of what a step depends on in the project itself.
+    Resolve the open notices of an obligation, and return them.
 
-    A contract and a model are also digested as they were read: a model's key, measures and
-    source stand in `puntual.yaml`, as does the zone of a contract that names none.
+    Args:
+        desk: Notices and clock.
+        obligation: Whose.
+        but: Causes that still hold.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004.
+        TransientError: T2002.
     """
-    project = run.project
-    match step:
-        case Land() | Curate():
-            name = step.source if isinstance(step, Land) else step.dataset
-            contract = project.contracts[name]
-            return {contract.file: contract.digest, "contract": _digest_of({name: contract})}
-        case Build():
-            model = project.models[step.model]
-            return {model.file: model.digest, "model": _digest_of({model.name: model})}
-        case Validate():
-            return {"checks": _digest_of(project.checks)}
-        case Load():
-            return {}
-        case Reconcile():
-            return {"controls": _digest_of(project.controls)}
-        case Decide() | MakeReport() | Attest() | Deliver():
-            report = project.reports[step.report]
-            return {report.file: report.digest}
-        case _:
-            assert_never(step)
-
-
-def _digest_of(declared: Mapping[str, object]) -> Digest:
-    return sha256(encode(to_json(declared)))
-
-
-def _carry_out(run: DayRun, step: Step, inputs: Mapping[str, Digest]) -> Manifest:
-    match step:
-        case Land():
-            return sources.land(run, step)
-        case Curate():
-            return sources.curate(run, step, inputs)
-        case Build():
-            return sources.build(run, step, inputs)
-        case Validate():
-            return proofs.validate(run, step, inputs)
-        case Load():
-            return load.load(run, step, inputs)
-        case Reconcile():
-            return proofs.reconcile(run, step, inputs)
-        case Decide():
-            return delivery.decide_one(run, step, inputs)
-        case MakeReport():
-            return delivery.make(run, step, inputs)
-        case Attest():
-            return delivery.attest(run, step, inputs)
-        case Deliver():
-            return delivery.deliver(run, step, inputs)
-        case _:
-            assert_never(step)
-
-
-def _after(run: DayRun, step: Step, published: Published) -> None:
-    """Do what follows a commit, may be repeated, and is never the truth."""
-    match step:
-        case Curate() | Build():
-            sources.catalogue(run, published)
-        case Decide() | MakeReport() | Deliver():
-            delivery.project_state(run, step.report)
-        case Land() | Validate() | Load() | Reconcile() | Attest():
-            pass
-        case _:
-            assert_never(step)
+    at = desk.clock.now()
+    return tuple(
+        replace(notice, resolved_at=at)
+        for notice in desk.notices.open_ones(obligation)
+        if notice.cause not in but and desk.notices.resolve(obligation, notice.cause, at)
+    )

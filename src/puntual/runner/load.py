@@ -41,9 +41,9 @@ def expected(run: DayRun, dataset: str) -> Totals:
     )
 
 
-def load(run: DayRun, step: Load, inputs: Mapping[str, Digest]) -> Manifest:
+def load(run: DayRun, step: Load, inputs: Mapping[str, Digest], *, anew: bool = False) -> Manifest:
     """
-    Load one table's day in one transaction.
+    Load one table's day in one transaction; `anew` also where the log says that it is there.
 
     Raises:
         EvidenceError: R4001 the table does not hold what was expected; nothing changed.
@@ -60,6 +60,7 @@ def load(run: DayRun, step: Load, inputs: Mapping[str, Digest]) -> Manifest:
         expected=totals,
         manifest=key_of(run, step.id, inputs),
         epoch=run.epoch,
+        anew=anew,
     )
     run.world.warehouse.load(order)
     return manifest(

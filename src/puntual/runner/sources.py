@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from puntual.evidence.facts import from_json, list_from_json, to_json
+from puntual.failpoints import failpoint
 from puntual.model.contract import Column, Contract, Kind
 from puntual.model.finding import Finding
-from puntual.model.manifest import Digest, Manifest, Totals
+from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.plan import Build, Curate, Land
 from puntual.model.seal import Seal, SealStatus
 from puntual.model.source import StreamSource
-from puntual.ports.engine import Curated, RawDay, RawPart
+from puntual.ports.engine import Curated, DataFile, RawDay, RawPart
 from puntual.ports.landing import LandedDay
 from puntual.runner import checkpoint
 from puntual.runner.work import key_of, manifest, prefix, scratch
@@ -24,6 +26,9 @@ _WORDS = {
     Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
     Kind.BOOLEAN: "BOOLEAN",
 }
+_AT_ONCE = 4
+"""Files that are hashed and made durable at the same time."""
+
 _ORIGIN = (("_object", "VARCHAR"), ("_position", "BIGINT"))
 
 
@@ -81,10 +86,9 @@ def curate(run: DayRun, step: Curate, inputs: Mapping[str, Digest]) -> Manifest:
     contract = run.project.contracts[step.dataset]
     with scratch(run, step.id) as folder:
         curated = run.world.engine.curate(raw_day(run, contract), folder)
+        failpoint("curate.written")
         where = prefix(run, "curated", step.dataset, key_of(run, step.id, inputs))
-        data = run.world.objects.put_file(
-            where, curated.path, suffix=".parquet", records=curated.totals.records
-        )
+        data = _stored(run, where, curated.files)
         aside = run.world.objects.put_file(
             where,
             curated.set_aside_path,
@@ -97,10 +101,22 @@ def curate(run: DayRun, step: Curate, inputs: Mapping[str, Digest]) -> Manifest:
         step.id,
         dataset=step.dataset,
         inputs=inputs,
-        objects=(data, aside),
+        objects=(*data, aside),
         totals=curated.totals,
         facts=_curated_facts(curated, contract),
     )
+
+
+def _stored(run: DayRun, where: str, files: Sequence[DataFile]) -> tuple[ObjectRef, ...]:
+    """Store the files of a dataset, in their order; several at once wait for the disk together."""
+
+    def put(file: DataFile) -> ObjectRef:
+        return run.world.objects.put_file(where, file.path, suffix=".parquet", records=file.records)
+
+    if len(files) == 1:
+        return (put(files[0]),)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(put, files))
 
 
 def raw_day(run: DayRun, contract: Contract) -> RawDay:
@@ -150,16 +166,15 @@ def build(run: DayRun, step: Build, inputs: Mapping[str, Digest]) -> Manifest:
     model = run.project.models[step.model]
     with scratch(run, step.id) as folder:
         built = run.world.engine.build(model, run.day(model.inputs), folder)
+        failpoint("build.written")
         where = prefix(run, "curated", step.model, key_of(run, step.id, inputs))
-        data = run.world.objects.put_file(
-            where, built.path, suffix=".parquet", records=built.totals.records
-        )
+        data = _stored(run, where, built.files)
     return manifest(
         run,
         step.id,
         dataset=step.model,
         inputs=inputs,
-        objects=(data,),
+        objects=data,
         totals=built.totals,
         facts={"columns": to_json(built.columns)},
     )
@@ -179,23 +194,36 @@ def catalogue(run: DayRun, published: Published) -> None:
         made.dataset,
         made.reference_date,
         manifest=published.digest,
-        files=tuple(run.world.objects.locate(o) for o in made.of_role("data")),
+        files=tuple(run.world.objects.find(o) for o in made.of_role("data")),
         records=made.totals.records,
         columns=columns_of(made),
     )
 
 
-def sealed_or_landed(run: DayRun, step: Land) -> tuple[Published, bool]:
+def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tuple[Published, bool]:
     """
-    Land a source's day unless it is sealed already.
+    Land a source's day unless it is sealed or delivered; then keep what came late apart.
+
+    Args:
+        run: The day.
+        step: Which source.
+        begun: Called before anything is done.
 
     Returns:
         What is published, and whether anything was done.
     """
     before = checkpoint.read(run.world, step.id, run.date)
-    if before is not None and is_sealed(before):
+    if before is not None and (is_sealed(before) or _delivered(run)):
+        run.world.lander.land_late(step.source, run.date, epoch=run.epoch)
         return before, False
+    begun()
     made = land(run, step)
     if before is not None and before.manifest == made:
         return before, False
     return checkpoint.commit(run.world, made, epoch=run.epoch), True
+
+
+def _delivered(run: DayRun) -> bool:
+    """Say whether every report of the plan is delivered: what it was made from stays as it is."""
+    names = (checkpoint.pointer(f"deliver:{report}", run.date) for report in run.plan.reports)
+    return all(run.world.pointers.read(name) for name in names)

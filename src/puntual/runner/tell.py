@@ -1,9 +1,11 @@
-"""One short sentence a step, for the progress of a run and for the journal."""
+"""Short sentences for the progress of a run, for the journal and for notices; never a value."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import assert_never
 
+from puntual.errors import PuntualError
 from puntual.evidence.facts import list_from_json
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Manifest
@@ -20,6 +22,8 @@ from puntual.model.plan import (
     Step,
     Validate,
 )
+from puntual.runner import route
+from puntual.runner.flow import Failed, Retried
 from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.world import DayRun
 
@@ -74,3 +78,38 @@ def _verdicts(made: Manifest) -> str:
         return f"{passed} passed"
     names = ", ".join(sorted(f.rule for f in failed)[:3])
     return f"{passed} passed, {len(failed)} findings: {names}"
+
+
+def retry(retried: Retried) -> str:
+    """Return what is said of a retry: which, when, why."""
+    return f"retry {retried.retry} of {retried.of} in {_seconds(retried.wait)}: {retried.cause}"
+
+
+def code_of(failed: Failed) -> str:
+    """Return the code of a known fault; T6003, a bug, of anything else."""
+    return failed.fault.code if isinstance(failed.fault, PuntualError) else "T6003"
+
+
+def after(attempts: int) -> str:
+    """Return how often something was tried."""
+    return "at the first attempt" if attempts == 1 else f"after {attempts} attempts"
+
+
+def gave_up(report: str, day: date, step: str, attempts: int, failed: Failed) -> str:
+    """Return the notice of a technical fault; at most four lines (ux.md 10)."""
+    fault = failed.fault
+    lines = [f"FAILED · {report} {day}", f"{step} failed {after(attempts)}: {failed.cause}"]
+    if isinstance(fault, PuntualError) and fault.next_step:
+        lines.append(fault.next_step)
+    elif route.is_bug(failed):
+        lines.append("A bug of puntual: nothing was taken for right that was not proven.")
+    return "\n".join(lines)
+
+
+def held(report: str, day: date) -> str:
+    """Return the notice of a delivery that is held; the reasons change, and are asked for."""
+    return f"HELD · {report} {day}\nwhy, and what to do: puntual explain {report} -d {day}"
+
+
+def _seconds(wait: float) -> str:
+    return f"{wait:.0f} s" if wait >= 10 else f"{wait:.1f} s"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
+from puntual.errors import EvidenceError
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Plan
 from puntual.model.project import Project
@@ -62,6 +63,7 @@ class DayRun:
         world: The ports.
         epoch: Of the lease that this run holds.
         published: What has been committed so far, by step id.
+        damaged: Why what a step had committed before is made again, by step id.
     """
 
     project: Project
@@ -69,6 +71,7 @@ class DayRun:
     world: World
     epoch: int
     published: dict[str, Published]
+    damaged: dict[str, EvidenceError] = field(default_factory=dict)
 
     @property
     def date(self) -> date:

@@ -69,6 +69,7 @@ def deliveries(run: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.row("f71")
 def test_every_past_day_is_delivered_in_full_and_late(berka: Berka) -> None:
     made = deliveries(berka.backfill)
 
@@ -106,6 +107,7 @@ def test_the_types_come_to_what_the_readme_says(berka: Berka) -> None:
     ]
 
 
+@pytest.mark.row("f41")
 def test_two_spellings_of_empty_are_one_null_and_a_blank_is_a_value(berka: Berka) -> None:
     found = berka.rows(
         "SELECT count(*) - count(operation), count(*) - count(k_symbol), "
@@ -184,6 +186,7 @@ def exceptions_of_the_last_day(berka: Berka) -> dict[str, Any]:
     return {f"{e['class']} {e['about']}": e for e in found}
 
 
+@pytest.mark.row("f38")
 def test_the_cut_last_line_is_in_quarantine_with_its_position(berka: Berka) -> None:
     header, whole = 1, 2105
 

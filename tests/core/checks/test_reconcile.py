@@ -60,6 +60,7 @@ def test_an_absent_side_is_unknown_and_never_equal(left: str, code: str) -> None
         assert first_break([found]) is None
 
 
+@pytest.mark.row("f50")
 def test_a_cent_is_a_break_at_any_size() -> None:
     before = totals(1, "999999999999999999999999999999999999.99")
     after = totals(1, "999999999999999999999999999999999999.98")
@@ -72,6 +73,7 @@ def test_a_source_that_says_another_count_is_a_break_of_its_own_code() -> None:
     assert finding.rule == "credits:source-raw"
 
 
+@pytest.mark.row("f36", "f50")
 def test_keys_that_differ_are_found_though_counts_and_sums_agree() -> None:
     found = hop("c", "curated", "warehouse", totals(2, "1", "aa"), totals(2, "1", "bb"))
     (finding,) = findings_of([found])

@@ -51,6 +51,7 @@ def test_a_refusal_says_where_and_never_what() -> None:
     assert "12.34" not in str(caught.value)
 
 
+@pytest.mark.row("h11", "h18")
 @pytest.mark.parametrize(
     "data",
     [
@@ -78,6 +79,7 @@ def test_bytes_that_are_not_canonical_are_refused_not_repaired(data: bytes) -> N
         canonical.decode(data)
 
 
+@pytest.mark.row("h11", "h18")
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_a_refusal(data: bytes) -> None:
     try:

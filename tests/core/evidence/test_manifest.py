@@ -91,6 +91,7 @@ def test_the_order_of_mappings_changes_no_byte() -> None:
     assert manifests.encode(turned) == manifests.encode(MANIFEST)
 
 
+@pytest.mark.row("h11")
 @pytest.mark.parametrize(
     ("old", "new"),
     [

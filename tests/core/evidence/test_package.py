@@ -136,6 +136,7 @@ def test_the_same_delivery_gives_the_same_bytes() -> None:
     assert package_of(turned) == package_of()
 
 
+@pytest.mark.row("f77", "h18")
 def test_any_changed_file_is_noticed() -> None:
     whole = package_of()
     dice = random.Random(7)
@@ -151,6 +152,7 @@ def test_any_changed_file_is_noticed() -> None:
                     lines_of(changed)
 
 
+@pytest.mark.row("f77", "h18")
 def test_a_missing_and_a_foreign_file_are_noticed() -> None:
     whole = package_of()
     for name in whole:
@@ -158,6 +160,7 @@ def test_a_missing_and_a_foreign_file_are_noticed() -> None:
     assert bad(whole | {"more.txt": b""}) == ["more.txt is foreign: the statement does not name it"]
 
 
+@pytest.mark.row("h18")
 def test_a_file_that_may_not_be_read_is_a_line_that_does_not_hold() -> None:
     files = package_of()
 
@@ -170,12 +173,14 @@ def test_a_file_that_may_not_be_read_is_a_line_that_does_not_hold() -> None:
     assert found == ["VERIFY.txt was not read: it is a link", "VERIFY.txt is missing"]
 
 
+@pytest.mark.row("h18")
 def test_a_statement_that_was_reformatted_is_refused() -> None:
     whole = package_of()
     spaced = whole["statement.json"].replace(b",", b", ", 1)
     assert "not a statement" in bad(whole | {"statement.json": spaced})[0]
 
 
+@pytest.mark.row("f77")
 def test_a_step_made_from_another_manifest_breaks_the_chain() -> None:
     other = make_manifest("curate:events", {"land:events": "b" * 64})
     claims = replace(

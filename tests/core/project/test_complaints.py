@@ -212,6 +212,7 @@ def test_a_source_without_a_contract_is_told(tmp_path: Path) -> None:
     assert first_lines(complaints) == ["puntual.yaml:13:3  C1014  source 'branch' has no contract"]
 
 
+@pytest.mark.row("h16")
 def test_a_password_is_refused_and_its_line_is_not_shown(tmp_path: Path) -> None:
     secret = "postgresql://bank:hunter2@db/core"
     complaints = edited(tmp_path, YAML, "sqlite:data/core.db", secret)
@@ -289,6 +290,7 @@ def test_a_project_without_a_report_says_so(tmp_path: Path) -> None:
     assert [c.code for c in lint(write(tmp_path, files))[1]] == ["C1018"]
 
 
+@pytest.mark.row("h8")
 def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path: Path) -> None:
     complaints = edited(tmp_path, YAML, "kind: database", r'kind: "a\e[31mb"')
     assert "\x1b" not in shown(complaints)

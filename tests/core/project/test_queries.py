@@ -137,11 +137,13 @@ write_log('x')
 """
 
 
+@pytest.mark.row("f51")
 @pytest.mark.parametrize("expression", NOT_THE_SAME_ANOTHER_DAY.splitlines())
 def test_a_function_that_answers_differently_another_day_is_refused(expression: str) -> None:
     assert "1:8 C1203" in read(f"SELECT {expression} AS x FROM credits")[1]
 
 
+@pytest.mark.row("f51")
 def test_a_word_that_means_the_present_day_is_refused() -> None:
     assert read("SELECT DATE 'today' AS x FROM credits")[1] == ["1:13 C1203"]
 
@@ -195,6 +197,7 @@ EXPORT x
 """
 
 
+@pytest.mark.row("h4")
 @pytest.mark.parametrize("sql", NOT_ONE_READ_ONLY_SELECT.splitlines())
 def test_what_is_not_one_read_only_select_is_refused(sql: str) -> None:
     assert any(c.endswith("C1202") for c in read(sql)[1])
@@ -220,6 +223,7 @@ def test_only_the_reference_date_is_a_parameter() -> None:
     assert read("SELECT 1 AS a FROM credits WHERE opened_on = ?")[1] == ["1:46 C1205"]
 
 
+@pytest.mark.row("h3")
 @pytest.mark.parametrize(
     "sql",
     [
@@ -234,6 +238,7 @@ def test_sql_that_is_nested_without_end_is_refused_or_read(sql: str) -> None:
     read(sql)
 
 
+@pytest.mark.row("h3")
 @given(st.text("SELECT FROM*,()'\";:?$-./\n credits123", max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
@@ -241,6 +246,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert all(c.split()[1].startswith("C12") for c in complaints)
 
 
+@pytest.mark.row("f51")
 def test_no_allowed_function_is_volatile_in_duckdb() -> None:
     with duckdb.connect() as engine:
         volatile = engine.execute(

@@ -182,6 +182,7 @@ def test_every_code_of_a_complaint_is_in_the_catalogue(tmp_path: Path) -> None:
     assert {c.code for c in complaints} <= CODES.keys()
 
 
+@pytest.mark.row("h9")
 def test_a_file_that_leads_out_of_the_project_is_refused(tmp_path: Path) -> None:
     (tmp_path / "outside.sql").write_text("SELECT 1 AS one")
     root = write(tmp_path / "project")
@@ -191,6 +192,7 @@ def test_a_file_that_leads_out_of_the_project_is_refused(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.row("h1")
 def test_a_file_that_is_not_utf_8_or_too_large_is_refused(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "calendars/mx-cnbv.yaml").write_bytes(b"source: ok\nweekend: \xff\n")

@@ -61,6 +61,7 @@ def test_a_json_document_means_in_yaml_what_it_means_in_json(document: Plain) ->
     assert value(write(document)) == json.loads(write(document), parse_float=Decimal)
 
 
+@pytest.mark.row("h1")
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read_or_refused_with_a_complaint(text: str) -> None:
@@ -75,6 +76,7 @@ def test_any_yaml_punctuation_is_read_or_refused_with_a_complaint(text: str) -> 
     assert node is not None or complaints
 
 
+@pytest.mark.row("h2")
 @pytest.mark.parametrize(
     "written",
     [
@@ -126,6 +128,7 @@ def test_a_plain_scalar_is_a_number_a_truth_value_or_null(written: str, meant: P
     assert type(found["a"]) is type(meant)
 
 
+@pytest.mark.row("h2")
 def test_a_decimal_keeps_its_trailing_zeros() -> None:
     assert str(value("1.10")) == "1.10"
 
@@ -142,6 +145,7 @@ def test_every_key_and_value_knows_its_place() -> None:
     assert (item.items[0].line, item.items[0].column, item.items[0].width) == (3, 5, 5)
 
 
+@pytest.mark.row("h1", "h2")
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -165,17 +169,20 @@ def test_yaml_that_surprises_is_refused_at_its_place(text: str, complaint: str) 
     assert complaint in read(text)[1]
 
 
+@pytest.mark.row("h1")
 def test_thirty_two_levels_are_read_and_thirty_three_are_not() -> None:
     assert read("[" * 32 + "]" * 32)[1] == []
     assert read("[" * 33 + "]" * 33)[1] == ["1:33 C1006 more than 32 levels deep"]
 
 
+@pytest.mark.row("h1")
 def test_a_file_of_more_values_than_a_project_has_is_refused_before_it_is_read() -> None:
     node, complaints = read("[" + "1," * 400_000 + "]")
     assert node is None
     assert complaints == ["1:40000 C1006 more than 20000 keys and values"]
 
 
+@pytest.mark.row("h1")
 def test_an_alias_bomb_is_refused_before_it_unfolds() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)

@@ -125,6 +125,7 @@ def test_a_decimal_comma_and_crlf_are_written_as_declared() -> None:
     assert "AÑO|-12,30\r\n".encode("latin-1") in data_of(layout, columns)
 
 
+@pytest.mark.row("f18", "f53")
 def test_a_day_without_rows_has_zero_records_and_a_zero_sum() -> None:
     assert data_of(DELIMITED, ((), ())) == b"H|Banco Ejemplo|20261120\nT|0|0.00\n"
     assert data_of(FIXED, ((), ())) == b"H2026-11-20\n000000\n"
@@ -142,6 +143,7 @@ def test_a_value_that_is_too_wide_is_refused_and_never_cut() -> None:
     ]
 
 
+@pytest.mark.row("h6")
 @pytest.mark.parametrize("text", ["a|b", "a\nb", "a\rb"])
 def test_a_text_that_would_break_its_record_is_refused_without_a_quote(text: str) -> None:
     assert problems_of(DELIMITED, (("CARD", text), COLUMNS[1])) == [("L3002", "product", (2,))]
@@ -166,6 +168,7 @@ def test_a_literal_that_cannot_be_encoded_is_refused() -> None:
     assert problems_of(layout) == [("L3003", "", ())]
 
 
+@pytest.mark.row("f41")
 def test_decimals_are_never_rounded_silently() -> None:
     columns = (COLUMNS[0], (Decimal("1.005"), Decimal("1.000")))
     assert problems_of(DELIMITED, columns, ("VARCHAR", "DECIMAL(18,3)")) == [
@@ -174,6 +177,7 @@ def test_decimals_are_never_rounded_silently() -> None:
     ]
 
 
+@pytest.mark.row("f53")
 def test_an_amount_of_38_digits_stays_exact() -> None:
     big = Decimal("999999999999999999999999999999999999.99")
     data = data_of(DELIMITED, (COLUMNS[0], (big, big)))
@@ -214,6 +218,7 @@ def test_a_file_name_says_report_day_and_version() -> None:
         file_name(replace(DELIMITED, file_name="{records}.txt"), FACTS)
 
 
+@pytest.mark.row("f51")
 def test_a_floating_point_column_is_refused() -> None:
     assert problems_of(DELIMITED, COLUMNS, ("VARCHAR", "DOUBLE")) == [("L3007", "balance", ())]
 
@@ -246,6 +251,7 @@ def changed(layout: Layout, old: bytes, new: bytes) -> list[LayoutProblem]:
     return list(check_back(layout, data.replace(old, new, 1), NAMES, TYPES, COLUMNS, FACTS))
 
 
+@pytest.mark.row("f77")
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [
@@ -266,6 +272,13 @@ def test_an_altered_file_does_not_read_back(old: bytes, new: bytes, field: str) 
     assert found
     assert {p.code for p in found} == {"L3009"}
     assert field in {p.field for p in found}
+
+
+@pytest.mark.row("f7")
+def test_a_file_whose_quotes_do_not_close_does_not_read_back() -> None:
+    layout = replace(DELIMITED, header=(), trailer=(), quote='"')
+    found = read_back(layout, b'"CARD|1.00\n', NAMES, TYPES)
+    assert [p.code for p in found.problems] == ["L3009"]
 
 
 def test_an_altered_fixed_width_file_does_not_read_back() -> None:

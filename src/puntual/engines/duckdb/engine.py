@@ -9,32 +9,44 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
+from puntual.engines.duckdb.pieces import PIECE, Staged
 from puntual.engines.duckdb.query import query
 from puntual.engines.duckdb.rules import offending
 from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
 from puntual.engines.duckdb.stage import open_staged, stage
 from puntual.engines.duckdb.totals import FAST, totals
-from puntual.engines.duckdb.verdicts import Verdicts, verdicts_of
+from puntual.engines.duckdb.verdicts import verdicts_of
+from puntual.engines.duckdb.workers import Workers
 from puntual.model.check import Check, SqlRows
 from puntual.model.manifest import Totals
 from puntual.model.project import Model
 from puntual.model.seal import Landed
-from puntual.ports.engine import Answer, Built, Curated, Day, DayPart, Offending, RawDay
+from puntual.ports.engine import (
+    Answer,
+    Built,
+    Curated,
+    Day,
+    DayPart,
+    Offending,
+    RawDay,
+    RawPart,
+)
 
 
 class DuckDBEngine:
     """
     Curates on one machine, within a memory limit; see the port `Engine` for its promises.
 
-    A call that reads raw objects opens its own connection, on a scratch database in the call's
-    folder (or in `temporary` where a call has none), and removes it again. Calls over published
-    files share one confined instance where `roots` are given.
+    Calls over published files share one confined instance with all threads where `roots` are
+    given; what is read and written piece by piece is done by one-thread workers. `count` may be
+    called by several threads at once, for different parts.
     """
 
     def __init__(
@@ -45,6 +57,7 @@ class DuckDBEngine:
         temporary: str | None = None,
         temporary_limit: str = "100GB",
         roots: Sequence[str] = (),
+        piece: int = PIECE,
     ) -> None:
         self.digest_algorithm = FAST
         self._temporary = temporary or tempfile.gettempdir()
@@ -53,8 +66,12 @@ class DuckDBEngine:
             threads=threads or len(os.sched_getaffinity(0)),
             temporary=temporary_limit,
         )
+        self._roots = tuple(roots)
+        self._piece = piece
         self._scratch: str | None = None
-        self._stages: dict[RawDay, str] = {}
+        self._stages: dict[RawDay, Staged] = {}
+        self._workers: Workers | None = None
+        self._opening = Lock()
         self._confined = Confined(roots, self._temporary, self._limits) if roots else None
 
     def close(self) -> None:
@@ -62,12 +79,15 @@ class DuckDBEngine:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch, self._stages = None, {}
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = None
         if self._confined is not None:
             self._confined.close()
 
     @contextmanager
     def _published(
-        self, folder: str, files: Sequence[str] | None, *, zone: str, code: str, where: str
+        self, folder: str, files: Sequence[str] | None, *, zone: str | None, code: str, where: str
     ) -> Iterator[Session]:
         """Lend a session that reads what lies below the roots, or else these files (None: any)."""
         if self._confined is not None:
@@ -75,7 +95,7 @@ class DuckDBEngine:
                 yield session
             return
         with open_session(
-            folder, limits=self._limits, zone=zone, code=code, where=where, readable=files
+            folder, limits=self._limits, zone=zone or "UTC", code=code, where=where, readable=files
         ) as session:
             yield session
 
@@ -88,7 +108,7 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, T3002, Q1002, Q1004.
         """
-        with self._staged(raw, verdicts_of(raw.contract, raw.reference_date)) as session:
+        with self._staged(raw, self._stage(raw)) as session:
             return count(session, raw)
 
     def split(self, raw: RawDay, folder: str) -> tuple[DayPart, ...]:
@@ -109,29 +129,60 @@ class DuckDBEngine:
         Raises:
             PermanentError: T3001, T3002, Q1002, Q1004.
         """
+        parts = self._stage(raw)
         verdicts = verdicts_of(raw.contract, raw.reference_date)
-        with self._staged(raw, verdicts) as session:
-            curated = curate(session, raw, verdicts, folder)
+        with self._staged(raw, parts) as session:
+            curated = curate(
+                session,
+                raw,
+                verdicts,
+                folder,
+                parts=parts,
+                workers=self._pieces(),
+                piece=self._piece,
+            )
         for one in _parts(raw):
-            path = self._stages.pop(one, None)
-            if path is not None:
-                Path(path).unlink(missing_ok=True)
+            staged = self._stages.pop(one, None)
+            if staged is not None:
+                Path(staged.path).unlink(missing_ok=True)
         return curated
 
+    def _stage(self, raw: RawDay) -> list[Staged]:
+        """Parse every part of a day that has not been parsed, several at once."""
+        with self._opening:
+            if self._scratch is None:
+                Path(self._temporary).mkdir(parents=True, exist_ok=True)
+                self._scratch = tempfile.mkdtemp(prefix=".staged-", dir=self._temporary)
+            folder = self._scratch
+        workers = self._pieces()
+
+        def staged(one: RawDay) -> Staged:
+            if one not in self._stages:
+                path = str(Path(folder) / f"{uuid4().hex}.parquet")
+                contract, verdicts = one.contract, verdicts_of(one.contract, one.reference_date)
+                with workers.session(
+                    zone=contract.time_zone, code="T3002", where=contract.file
+                ) as session:
+                    last = stage(session, one, verdicts, path)
+                part = one.parts[0] if one.parts else RawPart(uri="", short="")
+                self._stages[one] = Staged(path=path, part=part, last=last)
+            return self._stages[one]
+
+        return workers.each(staged, _parts(raw))
+
+    def _pieces(self) -> Workers:
+        with self._opening:
+            if self._workers is None:
+                self._workers = Workers(self._roots, self._temporary, self._limits)
+            return self._workers
+
     @contextmanager
-    def _staged(self, raw: RawDay, verdicts: Verdicts) -> Iterator[Session]:
-        """Lend a session with the view `staged`; a part that was parsed before is not again."""
-        if self._scratch is None:
-            Path(self._temporary).mkdir(parents=True, exist_ok=True)
-            self._scratch = tempfile.mkdtemp(prefix=".staged-", dir=self._temporary)
+    def _staged(self, raw: RawDay, parts: Sequence[Staged]) -> Iterator[Session]:
+        """Lend a session with the view `staged` over a day's parts."""
         zone, file = raw.contract.time_zone, raw.contract.file
-        with self._published(self._scratch, None, zone=zone, code="T3002", where=file) as session:
-            for one in _parts(raw):
-                if one not in self._stages:
-                    path = str(Path(self._scratch) / f"{uuid4().hex}.parquet")
-                    stage(session, one, verdicts, path)
-                    self._stages[one] = path
-            open_staged(session, [self._stages[one] for one in _parts(raw)])
+        folder = str(Path(parts[0].path).parent)
+        with self._published(folder, None, zone=zone, code="T3002", where=file) as session:
+            open_staged(session, parts)
             yield session
 
     def build(self, model: Model, day: Day, folder: str) -> Built:
@@ -145,7 +196,7 @@ class DuckDBEngine:
         with self._published(
             folder, files, zone=day.zone, code="Q1001", where=model.file
         ) as session:
-            return build(session, model, day, folder)
+            return build(session, model, day, folder, workers=self._pieces())
 
     def offending(
         self, check: Check, measures: tuple[str, ...], day: Day, folder: str
@@ -178,7 +229,7 @@ class DuckDBEngine:
         """
         read = (*files, *without)
         with self._published(
-            self._temporary, read, zone="UTC", code="T3002", where="totals"
+            self._temporary, read, zone=None, code="T3002", where="totals"
         ) as session:
             return totals(session, files, key, measures, algorithm=algorithm, without=without)
 

@@ -51,7 +51,7 @@ def read_lines(parts: Sequence[RawPart], form: Csv | None) -> pa.RecordBatchRead
     return pa.RecordBatchReader.from_batches(SCHEMA, _batches(parts, form))
 
 
-def first_line(part: RawPart, form: Csv) -> str:
+def first_line(part: RawPart, form: Csv | None) -> str:
     """Return the first record of a file, its byte order mark removed; "" for an empty file."""
     for batch in _part_batches(0, part.uri, form):
         if batch.num_rows:

@@ -64,7 +64,8 @@ def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str
     source = _payloads(raw.parts) if raw.stream else _lines(session, raw, form)
     match form:
         case JsonLines():
-            texts, numbers = json_texts(source, columns), Numbers(exponents=True)
+            texts = json_texts(source, columns, _sample(session, raw))
+            numbers = Numbers(exponents=True)
         case Csv():
             texts = _csv_texts(session, source, raw, form, columns)
             numbers = Numbers(decimal_mark=form.decimal_mark, group_mark=form.group_mark)
@@ -86,6 +87,17 @@ def _payloads(parts: Sequence[RawPart]) -> str:
         "TRY(decode(coalesce(payload, ''::BLOB))) AS line "
         f"FROM read_parquet([{files}], file_row_number = true, hive_partitioning = false))"
     )
+
+
+def _sample(session: Session, raw: RawDay) -> str:
+    """Return the first line of JSON lines, or the first payload; "" where there is none."""
+    if not raw.parts:
+        return ""
+    if not raw.stream:
+        return first_line(raw.parts[0], None)
+    first = f"read_parquet({literal(raw.parts[0].uri)}, hive_partitioning = false)"
+    rows = session.rows(f"SELECT TRY(decode(payload)) FROM {first} LIMIT 1")
+    return str(rows[0][0] or "") if rows else ""
 
 
 _NOTHING = (

@@ -1,8 +1,9 @@
 """
 The rows that break a rule, found by SQL.
 
-Every rule becomes a SELECT whose rows offend. It is run once, into a scratch table that keeps
-only where a row came from and its measures; count, sums, sample and file follow from that.
+Every rule becomes a SELECT whose rows offend. They are counted first, which reads only the columns
+that the rule is about; where there are some, it is run again into a scratch table that keeps only
+where a row came from and its measures, and sums, sample and file follow from that.
 What the number of rows means for the delivery is judged elsewhere.
 """
 
@@ -73,10 +74,13 @@ def offending(
     names = [str(c[0]) for c in answer.description or ()]
     kept = [n for n in (*ORIGIN, *measures) if n in names]
     listed = ", ".join(quote(n) for n in kept) or "1 AS one"
-    session.rows(f"CREATE TEMP TABLE offending AS SELECT {listed} FROM ({sql}\n)", values)
-    (count,) = session.row("SELECT count(*) FROM offending")
-    rows = int(str(count))
     placed = set(ORIGIN) <= set(names)
+    (found,) = session.row(f"SELECT count(*) FROM ({sql}\n)", values)
+    rows = int(str(found))
+    if rows:
+        session.rows(f"CREATE TEMP TABLE offending AS SELECT {listed} FROM ({sql}\n)", values)
+        (kept_rows,) = session.row("SELECT count(*) FROM offending")
+        rows = int(str(kept_rows))
     if not rows:
         zeros = {m: Decimal(0) for m in measures if placed or m in names}
         return Offending(rows=question.extra, amounts=zeros, observed=question.observed)

@@ -14,14 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 
 from puntual.engines.dialect import literal
-from puntual.errors import PermanentError
+from puntual.errors import PermanentError, machine_fault
 
 Row = tuple[object, ...]
 
+_OF_MACHINE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
 _MARK = re.compile(r"[\"\n]|'(?!(?<=[a-z]')(?:t|s|re|ll|ve) )")
 
 
@@ -136,16 +138,20 @@ class Confined:
         self._home = home
         self._limits = limits
         self._open: dict[str, tuple[duckdb.DuckDBPyConnection, str]] = {}
+        self._opening = Lock()
 
     @contextmanager
-    def session(self, *, zone: str, code: str, where: str) -> Iterator[Session]:
+    def session(self, *, zone: str | None, code: str, where: str) -> Iterator[Session]:
         """
         Lend a connection of its own; see `open_session` for zone, code and where.
+
+        With no zone it is any instance that is open: for statements that do not depend on one.
 
         Raises:
             PermanentError: T3001 no memory or temporary space; `code` for any other fault.
         """
-        cursor = self._instance(zone).cursor()
+        with self._opening:
+            cursor = self._instance(zone or next(iter(self._open), "UTC")).cursor()
         try:
             yield Session(cursor, limits=self._limits, code=code, where=where)
         finally:
@@ -201,6 +207,9 @@ def translate(exc: duckdb.Error, *, limits: Limits, code: str, where: str) -> Pe
     the first quotation mark is kept unless the fault is in the statement itself.
     """
     text = str(exc)
+    machine = machine_fault(text, where) if isinstance(exc, _OF_MACHINE) else None
+    if machine is not None:
+        return machine
     if isinstance(exc, duckdb.OutOfMemoryException) or "max_temp_directory_size" in text:
         return PermanentError(
             "T3001",

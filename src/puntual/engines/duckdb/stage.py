@@ -2,8 +2,9 @@
 Raw parts parsed once, each into a scratch Parquet file that counting and curating share.
 
 A staged file has `position`, `verdict` (null: the record stays unless it is a duplicate),
-`unread` (its form or one of its measures could not be read) and `v<i>`, the typed columns of
-the contract. It is scratch: never stored, never the truth, made again when it is not there.
+`unread` (its form or one of its measures could not be read), `h` (hash of the declared key; null
+where there is none) and `v<i>`, the typed columns of the contract, in the order of positions. It
+is scratch: never stored, never the truth, made again when it is not there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 from puntual.engines.dialect import literal
 from puntual.engines.duckdb.lines import PART_SHIFT
+from puntual.engines.duckdb.pieces import Staged
 from puntual.engines.duckdb.read import position_sql, records_sql
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.verdicts import Verdicts
@@ -21,30 +23,43 @@ from puntual.ports.engine import RawDay
 _FORM = "(FORMAT parquet, COMPRESSION snappy)"
 
 
-def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> None:
+def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> int:
     """
-    Parse a raw day's parts into a scratch file.
+    Parse a raw day's parts into a scratch file; return the last position in it.
 
     Raises:
         PermanentError: T3001, T3002, Q1002, Q1004; see `session.translate`.
     """
-    columns = raw.contract.columns
-    values = ", ".join(f"v{i}" for i in range(len(columns)))
-    records = records_sql(session, raw, columns)
+    contract = raw.contract
+    values = ", ".join(f"v{i}" for i in range(len(contract.columns)))
+    records = records_sql(session, raw, contract.columns)
     session.rows(
         f"COPY (SELECT {position_sql()} AS position, {verdicts.sql} AS verdict, "
-        f"{_unread(raw.contract)} AS unread, {values} FROM ({records})) TO {literal(path)} {_FORM}"
+        f"{_unread(contract)} AS unread, {_hash(contract)} AS h, {values} FROM ({records})) "
+        f"TO {literal(path)} {_FORM}"
     )
+    (last,) = session.row(f"SELECT coalesce(max(position), 0) FROM {staged_sql((path,))}")
+    return int(str(last))
 
 
-def open_staged(session: Session, files: Sequence[str]) -> None:
+def staged_sql(files: Sequence[str]) -> str:
+    """Return a table function over staged files."""
+    return f"read_parquet([{', '.join(literal(f) for f in files)}], hive_partitioning = false)"
+
+
+def open_staged(session: Session, parts: Sequence[Staged]) -> None:
     """Make the view `staged` over the staged files of a day's parts, in their order."""
-    listed = ", ".join(literal(f) for f in files)
     ordinal = f"(file_index::BIGINT << {PART_SHIFT}) + position AS ordinal"
     session.rows(
         f"CREATE TEMP VIEW staged AS SELECT {ordinal}, * EXCLUDE (position) "
-        f"FROM read_parquet([{listed}], hive_partitioning = false)"
+        f"FROM {staged_sql([part.path for part in parts])}"
     )
+
+
+def _hash(contract: Contract) -> str:
+    names = [c.name for c in contract.columns]
+    keys = ", ".join(f"v{names.index(name)}" for name in contract.key)
+    return f"hash({keys})" if keys else "NULL::UBIGINT"
 
 
 def _unread(contract: Contract) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -11,7 +11,7 @@ import duckdb
 from puntual.engines.dialect import bind_names, literal, parameters, quote
 from puntual.engines.duckdb.session import Session
 from puntual.errors import PermanentError
-from puntual.ports.engine import Day
+from puntual.ports.engine import DataFile, Day
 
 PARAMETER = "reference_date"
 
@@ -36,6 +36,14 @@ def scan(files: tuple[str, ...]) -> str:
     """Return a table function over Parquet files, their columns matched by name."""
     listed = ", ".join(literal(f) for f in files)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+def data_files(session: Session, paths: Sequence[str]) -> tuple[DataFile, ...]:
+    """Return finished Parquet files with their number of rows, which their ends tell."""
+    listed = ", ".join(literal(p) for p in paths)
+    rows = session.rows(f"SELECT file_name, num_rows FROM parquet_file_metadata([{listed}])")
+    held = {str(name): int(str(records)) for name, records in rows}
+    return tuple(DataFile(path=p, records=held[p]) for p in paths)
 
 
 def one_select(sql: str, where: str) -> str:

@@ -64,7 +64,7 @@ def read(
         dsn: A libpq connection string or URL.
         query: One SELECT; `:reference_date` is its only parameter.
         reference_date: Its value.
-        columns: What is read, in this order.
+        columns: What is read, in this order; none: rows are counted and summed only.
         measures: Of these, the columns that the database sums exactly.
         sink: Takes batches of text columns, null where the database has null.
 
@@ -84,8 +84,9 @@ def read(
             connection.read_only = True
             for setting in _SETTINGS:
                 connection.execute(setting)
-            _require(connection, body, columns)
-            _copy(connection, body, columns, sink)
+            if columns:
+                _require(connection, body, columns)
+                _copy(connection, body, columns, sink)
             return _control(connection, body, measures)
     except psycopg.Error as exc:
         raise _fault(exc) from exc

@@ -180,7 +180,7 @@ def _load(connection: _Connection, order: LoadOrder) -> bool:
     entry = _logged(connection, order.table, order.reference_date)
     if entry is not None and entry[1] > order.epoch:
         raise _fenced(order, entry[1])
-    if entry is not None and entry[0] == order.manifest:
+    if entry is not None and entry[0] == order.manifest and not order.anew:
         return False
     columns = _order_columns(order)
     _shape(connection, order.table, columns)
@@ -361,6 +361,16 @@ def _refused(what: str, expected: str, observed: str) -> PermanentError:
     )
 
 
+def _reason(error: psycopg.Error) -> str:
+    """
+    Return why a connection failed, without what was connected to.
+
+    libpq names hosts and users, and takes for one what stands behind a `/` or a `,` that a
+    password should have written as an escape (`failures.md` h16).
+    """
+    return str(error).split("\n", 1)[0].rpartition(": ")[2]
+
+
 def _fault(error: psycopg.Error, where: str, otherwise: str) -> PuntualError:
     """Return the known fault that an error of PostgreSQL means; texts with values stay out."""
     state = error.sqlstate or ""
@@ -374,7 +384,7 @@ def _fault(error: psycopg.Error, where: str, otherwise: str) -> PuntualError:
             f"the warehouse did not answer: {where}",
             where=where,
             expected="a connection, and no conflict with another load",
-            observed=seen or str(error).split("\n", 1)[0],
+            observed=seen or _reason(error),
             next_step="Run again; the load log says whether it was done.",
         )
     return PermanentError(

@@ -1,0 +1,237 @@
+"""One reference date of a run: carried out, written down, and said."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from puntual.cli import text
+from puntual.cli.progress import Progress, Silent, watcher
+from puntual.cli.shown import delivery_lines
+from puntual.errors import PuntualError
+from puntual.evidence.digest import sha256
+from puntual.model.delivery import Delivery, DeliveryId, Reason, State
+from puntual.model.notice import Obligation
+from puntual.model.project import Project
+from puntual.planner.calendar import due_instant
+from puntual.planner.decide import timeliness
+from puntual.planner.flow import flow
+from puntual.planner.plan import look, plan
+from puntual.project.zones import zone
+from puntual.runner.delivery import VERSION
+from puntual.runner.execute import Desk, Run, Waiting, execute, resolve
+from puntual.runner.step import DONE, Worker
+
+SENT = (State.SENT, State.ACCEPTED)
+WAITING = Waiting(sleep=time.sleep, uniform=random.uniform)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A reference date, the reports that are owed for it, and the sources landed for it."""
+
+    day: date
+    reports: tuple[str, ...]
+    landed: frozenset[str] = frozenset()
+
+
+class Shown:
+    """The progress of the day that is being carried out; `tick` redraws it while a step runs."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._progress: Progress | Silent = Silent()
+
+    def tick(self) -> None:
+        """Redraw the live line."""
+        self._progress.tick()
+
+    @contextmanager
+    def day(self, day: date) -> Iterator[Progress | Silent]:
+        """Show a day until it ends, however it ends."""
+        self._progress = watcher(day, quiet=self.quiet)
+        try:
+            yield self._progress
+        finally:
+            self._progress.close()
+            self._progress = Silent()
+
+
+def one_day(
+    project: Project,
+    owed: Owed,
+    worker: Worker,
+    *,
+    desk: Desk,
+    epoch: int,
+    anew: frozenset[str],
+    shown: Shown,
+) -> list[Delivery]:
+    """
+    Carry out what is owed for a day and not sent yet, and return its deliveries.
+
+    Raises:
+        TransientError: A technical fault; the retries are spent.
+        PermanentError: It will not pass by waiting.
+        EvidenceError: Bytes are not what was recorded.
+        ProjectError: The project is wrong in a way that only the world shows.
+    """
+    standing = standing_of(desk, owed.day)
+    due = tuple(r for r in owed.reports if r not in standing or standing[r].state not in SENT)
+    _resolve_sent(desk, owed, due)
+    if due:
+        done = _carry(project, replace(owed, reports=due), worker, desk, epoch, anew, shown)
+        standing = standing_of(desk, owed.day)
+        if not shown.quiet and not done:
+            text.say("  nothing to do: every step is committed for these inputs")
+    else:
+        _look(project, owed, worker, desk, epoch, shown)
+    found = [standing[r] for r in owed.reports if r in standing]
+    if not shown.quiet:
+        for delivery in found:
+            again = delivery.id.report not in due
+            for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
+                text.say(line)
+    return found
+
+
+def standing_of(desk: Desk, day: date) -> dict[str, Delivery]:
+    """Return the newest delivery of each report for a day."""
+    return {d.id.report: d for d in reversed(desk.journal.deliveries(reference_date=day))}
+
+
+def _resolve_sent(desk: Desk, owed: Owed, due: tuple[str, ...]) -> None:
+    """A run that died after it delivered has not said that what it had told of is over."""
+    for report in owed.reports:
+        if report not in due:
+            resolve(desk, Obligation(report=report, reference_date=owed.day))
+
+
+def _carry(
+    project: Project,
+    due: Owed,
+    worker: Worker,
+    desk: Desk,
+    epoch: int,
+    anew: frozenset[str],
+    shown: Shown,
+) -> bool:
+    """Carry the plan out, and say whether anything was done."""
+    planned = plan(project, due.day, due.reports)
+    run = Run(id=_run_id(due.day, epoch), epoch=epoch, anew=anew)
+    with shown.day(due.day) as watch, noted(project, desk, (due,)):
+        carried = execute(
+            planned,
+            flow(project, planned),
+            worker,
+            desk=desk,
+            run=run,
+            watch=watch,
+            waiting=WAITING,
+        )
+    return carried.count(DONE) > 0
+
+
+def _look(
+    project: Project, owed: Owed, worker: Worker, desk: Desk, epoch: int, shown: Shown
+) -> None:
+    """Look for what came since a day was delivered (design 4.12); the delivery stays as it is."""
+    planned = look(project, owed.day, owed.reports, owed.landed)
+    if not planned.steps:
+        return
+    with shown.day(owed.day) as watch:
+        execute(
+            planned,
+            flow(project, planned),
+            worker,
+            desk=desk,
+            run=Run(id=_run_id(owed.day, epoch), epoch=epoch),
+            watch=watch,
+            waiting=WAITING,
+        )
+
+
+@contextmanager
+def noted(
+    project: Project, desk: Desk, days: tuple[Owed, ...], *, only_new: bool = False
+) -> Iterator[None]:
+    """
+    Write down why deliveries were not come to, whatever stops the run: for `status`, `explain`.
+
+    Args:
+        project: Gives the due times.
+        desk: The journal.
+        days: What is owed.
+        only_new: Write only where nothing is on record: another run may be at it.
+    """
+    try:
+        yield
+    except PuntualError as error:
+        facts = [
+            f"{w} {f}" for w, f in (("expected", error.expected), ("observed", error.observed)) if f
+        ]
+        sentence = f"{error.message.rstrip('.')}; {', '.join(facts)}" if facts else error.message
+        _note(project, desk, days, error.code, error.where, sentence, only_new=only_new)
+        raise
+    except Exception as bug:
+        name = getattr(bug, "name", type(bug).__name__)
+        sentence = f"{name}: a bug of puntual; its traceback was printed by the run"
+        _note(project, desk, days, "T6003", "", sentence, only_new=only_new)
+        raise
+
+
+def _note(
+    project: Project,
+    desk: Desk,
+    days: tuple[Owed, ...],
+    code: str,
+    where: str,
+    sentence: str,
+    *,
+    only_new: bool,
+) -> None:
+    with suppress(PuntualError):  # the fault is what is told, not that it was not noted
+        for owed in days:
+            for name in owed.reports:
+                reason = Reason(code=code, about=where or name, sentence=sentence)
+                _note_one(project, desk, owed.day, name, reason, only_new=only_new)
+
+
+def _note_one(
+    project: Project, desk: Desk, day: date, name: str, reason: Reason, *, only_new: bool
+) -> None:
+    before = desk.journal.deliveries(report=name, reference_date=day)
+    if before and before[0].state is State.READY and not only_new:
+        ready = replace(before[0], reasons=(reason,))
+        desk.journal.save(ready, replacing=frozenset({State.READY}))
+        return
+    due_at = due(project, name, day)
+    delivery = Delivery(
+        id=DeliveryId(report=name, reference_date=day, version=VERSION),
+        state=State.COLLECTING,
+        completeness=None,
+        timeliness=timeliness(due_at, desk.clock.now(), None),
+        due_at=due_at,
+        reasons=(reason,),
+    )
+    replaced = frozenset() if only_new else frozenset({State.COLLECTING})
+    desk.journal.save(delivery, replacing=replaced)
+
+
+def due(project: Project, name: str, day: date) -> datetime:
+    """
+    Return when a report is due.
+
+    Raises:
+        ProjectError: P1001 its calendar does not know the day.
+    """
+    report = project.reports[name]
+    return due_instant(report, project.calendars[report.calendar], day, zone(report.time_zone))
+
+
+def _run_id(day: date, epoch: int) -> str:
+    return sha256(f"{day.isoformat()}/{epoch}".encode())[:12]

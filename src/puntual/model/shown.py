@@ -1,0 +1,34 @@
+"""
+Text as it may be shown to a person: on a terminal, in a notice, in a document's human copy.
+
+What a source, a file name or a package chose as text may hold escape sequences, line ends,
+bidirectional controls and zero-width characters (`failures.md` h7, h8). They are kept wherever
+bytes are evidence, and shown as escapes wherever somebody reads.
+"""
+
+from __future__ import annotations
+
+FORMULA = frozenset("=+-@\t\r\0")
+"""What a spreadsheet takes for the beginning of a formula (OWASP ASVS 5.3.10, and NUL)."""
+
+
+def printable(text: str) -> str:
+    r"""
+    Return a text as one line without any character that moves, hides or reverses others.
+
+    Such a character comes out as Python writes it (`\x1b`, `\u202e`); a printable text is
+    returned as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def no_formula(text: str) -> str:
+    """
+    Return a text that no spreadsheet computes: an apostrophe stands before what would begin one.
+
+    For copies that people open, never for the regulator's file, whose bytes are the layout's
+    (`failures.md` h6).
+    """
+    return f"'{text}" if text[:1] in FORMULA and text else text

@@ -1,0 +1,298 @@
+"""
+One step of a day: skip what is committed, do what is not, commit.
+
+It decides nothing: whether a delivery may be made is `decide`'s answer, and a step that is
+held back says so. A step is committed for the same inputs, code and contract (design 4.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol, assert_never
+
+from puntual.evidence.canonical import encode
+from puntual.evidence.digest import sha256
+from puntual.evidence.facts import to_json
+from puntual.failpoints import failpoint
+from puntual.model.manifest import Digest, Manifest
+from puntual.model.plan import (
+    Attest,
+    Build,
+    Curate,
+    Decide,
+    Deliver,
+    Land,
+    Load,
+    MakeReport,
+    Reconcile,
+    Step,
+    Validate,
+)
+from puntual.model.project import Project
+from puntual.planner.plan import plan
+from puntual.runner import checkpoint, delivery, intact, load, proofs, route, sources, tell
+from puntual.runner.work import inputs_of, key_of
+from puntual.runner.world import DayRun, Published, World
+
+DONE, SKIPPED, NOT_NEEDED = "done", "skipped", "not needed"
+HELD = "held"
+
+
+Border = Callable[[str], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    What a worker is asked: one step of a day, and what the day has published so far.
+
+    Attributes:
+        reference_date: The day.
+        reports: The reports of its plan.
+        step: The step's id.
+        epoch: Of the lease that the run holds.
+        published: Step id → digest of its manifest, for the steps before.
+        anew: Do it even if it is committed for the same inputs (`puntual run --from`).
+    """
+
+    reference_date: date
+    reports: tuple[str, ...]
+    step: str
+    epoch: int
+    published: Mapping[str, Digest]
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """
+    How a step went.
+
+    Attributes:
+        outcome: `done`, `skipped` (committed before) or `not needed` (held).
+        summary: One short sentence; counts and names only.
+        manifest: Digest of the manifest that is published; "" when not needed.
+        completeness: How the step's report stands after it (`full`, `partial`, `emergency`,
+            `held`); "" for a step that is no report's, and before it was decided.
+    """
+
+    outcome: str
+    summary: str
+    manifest: Digest = ""
+    completeness: str = ""
+
+
+class Worker(Protocol):
+    """Does the steps of one project, one at a time."""
+
+    def do(self, order: Order, *, timeout: int, begun: Callable[[], None]) -> Answer:
+        """
+        Do a step; repeatable.
+
+        Args:
+            order: What is done.
+            timeout: Seconds, after which it is given up, if this worker can do so.
+            begun: Called when the step turns out not to be committed, before it is done.
+
+        Raises:
+            Failed: The attempt failed; its name is the class of the fault, `States.Timeout`,
+                or `Runtime.ExitError` when the process that did it died.
+        """
+
+    def close(self) -> None:
+        """Give up what is held open."""
+
+
+class InProcess:
+    """
+    Does steps where it stands: it cannot give one up, and dies with it.
+
+    Args:
+        project: What is run.
+        world: The ports.
+        border: Told a step's id, translates what only the machine can be at fault for.
+    """
+
+    def __init__(self, project: Project, world: World, border: Border = nullcontext) -> None:
+        self._project = project
+        self._world = world
+        self._border = border
+        self._known: dict[str, Published] = {}
+
+    def do(self, order: Order, *, timeout: int, begun: Callable[[], None]) -> Answer:
+        """
+        Do a step; see the port.
+
+        Raises:
+            Failed: By the class of what was raised.
+        """
+        with route.attempt(), self._border(order.step):
+            run = self._run(order)
+            step = next(s for s in run.plan.steps if s.id == order.step)
+            failpoint("step.begun")
+            outcome = walk(run, step, anew=order.anew, begun=begun)
+            failpoint("step.followed")
+            self._known = {known.digest: known for known in run.published.values()}
+            return _answer(run, step, outcome)
+
+    def close(self) -> None:
+        """Give up nothing: the world is its owner's."""
+
+    def _run(self, order: Order) -> DayRun:
+        return DayRun(
+            project=self._project,
+            plan=plan(self._project, order.reference_date, order.reports),
+            world=self._world,
+            epoch=order.epoch,
+            published={name: self._published(d) for name, d in order.published.items()},
+        )
+
+    def _published(self, digest: Digest) -> Published:
+        """Return a manifest by its digest, read once."""
+        if digest not in self._known:
+            manifest = checkpoint.by_digest(self._world, digest)
+            self._known[digest] = Published(digest=digest, manifest=manifest)
+        return self._known[digest]
+
+
+def _answer(run: DayRun, step: Step, outcome: str) -> Answer:
+    completeness = ""
+    if isinstance(step, Decide | MakeReport | Attest | Deliver):
+        found = delivery.standing(run, step.report).completeness
+        completeness = found.value if found else HELD
+    if outcome == NOT_NEEDED:
+        return Answer(outcome=outcome, summary=HELD, completeness=completeness)
+    return Answer(
+        outcome=outcome,
+        summary=tell.summary(run, step) + intact.sentence(run, step.id),
+        manifest=run.published[step.id].digest,
+        completeness=completeness,
+    )
+
+
+def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> str:
+    """
+    Carry one step out unless it is committed for the same inputs, code and contract.
+
+    Args:
+        run: The day; what the step publishes is added to it.
+        step: Which.
+        anew: Do it even if it is committed. A sealed source stays sealed: nothing enters its
+            day any more (design 4.12).
+        begun: Called before anything is done.
+
+    Returns:
+        `done`, `skipped` or `not needed`.
+
+    Raises:
+        TransientError: Something may pass by waiting; run again.
+        PermanentError: It will not pass by waiting.
+        EvidenceError: Bytes are not what was recorded.
+    """
+    if isinstance(step, Land):
+        published, done = sources.sealed_or_landed(run, step, begun)
+        run.published[step.id] = published
+        return DONE if done else SKIPPED
+    if isinstance(step, MakeReport | Attest | Deliver) and not _may_go_on(run, step):
+        return NOT_NEEDED
+    inputs = inputs_of(run, step.id, _own_inputs(run, step))
+    before = intact.committed(run, step.id)
+    if before is not None and not anew and _still_stands(run, step, before, inputs):
+        run.published[step.id] = before
+        _after(run, step, before)
+        return SKIPPED
+    begun()
+    made = _carry_out(run, step, inputs, anew=anew)
+    failpoint("step.carried")
+    published = checkpoint.commit(run.world, made, epoch=run.epoch)
+    failpoint("step.committed")
+    run.published[step.id] = published
+    _after(run, step, published)
+    return DONE
+
+
+def _may_go_on(run: DayRun, step: MakeReport | Attest | Deliver) -> bool:
+    """A held report is not made, and one that was made and does not tie is not attested."""
+    return delivery.standing(run, step.report).completeness is not None
+
+
+def _still_stands(run: DayRun, step: Step, before: Published, inputs: Mapping[str, Digest]) -> bool:
+    key = key_of(run, step.id, inputs)
+    if before.manifest.key != key:
+        return False
+    return not isinstance(step, Load) or load.is_loaded(run, step, key)
+
+
+def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
+    """
+    Return the digests of what a step depends on in the project itself.
+
+    A contract and a model are also digested as they were read: a model's key, measures and
+    source stand in `puntual.yaml`, as does the zone of a contract that names none.
+    """
+    project = run.project
+    match step:
+        case Land() | Curate():
+            name = step.source if isinstance(step, Land) else step.dataset
+            contract = project.contracts[name]
+            return {contract.file: contract.digest, "contract": _digest_of({name: contract})}
+        case Build():
+            model = project.models[step.model]
+            return {model.file: model.digest, "model": _digest_of({model.name: model})}
+        case Validate():
+            return {"checks": _digest_of(project.checks)}
+        case Load():
+            return {}
+        case Reconcile():
+            return {"controls": _digest_of(project.controls)}
+        case Decide() | MakeReport() | Attest() | Deliver():
+            report = project.reports[step.report]
+            return {report.file: report.digest}
+        case _:
+            assert_never(step)
+
+
+def _digest_of(declared: Mapping[str, object]) -> Digest:
+    return sha256(encode(to_json(declared)))
+
+
+def _carry_out(run: DayRun, step: Step, inputs: Mapping[str, Digest], *, anew: bool) -> Manifest:
+    match step:
+        case Land():
+            return sources.land(run, step)
+        case Curate():
+            return sources.curate(run, step, inputs)
+        case Build():
+            return sources.build(run, step, inputs)
+        case Validate():
+            return proofs.validate(run, step, inputs)
+        case Load():
+            return load.load(run, step, inputs, anew=anew)
+        case Reconcile():
+            return proofs.reconcile(run, step, inputs)
+        case Decide():
+            return delivery.decide_one(run, step, inputs)
+        case MakeReport():
+            return delivery.make(run, step, inputs)
+        case Attest():
+            return delivery.attest(run, step, inputs)
+        case Deliver():
+            return delivery.deliver(run, step, inputs)
+        case _:
+            assert_never(step)
+
+
+def _after(run: DayRun, step: Step, published: Published) -> None:
+    """Do what follows a commit, may be repeated, and is never the truth."""
+    match step:
+        case Curate() | Build():
+            sources.catalogue(run, published)
+        case Decide() | MakeReport() | Deliver():
+            delivery.project_state(run, step.report)
+        case Land() | Validate() | Load() | Reconcile() | Attest():
+            pass
+        case _:
+            assert_never(step)

@@ -1,0 +1,108 @@
+"""
+The whole campaign of faults: `make faults`, or a sample of it: `make faults-sample`.
+
+    PYTHONPATH=tests python -m faults                    every point and fault (an hour)
+    PYTHONPATH=tests python -m faults --cases 120        so many, spread over points and faults
+
+Exits 1 when a registered point was not exercised, or anything was lost, torn or left lying.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from faults import table
+from faults.cases import Case, Outcome, of_failpoints, sample
+from faults.disturb import Lab, can_trace
+from faults.start import Warm
+
+from puntual.failpoints import POINTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the campaign and print its table."""
+    parser = argparse.ArgumentParser(prog="faults", description=__doc__)
+    parser.add_argument("--cases", type=int, default=0, help="how many; 0: all")
+    parser.add_argument("--seed", type=int, default=20260302, help="of the sample")
+    parser.add_argument("--means", choices=["all", "failpoint", "strace"], default="all")
+    parser.add_argument("--match", default="", help="only cases whose name contains this")
+    parser.add_argument("--at-once", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--fresh", action="store_true", help="a new interpreter for each run")
+    parser.add_argument("--source", type=Path, default=ROOT / "src/puntual")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/faults/lab")
+    chosen = parser.parse_args(arguments)
+    began = time.monotonic()
+    lab = Lab.at(chosen.folder, chosen.source)
+    if not chosen.fresh:
+        lab.starter = Warm(lab.program.environment(), lab.folder, chosen.at_once)
+    cases = [c for c in _all(lab, chosen.means) if chosen.match in str(c)]
+    count = len(cases)
+    if chosen.cases:
+        cases = sample(cases, chosen.cases, chosen.seed)
+    print(f"{len(cases)} of {count} cases, seed {chosen.seed}, {chosen.at_once} at once")
+    outcomes = _carried_out(lab, cases, chosen.at_once)
+    exercised = {o.case.point for o in outcomes if o.fired}
+    whole = chosen.means != "strace" and not chosen.match
+    unexercised = sorted(POINTS.keys() - exercised) if whole else []
+    lab.starter.close()
+    report = table.shown(outcomes) + "\n\n" + table.summary(outcomes, unexercised)
+    for outcome in (o for o in outcomes if o.wrong):
+        report += "\n\n" + _told(outcome)
+    (lab.folder / "table.txt").write_text(report + "\n", "utf-8")
+    print(report)
+    print(f"\n{time.monotonic() - began:.0f} s; kept in {os.path.relpath(lab.folder)}")
+    return 1 if unexercised or any(o.wrong for o in outcomes) else 0
+
+
+def _all(lab: Lab, means: str) -> list[Case]:
+    cases: list[Case] = []
+    if means != "strace":
+        for name in ("put", "first", "second"):
+            cases += of_failpoints(name, lab.scenario(name).passed)
+    if means != "failpoint":
+        if can_trace():
+            calls = lab.calls("first")
+            reached = sum(c.fault == "SIGKILL" for c in calls)
+            print(f"effects of the first day {lab.effects_of['first']}, killed at {reached}")
+            cases += calls
+        elif os.environ.get("CI"):
+            raise SystemExit("strace is not here, or may not trace: apt-get install strace")
+        else:
+            print("strace is not here, or may not trace: faults from outside are left out")
+    return cases
+
+
+def _carried_out(lab: Lab, cases: Sequence[Case], at_once: int) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(at_once) as pool:
+        for outcome in pool.map(lab.carry_out, cases):
+            outcomes.append(outcome)
+            with (lab.folder / "outcomes.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(outcome) | {"passed": len(outcome.passed)}) + "\n")
+            if outcome.wrong or len(outcomes) % 50 == 0:
+                mark = _told(outcome).splitlines()[0] if outcome.wrong else "as it must be"
+                print(f"{len(outcomes)}/{len(cases)}  {mark}", flush=True)
+    return outcomes
+
+
+def _told(outcome: Outcome) -> str:
+    lines = [f"WRONG {outcome.case}: exit {outcome.code}, then {outcome.again}; {outcome.where}"]
+    if not outcome.fired:
+        lines.append("  I9 the fault was not made")
+    lines += [f"  {line}" for line in (*outcome.losses, *outcome.torn)]
+    lines += [f"  I8 litter {name}" for name in outcome.litter]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

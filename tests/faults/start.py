@@ -1,0 +1,171 @@
+"""
+How a command is started and ended: by a fresh interpreter, or by the fork of a warm one.
+
+A warm one has imported what a run imports, and nothing else: no project was read, no file
+opened. Importing is two thirds of what a small run costs, and no effect of ours; without it a
+campaign hits three times as many points in the same time. The tests use fresh interpreters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+LONGEST = 150.0
+"""Seconds after which a command that hangs is killed by hand, and the case is wrong."""
+
+_PROGRAM = 3
+"""Words of a command line before the program's own arguments: python -m puntual.cli.main."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended; a negative code is the signal that killed it."""
+
+    code: int
+    text: str
+    seconds: float
+    by_hand: bool = False
+
+
+class Starter(Protocol):
+    """Runs a command of the program to its end."""
+
+    def run(self, command: Sequence[str], env: dict[str, str], trace: Sequence[str] = ()) -> Ran:
+        """
+        Run a command, under `strace` with these options if there are any.
+
+        Args:
+            command: python -m puntual.cli.main and its arguments.
+            env: Its whole environment.
+            trace: Options of strace, without its name and without a command.
+        """
+
+    def close(self) -> None:
+        """End what waits for commands."""
+
+
+class Fresh:
+    """Starts a new interpreter for each command."""
+
+    def run(self, command: Sequence[str], env: dict[str, str], trace: Sequence[str] = ()) -> Ran:
+        """Run a command; see `Starter`."""
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [*(("strace", *trace) if trace else ()), *command],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        with _in_time(process.pid) as killed:
+            text, _ = process.communicate()
+        return Ran(process.returncode, text, time.monotonic() - began, killed.is_set())
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+class Warm:
+    """Forks a process that has imported the program; one for each command that runs at once."""
+
+    def __init__(self, env: dict[str, str], folder: Path, at_once: int) -> None:
+        self._idle: queue.SimpleQueue[_Server] = queue.SimpleQueue()
+        self._all = [_Server(env, folder / f"said-{i}.txt") for i in range(at_once)]
+        for server in self._all:
+            self._idle.put(server)
+
+    def run(self, command: Sequence[str], env: dict[str, str], trace: Sequence[str] = ()) -> Ran:
+        """Run a command; see `Starter`."""
+        server = self._idle.get()
+        try:
+            return server.run(command[_PROGRAM:], env, trace)
+        finally:
+            self._idle.put(server)
+
+    def close(self) -> None:
+        """End the processes."""
+        for server in self._all:
+            server.close()
+
+
+class _Server:
+    def __init__(self, env: dict[str, str], said: Path) -> None:
+        self._said = said
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("warm.py"))],
+            # pyarrow's allocator starts a thread on import, and only one thread may fork.
+            env=env | {"JE_ARROW_MALLOC_CONF": "background_thread:false"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, arguments: Sequence[str], env: dict[str, str], trace: Sequence[str]) -> Ran:
+        began = time.monotonic()
+        order = {"arguments": list(arguments), "env": env, "said": str(self._said)}
+        pid = int(self._ask(json.dumps(order)))
+        tracer = _attached(pid, trace) if trace else None
+        with _in_time(pid) as killed:
+            code = int(self._ask("go"))
+        if tracer is not None:
+            tracer.wait()
+        text = self._said.read_text("utf-8", "replace")
+        return Ran(code, text, time.monotonic() - began, killed.is_set())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+def _attached(pid: int, trace: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Attach strace to a process that waits for its word, and see that it is attached."""
+    # A filter in the kernel can only be given to a process that strace starts itself.
+    options = [option for option in trace if option != "--seccomp-bpf"]
+    tracer = subprocess.Popen(
+        ["strace", *options, "-p", str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while tracer.poll() is None:
+        status = Path(f"/proc/{pid}/status").read_text()
+        if f"TracerPid:\t{tracer.pid}\n" in status:
+            return tracer
+        time.sleep(0.002)
+    raise AssertionError(f"strace could not attach: exit {tracer.returncode}")
+
+
+@contextmanager
+def _in_time(group: int) -> Iterator[threading.Event]:
+    """Kill a process group after `LONGEST`; the event tells that it was."""
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+    timer = threading.Timer(LONGEST, kill)
+    timer.start()
+    try:
+        yield killed
+    finally:
+        timer.cancel()

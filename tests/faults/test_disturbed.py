@@ -1,0 +1,94 @@
+"""A few cases of the campaign in every run of the tests; all of them: `make faults`."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from faults import tmpfs
+from faults.cases import Case, sample
+from faults.disturb import Lab, can_trace
+
+
+def needs(there: bool, what: str) -> None:
+    """Skip at a desk, fail in CI."""
+    if not there:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not here")
+
+
+def _case(point: str, fault: str, nth: int = 1, *, scenario: str = "first") -> Case:
+    return Case(scenario=scenario, means="failpoint", point=point, fault=fault, nth=nth)
+
+
+@pytest.mark.row("f1", "f20", "f46")
+@pytest.mark.parametrize(
+    "case",
+    [
+        _case("landing.published", "kill"),
+        _case("warehouse.committed", "kill"),
+        _case("deliver.named", "kill", 2, scenario="second"),
+    ],
+    ids=str,
+)
+def test_killed_between_a_commit_and_its_answer_the_next_run_delivers_the_same_bytes(
+    lab: Lab, case: Case
+) -> None:
+    outcome = lab.carry_out(case)
+    assert (outcome.code, outcome.again) == (-9, 0)
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f61")
+def test_a_bug_ends_the_run_with_its_traceback_and_loses_nothing(lab: Lab) -> None:
+    outcome = lab.carry_out(_case("curate.written", "raise:KeyError", 2))
+    assert (outcome.code, outcome.again) == (70, 0)
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f59")
+def test_a_fault_that_passes_is_healed_without_a_re_run(lab: Lab) -> None:
+    outcome = lab.carry_out(_case("step.carried", "raise:TransientError", 3))
+    assert (outcome.code, outcome.again) == (0, None)
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f7")
+def test_bytes_that_are_not_written_as_they_were_given_are_seen_at_once(lab: Lab) -> None:
+    outcome = lab.carry_out(_case("file.bytes", "corrupt", 9))
+    assert (outcome.code, outcome.message, outcome.again) == (3, "T1003", 0)
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f19")
+def test_a_producer_without_an_answer_sends_again_and_every_record_is_curated_once(
+    lab: Lab,
+) -> None:
+    outcome = lab.carry_out(_case("stream.put", "kill", scenario="put"))
+    assert outcome.code == -9
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f2", "f3", "f4")
+@pytest.mark.parametrize("fault", ["SIGKILL", "ENOSPC", "EIO"])
+def test_a_system_call_that_fails_ends_in_a_known_fault_and_the_next_run_is_right(
+    lab: Lab, fault: str
+) -> None:
+    needs(can_trace(), "strace")
+    call = {"SIGKILL": "rename", "ENOSPC": "write", "EIO": "fsync"}[fault]
+    same = [c for c in lab.calls("first") if (c.point, c.fault) == (call, fault)]
+    (case,) = sample(same, 1, seed=3)
+    outcome = lab.carry_out(case)
+    assert outcome.code in ({-9, 0, 3} if fault == "SIGKILL" else {3})
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f3")
+@pytest.mark.parametrize("sign", [".puntual/lake/raw/clients", ".puntual/lake/curated/cards"])
+def test_a_disk_that_is_full_stops_the_run_and_room_lets_it_finish(lab: Lab, sign: str) -> None:
+    needs(tmpfs.possible(), "a tmpfs in a namespace of our own")
+    lab.scenario("first")
+    found = tmpfs.on_a_full_disk(lab.folder, "first", sign)
+    assert found["code"] == 3, found
+    assert "T1001" in str(found["said"])
+    assert "Traceback" not in str(found["said"])
+    assert (found["again"], found["losses"], found["untrue"], found["litter"]) == (0, [], [], [])
