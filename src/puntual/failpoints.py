@@ -63,6 +63,7 @@ POINTS: dict[str, str] = {
     "landing.sealed": "A stream's day is sealed; its land manifest is not committed.",
     "curate.written": "Curated rows lie on scratch, not stored.",
     "build.written": "A model's rows lie on scratch, not stored.",
+    "warehouse.made": "An empty warehouse lies under a temporary name; there is none yet.",
     "warehouse.begun": "A load's transaction is open; the day before it is untouched.",
     "warehouse.inserted": "The day's rows are replaced inside the transaction.",
     "warehouse.logged": "The load is in the log inside the transaction; nothing is committed.",

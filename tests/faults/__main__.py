@@ -73,7 +73,7 @@ def _all(lab: Lab, means: str) -> list[Case]:
         if can_trace():
             calls = lab.calls("first")
             reached = sum(c.fault == "SIGKILL" for c in calls)
-            print(f"effects of the first day {lab.effects_of['first']}, killed at {reached}")
+            print(f"effects of the first day {len(lab.effects('first'))}, killed at {reached}")
             cases += calls
         elif os.environ.get("CI"):
             raise SystemExit("strace is not here, or may not trace: apt-get install strace")

@@ -305,7 +305,7 @@ def in_stream(root: Path) -> Iterator[dict[str, str]]:
 def litter(root: Path) -> list[str]:
     """Return temporary files that a finished run has left; I8."""
     found = [p for p in (root / ".puntual/lake/.tmp").rglob("*") if p.is_file()]
-    for pattern in ("**/.puntual-*", ".puntual/.catalog.*", ".puntual/*.tmp", "**/*.tmp-*"):
+    for pattern in ("**/.puntual-*", ".puntual/.*.duckdb.*", ".puntual/*.tmp", "**/*.tmp-*"):
         found += root.glob(pattern)
     return sorted({str(p.relative_to(root)) for p in found})
 

@@ -92,3 +92,18 @@ def test_a_disk_that_is_full_stops_the_run_and_room_lets_it_finish(lab: Lab, sig
     assert "T1001" in str(found["said"])
     assert "Traceback" not in str(found["said"])
     assert (found["again"], found["losses"], found["untrue"], found["litter"]) == (0, [], [], [])
+
+
+@pytest.mark.row("f4", "f46")
+def test_a_warehouse_that_could_not_be_made_is_made_by_the_next_run(lab: Lab) -> None:
+    needs(can_trace(), "strace")
+    first, second, *_ = (
+        e
+        for e in lab.effects("first")
+        if e.call == "pwrite64" and e.path.startswith((".puntual/.warehouse", ".puntual/warehouse"))
+    )
+    assert first.thread == second.thread
+    head = Case(scenario="first", means="strace", point="pwrite64", fault="EIO", nth=second.nth)
+    outcome = lab.carry_out(head)
+    assert (outcome.code, outcome.again) == (3, 0)
+    assert not outcome.wrong, outcome

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from puntual.engines.duckdb.session import Limits, translate
+from puntual.engines.duckdb.session import Limits, open_session, translate
 from puntual.engines.duckdb_warehouse import fault
 from puntual.errors import PermanentError, machine_fault
 from puntual.local.catalog import SqliteCatalog
@@ -76,3 +78,30 @@ def test_views_that_a_killed_run_was_making_are_removed_by_the_next(tmp_path: Pa
     left.write_bytes(b"half")
     SqliteCatalog(tmp_path / "catalog.db").close()
     assert sorted(os.listdir(tmp_path)) == ["catalog.db", "catalog.duckdb"]
+
+
+def test_an_engine_that_cannot_be_opened_is_a_known_fault(tmp_path: Path) -> None:
+    limits = Limits(memory="no number")
+    with (
+        pytest.raises(PermanentError, match="T3002"),
+        open_session(str(tmp_path), limits=limits, zone="UTC"),
+    ):
+        pass
+
+
+@pytest.mark.row("f3")
+def test_when_not_even_the_fault_can_be_told_the_exit_code_is_no_finding(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(tmp_path), "status"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=full, check=False)
+    assert done.returncode == 3
+
+
+def test_a_reader_that_goes_away_is_no_finding_and_no_traceback() -> None:
+    command = [sys.executable, "-m", "puntual.cli.main", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 3

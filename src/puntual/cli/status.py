@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,7 +22,9 @@ from puntual.local.pointers import SqlitePointers
 from puntual.model.delivery import Delivery, State, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.notice import Notice
-from puntual.model.project import Project
+
+if TYPE_CHECKING:
+    from puntual.model.project import Project
 
 SHOWN = 20
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
@@ -147,11 +149,37 @@ class DuckDBWarehouse:
     def _writer(self) -> duckdb.DuckDBPyConnection:
         if self._open is None or not self._writing:
             self.close()
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.exists():
+                self._make()
             self._open = self._connect(read_only=False)
             self._writing = True
             self._open.execute(_LOG_TABLE)
         return self._open
+
+    def _make(self) -> None:
+        """
+        Make the file under another name, then give it its own.
+
+        DuckDB writes the head of a file in several steps, and one with half a head is never
+        opened again.
+        """
+        folder = self._path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f".{self._path.name}.*"):  # by a run that was killed here
+            left.unlink()
+        temp = folder / f".{self._path.name}.{uuid4().hex}"
+        try:
+            duckdb.connect(str(temp)).close()
+            failpoint("warehouse.made")
+            os.rename(temp, self._path)
+            names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(names)
+            finally:
+                os.close(names)
+        finally:
+            temp.unlink(missing_ok=True)
+            temp.with_name(f"{temp.name}.wal").unlink(missing_ok=True)
 
     def _reader(self) -> duckdb.DuckDBPyConnection:
         if self._open is None or self._writing:

@@ -221,21 +221,26 @@ def _parquet(path: str, head: bytes, tail: bytes, contract: Contract) -> tuple[T
         return (_form("a whole Parquet file", "one without its end"),)
     columns = [c.source_name for c in contract.columns]
     try:
-        footer = pq.read_metadata(path)
-        allowed = _UNFOLDED + _RATIO * Path(path).stat().st_size
-        if footer.num_rows > allowed:
-            return (_bomb(f"{footer.num_rows:,} rows"),)
-        # What repeats stays a dictionary: 60 kB can hold a text of 1 MiB 50,000 times.
-        leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
-        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-        batch = _FEW if _shares_prefixes(footer) else _BATCH
-        with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
-            troubles = _names(list(file.schema_arrow.names), contract)
-            if not any(t.refused for t in troubles):
-                unfolded = _read_through(file, columns, batch)
-                troubles += (_bomb(f"{unfolded:,} bytes of text"),) if unfolded > allowed else ()
+        return _unfolded(path, columns, contract)
     except (pa.ArrowException, OSError):
         return (_form("a Parquet file", "one that cannot be read"),)
+
+
+def _unfolded(path: str, columns: list[str], contract: Contract) -> tuple[Trouble, ...]:
+    """Read a Parquet file through; refuse what it would unfold to, without unfolding it."""
+    footer = pq.read_metadata(path)
+    allowed = _UNFOLDED + _RATIO * Path(path).stat().st_size
+    if footer.num_rows > allowed:
+        return (_bomb(f"{footer.num_rows:,} rows"),)
+    # What repeats stays a dictionary: 60 kB can hold a text of 1 MiB 50,000 times.
+    leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    batch = _FEW if _shares_prefixes(footer) else _BATCH
+    with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
+        troubles = _names(list(file.schema_arrow.names), contract)
+        if not any(t.refused for t in troubles):
+            unfolded = _read_through(file, columns, batch)
+            troubles += (_bomb(f"{unfolded:,} bytes of text"),) if unfolded > allowed else ()
     return troubles
 
 

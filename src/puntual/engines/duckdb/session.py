@@ -111,7 +111,7 @@ def open_session(
     private = Path(tempfile.mkdtemp(prefix=".duckdb-", dir=folder))
     try:
         # In memory with a place to spill: a file would be compressed and synced for nothing.
-        connection = duckdb.connect(":memory:", config=_config(limits, private))
+        connection = _connected(limits, private, where)
         session = Session(connection, limits=limits, code=code, where=where)
         try:
             session.rows(f"SET TimeZone = {literal(zone)}")
@@ -168,12 +168,25 @@ class Confined:
         if zone not in self._open:
             Path(self._home).mkdir(parents=True, exist_ok=True)
             private = tempfile.mkdtemp(prefix=".duckdb-", dir=self._home)
-            connection = duckdb.connect(":memory:", config=_config(self._limits, Path(private)))
+            connection = _connected(self._limits, Path(private), "engine")
             session = Session(connection, limits=self._limits, code="T3002", where="engine")
             session.rows(f"SET GLOBAL TimeZone = {literal(zone)}")
             _lock(session, [str(Path(r) / "x") for r in (*self._roots, private)])
             self._open[zone] = (connection, private)
         return self._open[zone][0]
+
+
+def _connected(limits: Limits, private: Path, where: str) -> duckdb.DuckDBPyConnection:
+    """
+    Open an instance in memory that spills into a folder of its own.
+
+    Raises:
+        PermanentError: T1001, T1003, T3001, T3002.
+    """
+    try:
+        return duckdb.connect(":memory:", config=_config(limits, private))
+    except duckdb.Error as exc:
+        raise translate(exc, limits=limits, code="T3002", where=where) from exc
 
 
 def _config(limits: Limits, private: Path) -> dict[str, str | bool | int | float | list[str]]:

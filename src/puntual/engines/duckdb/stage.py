@@ -20,7 +20,7 @@ from puntual.engines.duckdb.verdicts import Verdicts
 from puntual.model.contract import Contract
 from puntual.ports.engine import RawDay
 
-_FORM = "(FORMAT parquet, COMPRESSION snappy)"
+_FORM = "(FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1000)"
 
 
 def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> int:
