@@ -23,7 +23,13 @@ from puntual.errors import PermanentError, machine_fault
 
 Row = tuple[object, ...]
 
-_OF_MACHINE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
+_OF_DATA = (
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.OutOfRangeException,
+    duckdb.ConstraintException,
+)
+"""Faults whose message may quote a value, so that its words are not the machine's."""
 _MARK = re.compile(r"[\"\n]|'(?!(?<=[a-z]')(?:t|s|re|ll|ve) )")
 
 
@@ -220,7 +226,7 @@ def translate(exc: duckdb.Error, *, limits: Limits, code: str, where: str) -> Pe
     the first quotation mark is kept unless the fault is in the statement itself.
     """
     text = str(exc)
-    machine = machine_fault(text, where) if isinstance(exc, _OF_MACHINE) else None
+    machine = None if isinstance(exc, _OF_DATA) else machine_fault(text, where)
     if machine is not None:
         return machine
     if isinstance(exc, duckdb.OutOfMemoryException) or "max_temp_directory_size" in text:
