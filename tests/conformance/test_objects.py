@@ -230,7 +230,7 @@ class TestLocal(ObjectsSuite):
     @pytest.mark.row("f11")
     def test_f11_a_folder_that_may_not_be_written_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "lake").write_bytes(b"a file where the folder should be")
-        with pytest.raises(PermanentError, match="T1003") as caught:
+        with pytest.raises(PermanentError, match="T1002") as caught:
             LocalObjects(tmp_path / "lake").put_bytes(PREFIX, b"abc", suffix=".bin")
         assert str(tmp_path / "lake") in caught.value.where
 

@@ -11,8 +11,9 @@ def are_stale(catalog: Path) -> bool:
     """Say whether `catalog.duckdb` lacks what was published; False where nothing ever was."""
     if not catalog.is_file():
         return False
+    # Not mode=ro: a reader that may not write leaves its -wal and -shm files behind.
     with contextlib.closing(
-        sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)
+        sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=rw", uri=True)
     ) as db:
         try:
             (unshown,) = db.execute("SELECT count(*) FROM datasets WHERE shown = 0").fetchone()
