@@ -61,8 +61,8 @@ bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is ther
 faults: $(READY) ## Make every fault at every point, from inside and outside (an hour and more)
 	@PYTHONPATH=tests $(BIN)/python -m faults
 
-faults-sample: $(READY) ## A sample of that, spread over points and faults (some four minutes)
-	@PYTHONPATH=tests $(BIN)/python -m faults --cases 90
+faults-sample: $(READY) ## A sample of that, spread over points and faults (some two minutes)
+	@PYTHONPATH=tests $(BIN)/python -m faults --cases 60
 
 sim: $(READY) ## Simulate DAYS days (10000) with faults, from SEED (1), on every core
 	@PYTHONPATH=tests $(BIN)/python -m sim --days $(DAYS) --seed $(SEED)

@@ -909,7 +909,7 @@ PIECES = st.sampled_from(
 
 @pytest.mark.row("f51")
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     files=st.lists(st.lists(PIECES, max_size=12), max_size=3),
