@@ -140,7 +140,7 @@ class TestLocal(ObjectsSuite):
     def test_what_is_not_in_the_upper_store_is_read_in_the_lower_one(
         self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
     ) -> None:
-        over = Overlay(LocalObjects(tmp_path / "upper"), objects)
+        over = Overlay(tmp_path / "upper", tmp_path / "lake")
         assert over.read(stored) == b"0123456789"
         mine = over.put_bytes("raw/x", b"mine", suffix=".bin")
         assert over.locate(mine).startswith(str(tmp_path / "upper"))
@@ -238,4 +238,4 @@ class TestLocal(ObjectsSuite):
 class TestOverlay(ObjectsSuite):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> Overlay:
-        return Overlay(LocalObjects(tmp_path / "upper"), LocalObjects(tmp_path / "lower"))
+        return Overlay(tmp_path / "upper", tmp_path / "lower")

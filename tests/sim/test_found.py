@@ -44,10 +44,10 @@ def test_a_run_that_lost_its_lease_takes_nothing_back_that_a_later_one_has_sent(
     journal.save(SENT)
     as_the_zombie_sees_it = replace(SENT, state=State.READY, sent_at=None)
     monkeypatch.setattr(delivery, "delivery_of", lambda *_, **__: as_the_zombie_sees_it)
-    monkeypatch.setattr(delivery, "_due", lambda *_: SENT.due_at)
+    monkeypatch.setattr(delivery, "due_of", lambda *_: SENT.due_at)
     clock = SimpleNamespace(now=lambda: SENT.due_at)
     run = SimpleNamespace(
-        world=SimpleNamespace(journal=journal, clock=clock),
+        world=SimpleNamespace(journal=journal, clock=clock, zone=None),
         project=SimpleNamespace(reports={"payments_daily": None}),
         published={},
         date=DAY,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from puntual.cli import text
 from puntual.cli.progress import Progress, Silent, watcher
@@ -16,14 +16,15 @@ from puntual.errors import PuntualError
 from puntual.evidence.digest import sha256
 from puntual.model.delivery import Delivery, DeliveryId, Reason, State
 from puntual.model.notice import Obligation
+from puntual.model.plan import Plan
 from puntual.model.project import Project
-from puntual.planner.calendar import due_instant
+from puntual.planner.calendar import due_of
 from puntual.planner.decide import timeliness
 from puntual.planner.flow import flow
 from puntual.planner.plan import look, plan
 from puntual.project.zones import zone
 from puntual.runner.delivery import VERSION
-from puntual.runner.execute import Desk, Run, Waiting, execute, resolve
+from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, resolve
 from puntual.runner.step import DONE, Worker
 
 SENT = (State.SENT, State.ACCEPTED)
@@ -83,13 +84,14 @@ def one_day(
     standing = standing_of(desk, owed.day)
     due = tuple(r for r in owed.reports if r not in standing or standing[r].state not in SENT)
     _resolve_sent(desk, owed, due)
+    run = Run(id=_run_id(owed.day, epoch), epoch=epoch, anew=anew)
     if due:
-        done = _carry(project, replace(owed, reports=due), worker, desk, epoch, anew, shown)
+        done = _carry(project, replace(owed, reports=due), worker, desk, run, shown)
         standing = standing_of(desk, owed.day)
         if not shown.quiet and not done:
             text.say("  nothing to do: every step is committed for these inputs")
     else:
-        _look(project, owed, worker, desk, epoch, shown)
+        _look(project, owed, worker, desk, run, shown)
     found = [standing[r] for r in owed.reports if r in standing]
     if not shown.quiet:
         for delivery in found:
@@ -116,43 +118,42 @@ def _carry(
     due: Owed,
     worker: Worker,
     desk: Desk,
-    epoch: int,
-    anew: frozenset[str],
+    run: Run,
     shown: Shown,
 ) -> bool:
-    """Carry the plan out, and say whether anything was done."""
+    """Carry the plan of what is due out, and say whether anything was done."""
     planned = plan(project, due.day, due.reports)
-    run = Run(id=_run_id(due.day, epoch), epoch=epoch, anew=anew)
     with shown.day(due.day) as watch, noted(project, desk, (due,)):
-        carried = execute(
-            planned,
-            flow(project, planned),
-            worker,
-            desk=desk,
-            run=run,
-            watch=watch,
-            waiting=WAITING,
-        )
+        carried = _execute(project, planned, worker, desk, run, watch)
     return carried.count(DONE) > 0
 
 
-def _look(
-    project: Project, owed: Owed, worker: Worker, desk: Desk, epoch: int, shown: Shown
-) -> None:
+def _look(project: Project, owed: Owed, worker: Worker, desk: Desk, run: Run, shown: Shown) -> None:
     """Look for what came since a day was delivered (design 4.12); the delivery stays as it is."""
     planned = look(project, owed.day, owed.reports, owed.landed)
     if not planned.steps:
         return
     with shown.day(owed.day) as watch:
-        execute(
-            planned,
-            flow(project, planned),
-            worker,
-            desk=desk,
-            run=Run(id=_run_id(owed.day, epoch), epoch=epoch),
-            watch=watch,
-            waiting=WAITING,
-        )
+        _execute(project, planned, worker, desk, run, watch)
+
+
+def _execute(
+    project: Project,
+    planned: Plan,
+    worker: Worker,
+    desk: Desk,
+    run: Run,
+    watch: Progress | Silent,
+) -> Carried:
+    return execute(
+        planned,
+        flow(project, planned),
+        worker,
+        desk=desk,
+        run=run,
+        watch=watch,
+        waiting=WAITING,
+    )
 
 
 @contextmanager
@@ -209,7 +210,7 @@ def _note_one(
         ready = replace(before[0], reasons=(reason,))
         desk.journal.save(ready, replacing=frozenset({State.READY}))
         return
-    due_at = due(project, name, day)
+    due_at = due_of(project, name, day, zone)
     delivery = Delivery(
         id=DeliveryId(report=name, reference_date=day, version=VERSION),
         state=State.COLLECTING,
@@ -220,17 +221,6 @@ def _note_one(
     )
     replaced = frozenset() if only_new else frozenset({State.COLLECTING})
     desk.journal.save(delivery, replacing=replaced)
-
-
-def due(project: Project, name: str, day: date) -> datetime:
-    """
-    Return when a report is due.
-
-    Raises:
-        ProjectError: P1001 its calendar does not know the day.
-    """
-    report = project.reports[name]
-    return due_instant(report, project.calendars[report.calendar], day, zone(report.time_zone))
 
 
 def _run_id(day: date, epoch: int) -> str:

@@ -14,7 +14,7 @@ from puntual.cli import anew, fit, reading, restored, text, wiring
 from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
-from puntual.cli.day import SENT, Owed, Shown, due, noted, one_day, standing_of
+from puntual.cli.day import SENT, Owed, Shown, noted, one_day, standing_of
 from puntual.cli.delivered import missing_or_altered
 from puntual.cli.late import landed_sources, late_findings, late_json, late_lines
 from puntual.cli.options import (
@@ -32,7 +32,7 @@ from puntual.local.worker import ForkedWorker
 from puntual.model.delivery import Completeness, Delivery, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.project import Project
-from puntual.planner.calendar import is_business_day
+from puntual.planner.calendar import due_of, is_business_day
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
 from puntual.runner.execute import Desk
@@ -86,7 +86,7 @@ def command(
         return
     for owed in days:
         for name in owed.reports:
-            due(read, name, owed.day)
+            due_of(read, name, owed.day, zone)
     wiring.check_warehouse(read.warehouse)
     for line in restored.restore(root, lambda: read, watch.now()):
         (text.complain if as_json else text.say)(line)

@@ -15,7 +15,6 @@ from puntual.engines.duckdb_warehouse import DuckDBWarehouse
 from puntual.local.catalog import SqliteCatalog
 from puntual.local.folder import FolderDestinations
 from puntual.local.journal import SqliteJournal
-from puntual.local.objects import LocalObjects
 from puntual.local.overlay import Overlay
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.model.manifest import Digest
@@ -101,7 +100,7 @@ def open_trial(
         for port in (loaded, engine, pointers, journal, catalog, leases):
             opened.enter_context(closing(port))
         yield World(
-            objects=Overlay(LocalObjects(upper), LocalObjects(lake)),
+            objects=Overlay(upper, lake),
             pointers=pointers,
             leases=leases,
             engine=engine,

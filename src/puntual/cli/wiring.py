@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from puntual import __version__
 from puntual.cli import places
+from puntual.cli.archive import Archive
 from puntual.errors import PermanentError, ProjectError
 from puntual.evidence.digest import sha256
 from puntual.local.journal import SqliteJournal
@@ -30,14 +31,6 @@ from puntual.runner.world import World
 
 if TYPE_CHECKING:
     from puntual.local.database import LocalDatabases
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
-    """What is published, for reading: objects and pointers."""
-
-    objects: LocalObjects
-    pointers: SqlitePointers
 
 
 @contextmanager
@@ -94,7 +87,7 @@ def in_turn(*calls: Callable[[], None]) -> Callable[[], None]:
 
 
 @contextmanager
-def open_store(root: Path) -> Iterator[Store]:
+def open_store(root: Path) -> Iterator[Archive]:
     """
     Lend what is published, for reading.
 
@@ -103,7 +96,7 @@ def open_store(root: Path) -> Iterator[Store]:
         TransientError: T2002.
     """
     with closing(SqlitePointers(places.pointers_path(root))) as pointers:
-        yield Store(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
+        yield Archive(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
 
 
 def code_digest() -> Digest:

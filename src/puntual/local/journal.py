@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from puntual.failpoints import failpoint
 from puntual.local.connection import Connection
-from puntual.local.state import answering, transaction
+from puntual.local.state import answering, instant_text, transaction
 from puntual.model.delivery import Completeness, Delivery, DeliveryId, Reason, State, Timeliness
 from puntual.ports.journal import StepEvent
 
@@ -63,7 +63,7 @@ class SqliteJournal:
             event.step,
             event.outcome,
             event.seconds,
-            _instant(event.at),
+            instant_text(event.at),
             event.summary,
             json.dumps(dict(event.facts), sort_keys=True, ensure_ascii=False),
         )
@@ -92,7 +92,7 @@ class SqliteJournal:
             None if delivery.completeness is None else delivery.completeness.value,
             delivery.timeliness.value,
             delivery.due_at.isoformat(),
-            None if delivery.sent_at is None else _instant(delivery.sent_at),
+            None if delivery.sent_at is None else instant_text(delivery.sent_at),
             delivery.file_name,
             delivery.sha256,
             json.dumps(reasons, ensure_ascii=False),
@@ -167,13 +167,6 @@ class SqliteJournal:
     def close(self) -> None:
         """Give up the connection; the next call opens it again."""
         self._state.close()
-
-
-def _instant(at: datetime) -> str:
-    """Return an instant in UTC, so that text sorts as time does; it must have its zone."""
-    if at.tzinfo is None:
-        raise ValueError("an instant needs its zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 _Row = tuple[

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from puntual.local.connection import Connection
-from puntual.local.state import answering, transaction
+from puntual.local.state import answering, instant_text, transaction
 from puntual.model.check import Severity
 from puntual.model.notice import Notice, Obligation
 
@@ -43,7 +43,7 @@ class SqliteNotices:
             PermanentError: T1001, T1002, T1003, T2004.
             TransientError: T2002.
         """
-        row = (*_key(obligation, cause), severity.value, text, _instant(at))
+        row = (*_key(obligation, cause), severity.value, text, instant_text(at))
         with transaction(self._state.db, self._state.path) as db:
             done = db.execute(
                 "INSERT INTO notices (report, reference_date, cause, severity, text, opened_at) "
@@ -64,7 +64,7 @@ class SqliteNotices:
             done = db.execute(
                 "UPDATE notices SET resolved_at = ? WHERE report = ? AND reference_date = ? "
                 "AND cause = ? AND resolved_at IS NULL",
-                (_instant(at), *_key(obligation, cause)),
+                (instant_text(at), *_key(obligation, cause)),
             )
         return done.rowcount == 1
 
@@ -94,12 +94,6 @@ class SqliteNotices:
 
 def _key(obligation: Obligation, cause: str) -> tuple[str, str, str]:
     return obligation.report, obligation.reference_date.isoformat(), cause
-
-
-def _instant(at: datetime) -> str:
-    if at.tzinfo is None:
-        raise ValueError("an instant needs its zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _notice(row: sqlite3.Row | tuple[str, ...]) -> Notice:

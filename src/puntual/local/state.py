@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from puntual.errors import PermanentError, PuntualError, TransientError
@@ -100,6 +101,13 @@ def answering(path: Path) -> Iterator[None]:
         if fault is None:
             raise
         raise fault from exc
+
+
+def instant_text(at: datetime) -> str:
+    """Return an instant in UTC, so that text sorts as time does; it must have its zone."""
+    if at.tzinfo is None:
+        raise ValueError("an instant needs its zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _fault(error: sqlite3.Error, path: Path) -> PuntualError | None:

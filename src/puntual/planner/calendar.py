@@ -7,9 +7,11 @@ as `tzinfo`; nothing here reads a clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from puntual.errors import ProjectError
+from puntual.model.project import Project
 from puntual.model.report import Calendar, Report
 
 _DAY = timedelta(days=1)
@@ -74,6 +76,26 @@ def due_instant(report: Report, calendar: Calendar, reference_date: date, zone: 
         ProjectError: P1001 the calendar does not cover the reference date or the due day.
     """
     return instant(due_day(report, calendar, reference_date), report.due_at, zone)
+
+
+def due_of(
+    project: Project, report: str, reference_date: date, zones: Callable[[str], tzinfo]
+) -> datetime:
+    """
+    Return the instant at which a report of a project is due; see `due_instant`.
+
+    Args:
+        project: Has the report and its calendar.
+        report: Its name.
+        reference_date: The day the data is about.
+        zones: Builds a zone from its IANA name.
+
+    Raises:
+        ProjectError: P1001 the calendar does not cover the reference date or the due day.
+    """
+    declared = project.reports[report]
+    calendar = project.calendars[declared.calendar]
+    return due_instant(declared, calendar, reference_date, zones(declared.time_zone))
 
 
 def due_day(report: Report, calendar: Calendar, reference_date: date) -> date:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from puntual.model.project import Project
 from puntual.model.report import Calendar
-from puntual.planner.calendar import due_day, due_instant, instant, is_business_day
+from puntual.planner.calendar import due_day, due_of, instant, is_business_day
 
 Zones = Callable[[str], tzinfo]
 """Builds the zone of an IANA name."""
@@ -133,9 +133,7 @@ def _start(project: Project, day: date, zones: Zones) -> datetime:
 
 
 def _due(project: Project, name: str, reference_date: date, zones: Zones) -> datetime:
-    report = project.reports[name]
-    calendar = project.calendars[report.calendar]
-    return due_instant(report, calendar, reference_date, zones(report.time_zone)).astimezone(UTC)
+    return due_of(project, name, reference_date, zones).astimezone(UTC)
 
 
 def _owed(project: Project) -> Mapping[date, dict[str, date]]:

@@ -22,7 +22,7 @@ from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.plan import Attest, Decide, Deliver, MakeReport
 from puntual.model.report import Folder, Report
 from puntual.model.seal import Seal
-from puntual.planner.calendar import due_instant
+from puntual.planner.calendar import due_of
 from puntual.planner.decide import Answers, decide, timeliness
 from puntual.ports.engine import Answer, Day
 from puntual.render.layout import lay_out
@@ -270,7 +270,7 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
     claims = Claims(
         delivery=delivery_id(run, step.report),
         decision=standing(run, step.report),
-        due_at=_due(run, declared),
+        due_at=due_of(run.project, declared.name, run.date, run.world.zone),
         seals=tuple(_seals(run).values()),
         findings=_findings(run) + findings_of(made),
         hops=hops + list_from_json(Hop, made.facts["ties"]),
@@ -363,11 +363,6 @@ def delivery_id(run: DayRun, report: str) -> DeliveryId:
     return DeliveryId(report=report, reference_date=run.date, version=VERSION)
 
 
-def _due(run: DayRun, report: Report) -> datetime:
-    zone = run.world.zone(report.time_zone)
-    return due_instant(report, run.project.calendars[report.calendar], run.date, zone)
-
-
 def project_state(run: DayRun, report: str) -> None:
     """
     Write the delivery into the journal as the committed manifests have it; repeatable.
@@ -378,7 +373,7 @@ def project_state(run: DayRun, report: str) -> None:
     found = delivery_of(
         delivery_id(run, report),
         run.published,
-        due_at=_due(run, run.project.reports[report]),
+        due_at=due_of(run.project, report, run.date, run.world.zone),
         now=run.world.clock.now(),
     )
     run.world.journal.save(found, replacing=None if found.sent_at else UNSENT)

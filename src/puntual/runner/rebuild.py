@@ -16,7 +16,7 @@ from puntual.errors import EvidenceError, ProjectError
 from puntual.model.delivery import DeliveryId, State
 from puntual.model.manifest import Digest
 from puntual.model.project import Project
-from puntual.planner.calendar import due_instant
+from puntual.planner.calendar import due_of
 from puntual.ports.journal import Catalog, Journal, Partition
 from puntual.runner import checkpoint
 from puntual.runner.delivery import VERSION, delivery_of
@@ -139,8 +139,7 @@ def _published(
 
 
 def _due(project: Project, report: str, day: date, zone: Callable[[str], tzinfo]) -> datetime:
-    declared = project.reports.get(report)
-    if declared is None:
+    if report not in project.reports:
         raise ProjectError(
             "C1003",
             f"{report} was delivered for {day.isoformat()} and is no report of this project",
@@ -149,9 +148,7 @@ def _due(project: Project, report: str, day: date, zone: Callable[[str], tzinfo]
             observed=", ".join(sorted(project.reports)),
             next_step="Nothing is lost: its manifests and its evidence are kept.",
         )
-    return due_instant(
-        declared, project.calendars[declared.calendar], day, zone(declared.time_zone)
-    )
+    return due_of(project, report, day, zone)
 
 
 def _partition(store: checkpoint.Store, digest: Digest) -> Partition:
