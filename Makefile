@@ -13,6 +13,8 @@ WRITERS ?= 3
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PIP_NO_INPUT := 1
+# Bytecode is kept, as every installation keeps it: without it each command compiles the program.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fuzz format bench bench-sample faults faults-sample sim explore sizes docs wheel lock clean

@@ -55,7 +55,7 @@ def measure(
         subprocess.Popen(
             list(command),
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**_inherited(), **(environment or {})},
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,6 +81,11 @@ def measure(
         exit=child.returncode,
         output=output,
     )
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment as a user has it: with bytecode, as an installation brings it."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _sample(root: int, peaks: list[int], ended: threading.Event) -> None:

@@ -6,6 +6,7 @@ Sub-commands are imported only when they are called, so that `puntual --help` st
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -35,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("puntual.cli.replay", "Rebuild delivered days from raw and compare every byte."),
     "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
 }
+
+RARELY = 50_000
+"""Objects between two collections: importing makes many that stay, and a command is short."""
 
 EXIT_PROJECT, EXIT_TECHNICAL, EXIT_BUG, EXIT_INTERRUPTED = 2, 3, 70, 130
 
@@ -157,6 +161,7 @@ def entry() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character it cannot write is no bug of ours
             stream.reconfigure(errors="backslashreplace")
+    gc.set_threshold(RARELY)
     pressed = Pressed()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, pressed)
