@@ -2,7 +2,7 @@
 Pure functions of the product, remembered or written in C: the same answers, sooner.
 
 Half of a simulated day would be spent spelling and reading canonical JSON in Python, in which
-no fault lies. `test_memo.py` compares the answers.
+no fault lies. `test_tiny.py` compares the answers.
 """
 
 from __future__ import annotations
