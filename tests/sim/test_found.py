@@ -24,6 +24,7 @@ from puntual.model.report import Folder as FolderPath
 from puntual.runner import delivery
 from puntual.runner.world import DayRun
 from sim.disk import Loss, SimulatedDisk, installed
+from sim.episode import episode
 
 DAY = date(2031, 10, 24)
 SENT = Delivery(
@@ -104,3 +105,10 @@ def test_a_commit_named_by_a_writer_that_died_is_durable_once_the_state_has_it(
         again = SqlitePointers(tmp_path / "state.db")
         assert again.read("a/b") == "0" * 64
         again.close()
+
+
+def test_a_step_whose_every_attempt_is_late_ends_the_run_with_a_code_and_not_as_a_bug() -> None:
+    told = episode(631)
+
+    assert told.fired["step timeout"] >= 1
+    assert told.wrong == []

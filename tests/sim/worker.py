@@ -8,7 +8,7 @@ from datetime import date
 
 from puntual.cli.day import Owed, Shown, one_day
 from puntual.cli.late import landed_sources
-from puntual.errors import PuntualError
+from puntual.errors import PuntualError, TransientError
 from puntual.model.delivery import State
 from puntual.model.flow import DIED, TIMEOUT
 from puntual.planner.flow import flow
@@ -72,12 +72,19 @@ class SimulatedWorker:
                 raise
             self._process.end = None
             self._inner = InProcess(self._place.project, self._world)
-            raise Failed(TIMEOUT if how is End.TIMED_OUT else DIED, how) from None
+            raise _ended(how, order.step) from None
         finally:
             self._process.limit = None
 
     def close(self) -> None:
         """Give up nothing."""
+
+
+def _ended(how: End, step: str) -> Failed:
+    """Return what `local.worker` raises; with its fault, for when the retries are spent."""
+    late = how is End.TIMED_OUT
+    fault = TransientError("T6001" if late else "T6002", f"{step}: {how}", where=step)
+    return Failed(TIMEOUT if late else DIED, how, fault=fault)
 
 
 def run_day(place: Place, process: Process, day: date) -> Went:
