@@ -99,3 +99,16 @@ def test_nothing_temporary_is_left(destinations: FolderDestinations, tmp_path: P
     destinations.deliver(OUT, DELIVERY, FILES)
     assert sorted(os.listdir(tmp_path / "out")) == ["credit_20261120_v1.txt", "evidence"]
     assert os.listdir(tmp_path / "out" / "evidence") == ["manifest.json"]
+
+
+def test_a_package_with_other_bytes_is_put_aside_whole_and_one_with_the_same_stays(
+    destinations: FolderDestinations, tmp_path: Path
+) -> None:
+    destinations.deliver(OUT, DELIVERY, {"pack/a.txt": b"before", "pack/b.txt": b"same"})
+
+    assert destinations.put_aside(OUT, "pack", {"b.txt": b"same", "c.txt": b"new"}) == ""
+    assert destinations.put_aside(OUT, "pack", {"a.txt": b"after"}) == "pack.unfinished-1"
+
+    assert not (tmp_path / OUT.path / "pack").exists()
+    assert (tmp_path / OUT.path / "pack.unfinished-1" / "a.txt").read_bytes() == b"before"
+    assert destinations.put_aside(OUT, "pack", {"a.txt": b"after"}) == ""

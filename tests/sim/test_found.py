@@ -112,3 +112,19 @@ def test_a_step_whose_every_attempt_is_late_ends_the_run_with_a_code_and_not_as_
 
     assert told.fired["step timeout"] >= 1
     assert told.wrong == []
+
+
+@pytest.mark.row("f27")
+def test_a_zombie_whose_scratch_was_swept_stops_with_a_code_and_not_as_a_bug() -> None:
+    told = episode(1482)
+
+    assert told.fired["zombie writer"] >= 1
+    assert told.wrong == []
+
+
+def test_a_package_that_was_half_laid_out_does_not_stop_a_new_version_of_the_program() -> None:
+    told = episode(1989)
+
+    assert told.fired["new version of the program"] >= 1
+    assert told.fired["read-only disk"] >= 1
+    assert told.wrong == []

@@ -9,6 +9,7 @@ from datetime import date
 from puntual.cli.day import Owed, Shown, one_day
 from puntual.cli.late import landed_sources
 from puntual.errors import PuntualError, TransientError
+from puntual.local.disk import machine_faults
 from puntual.model.delivery import State
 from puntual.model.flow import DIED, TIMEOUT
 from puntual.planner.flow import flow
@@ -54,7 +55,7 @@ class SimulatedWorker:
 
     def __init__(self, place: Place, world: World, process: Process) -> None:
         self._place, self._world, self._process = place, world, process
-        self._inner = InProcess(place.project, world)
+        self._inner = InProcess(place.project, world, machine_faults)
 
     def do(self, order: Order, *, timeout: int, begun: Callable[[], None]) -> Answer:
         """
@@ -71,7 +72,7 @@ class SimulatedWorker:
             if how is None or how is End.KILLED:
                 raise
             self._process.end = None
-            self._inner = InProcess(self._place.project, self._world)
+            self._inner = InProcess(self._place.project, self._world, machine_faults)
             raise _ended(how, order.step) from None
         finally:
             self._process.limit = None

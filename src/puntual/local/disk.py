@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
-from puntual.errors import PermanentError
+from puntual.errors import PermanentError, TransientError
 from puntual.failpoints import corrupted, failpoint
 
 _BLOCK = 1 << 20
@@ -67,6 +67,10 @@ def translated(where: str) -> Iterator[None]:
         raise disk_error(exc, where) from exc
 
 
+SCRATCH = "/.tmp/scratch/"
+"""Below the lake: what is in work, of the holder of the lease alone."""
+
+
 @contextlib.contextmanager
 def machine_faults(where: str) -> Iterator[None]:
     """
@@ -77,10 +81,20 @@ def machine_faults(where: str) -> Iterator[None]:
 
     Raises:
         PermanentError: T1001, T1002 a disk that is read-only, T1003.
+        TransientError: T2007 scratch was swept by a run that took this one for dead.
     """
     try:
         yield
     except OSError as exc:
+        if isinstance(exc, FileNotFoundError) and SCRATCH in f"{exc.filename} {exc}":
+            raise TransientError(
+                "T2007",
+                "what was in work was taken away",
+                where=where,
+                expected="the scratch files of this run",
+                observed="none: a later run swept them, since it took this one for dead",
+                next_step="Let the later run end; `puntual status` shows it.",
+            ) from exc
         if exc.errno in _FULL | {errno.EIO, errno.EROFS}:
             raise disk_error(exc, str(exc.filename or where)) from exc
         raise

@@ -73,6 +73,38 @@ class FolderDestinations:
             raise _refused(folder, delivery, exc) from exc
         return Receipt(destination=str(folder), files=found)
 
+    def put_aside(self, destination: Folder, name: str, files: Mapping[str, bytes]) -> str:
+        """
+        Give a package's folder the first free name `NAME.unfinished-N`; see the port.
+
+        Raises:
+            PermanentError: D1001 the destination may not be written.
+            ValueError: A name leaves the folder (a bug of the caller).
+        """
+        folder = self._project / destination.path
+        if not all(inner_path(part) for part in (name, *files)):
+            raise ValueError(f"no such package: {name!r}")
+        try:
+            if not any(_differs(folder / name / f, data) for f, data in files.items()):
+                return ""
+            number = 1
+            while (folder / f"{name}.unfinished-{number}").exists():
+                number += 1
+            aside = f"{name}.unfinished-{number}"
+            os.rename(folder / name, folder / aside)
+            sync_folder(folder)
+        except OSError as exc:
+            raise _not_aside(folder / name, exc) from exc
+        return aside
+
+
+def _differs(path: Path, data: bytes) -> bool:
+    """Return whether something lies there that is not these bytes."""
+    try:
+        return path.exists() and not _lies_there(path, path.name, data)
+    except EvidenceError:
+        return True
+
 
 def _lies_there(path: Path, name: str, data: bytes) -> bool:
     try:
@@ -138,6 +170,17 @@ def _other(name: str, data: bytes, found: str, what: str) -> EvidenceError:
         observed=f"sha256 {found}",
         next_step="Find out who wrote that file; a delivery is never overwritten. A corrected "
         "report is a new version, with a new name.",
+    )
+
+
+def _not_aside(package: Path, error: OSError) -> PermanentError:
+    return PermanentError(
+        "D1001",
+        "what an earlier attempt left of this package cannot be put aside",
+        where=str(package),
+        expected="a folder that this user may write",
+        observed=error.strerror or type(error).__name__,
+        next_step="Give that folder another name by hand, then run again.",
     )
 
 

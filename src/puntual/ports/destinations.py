@@ -31,3 +31,22 @@ class Destinations(Protocol):
             PermanentError: D1001 the destination may not be written, or is full.
             EvidenceError: D1002 another file with other bytes already has that name.
         """
+
+    def put_aside(self, destination: Folder, name: str, files: Mapping[str, bytes]) -> str:
+        """
+        Give the folder of a package another name where other bytes lie in it; none is removed.
+
+        For what a run laid out and did not commit, before the program or the data changed: a
+        package must not stand in the way of its own next attempt.
+
+        Args:
+            destination: Where packages lie.
+            name: The package's folder.
+            files: By name in that folder, what is going to be laid there.
+
+        Returns:
+            The folder's new name; "" where nothing was in the way.
+
+        Raises:
+            PermanentError: D1001 the destination may not be written.
+        """
