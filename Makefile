@@ -17,10 +17,10 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz format bench bench-sample faults faults-sample sim explore sizes docs wheel lock clean
+.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile berka faults faults-sample tamper sim explore sizes docs wheel lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-13s %s\n' "$$n" "$$t"; done
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "puntual needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
@@ -60,11 +60,20 @@ bench: $(READY) ## Ten million events, beside DuckDB and Spark by hand (some 10 
 bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is there already
 	@$(BIN)/python -m bench.run --rows 200000 --no-install
 
+bench-reconcile: $(READY) ## Compare two tables, beside the tools people name (some 3 minutes)
+	@$(BIN)/python -m bench.reconcile.run
+
+berka: $(READY) ## Run all 455 days of a real bank (some 10 minutes; `make test` runs a month)
+	@BERKA_FROM=1993-01-01 $(BIN)/python -m pytest -q tests/acceptance/berka
+
 faults: $(READY) ## Make every fault at every point, from inside and outside (an hour and more)
 	@PYTHONPATH=tests $(BIN)/python -m faults
 
 faults-sample: $(READY) ## A sample of that, spread over points and faults (some two minutes)
 	@PYTHONPATH=tests $(BIN)/python -m faults --cases 60
+
+tamper: $(READY) ## Judge 100,000 altered packages by both verifiers (half an hour)
+	@PYTHONPATH=tests $(BIN)/python -m tamper
 
 sim: $(READY) ## Simulate DAYS days (10000) with faults, from SEED (1), on every core
 	@PYTHONPATH=tests $(BIN)/python -m sim --days $(DAYS) --seed $(SEED)

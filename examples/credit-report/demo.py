@@ -111,7 +111,12 @@ def main() -> None:
     in_checkout = (CHECKOUT / "src" / "puntual").is_dir()
     default = CHECKOUT / "build" / "demo" if in_checkout else HERE
     parser.add_argument("--into", type=Path, default=default, help=f"default: {default}")
-    folder = parser.parse_args().into.resolve()
+    parser.add_argument("--story", help="Play this story of `puntual drill` instead.")
+    arguments = parser.parse_args()
+    if arguments.story is not None:
+        say(Path.cwd(), "drill", arguments.story)
+        return
+    folder = arguments.into.resolve()
     began = time.monotonic()
     days = prepare(folder)
     say(folder, "check")

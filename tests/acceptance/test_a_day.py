@@ -218,8 +218,9 @@ def test_the_evidence_of_a_delivery_verifies_offline(tmp_path: Path) -> None:
     [
         "evidence/payments_daily_20260302_v1/payments_daily_20260302_v1.txt",
         "evidence/payments_daily_20260302_v1/exceptions.json",
-        "evidence/payments_daily_20260302_v1/statement.json",
-        "evidence/payments_daily_20260302_v1/manifests.json",
+        "evidence/payments_daily_20260302_v1/statement.dsse.json",
+        "evidence/payments_daily_20260302_v1/statement.tlog-proof",
+        "evidence/payments_daily_20260302_v1/manifests.json.gz",
         ".puntual/lake/raw",
         ".puntual/lake/curated",
     ],

@@ -149,7 +149,7 @@ def test_a_calendar_that_ends_before_the_next_due_date_is_a_warning(tmp_path: Pa
     write_project(tmp_path)
     found = _levels(tmp_path, "--as-of", "2026-12-31T12:00:00-06:00")
     assert found["report payments_daily"][0] == "warn"
-    assert "P1001" in found["report payments_daily"][1]
+    assert "C1502" in found["report payments_daily"][1]
     assert found["calendar mx-test"][0] == "warn"
     ended = CALENDAR.replace('"2026-12-31"', '"2026-03-31"')
     (tmp_path / "calendars/mx-test.yaml").write_text(ended)

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 HOMES = {
     "aws": {"boto3", "botocore", "awsglue", "pyspark", "pyarrow"},
-    "cli": {"click", "rich"},
+    "cli": {"click", "rich", "holidays"},
     "console": {"starlette", "uvicorn", "jinja2"},
     "engines": {"sqlglot", "duckdb", "pyspark", "psycopg", "pyarrow"},
     "evidence": {"rfc8785", "cryptography", "securesystemslib"},
     "infra": {"aws_cdk", "constructs"},
     "landing": {"pyarrow"},
-    "local": {"duckdb", "pyarrow", "cryptography"},
+    "local": {"duckdb", "pyarrow", "cryptography", "rfc3161_client"},
     "project": {"ruamel", "jsonschema", "sqlglot", "tzdata"},
     "render": {"xlsxwriter", "typst"},
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -363,3 +363,25 @@ def test_a_user_without_rights_is_not_retried(postgres_url: str, tmp_path: Path)
     missing = postgres_url.replace("/test_", "/missing_")
     with pytest.raises(PermanentError, match="S1203"):
         extract((LocalDatabases(tmp_path, {}, read), missing), tmp_path)
+
+
+def test_the_rows_of_a_query_are_handed_on_as_text_and_counted_by_the_database(
+    make: Make,
+) -> None:
+    databases, connection = make(SETUP)
+    source = DatabaseSource(
+        name="credits", connection=connection, query=QUERY, control=ControlSnapshot()
+    )
+    taken: list[tuple[object, ...]] = []
+
+    def take(columns: Mapping[str, Sequence[str | None]], records: int) -> None:
+        taken.extend(zip(*columns.values(), strict=True))
+        assert all(len(values) == records for values in columns.values())
+
+    assert databases.rows(source, DAY, ("amount", "id"), take) == 4
+    amounts = [None if a is None else Decimal(str(a)) for a, _ in taken]
+    assert amounts == [Decimal("12.34"), Decimal("-0.10"), None, Decimal("9999999999999.99")]
+    assert databases.rows(source, DAY, (), take) == 4
+    assert len(taken) == 4
+    with pytest.raises(PermanentError, match="S1204"):
+        databases.rows(source, DAY, ("absent",), take)

@@ -26,10 +26,11 @@ def test_every_kind_of_step_has_the_timeout_that_the_page_gives() -> None:
 
 
 def test_every_kind_of_step_has_the_retries_that_the_page_gives() -> None:
-    assert row("retries") == "`land`, `deliver` 2; else 1"
+    assert row("retries") == "`land`, `deliver` 2; `rehearse` 0; else 1"
     twice = {kind for kind, times in DEFAULT_TIMES.items() if times.retries == 2}
     assert twice == {"land", "deliver"}
-    assert {times.retries for times in DEFAULT_TIMES.values()} == {1, 2}
+    assert {kind for kind, times in DEFAULT_TIMES.items() if times.retries == 0} == {"rehearse"}
+    assert {times.retries for times in DEFAULT_TIMES.values()} == {0, 1, 2}
 
 
 def test_what_else_is_the_same_for_every_step_is_as_the_page_says() -> None:

@@ -22,6 +22,10 @@ import pyarrow.parquet as pq
 from faults.bank import PRODUCED, Sent, fates
 
 _FIRST_SEQUENCE = 10**20
+PROVING = frozenset(
+    ("statement.dsse.json", "statement.tlog-proof", "leaf.json", "consistency.json", "trust.json")
+) | {"manifests.json.gz"}
+"""Files of a package that are made from the ledger when it is delivered."""
 SOURCES = {"cards": "event_id", "clients": "client_id", "payments": "payment_id"}
 
 
@@ -125,7 +129,8 @@ class Look:
         packages = self.root / ".puntual/lake/packages"
         folder = self.root / "evidence"
         for file in folder.rglob("*") if folder.is_dir() else ():
-            if file.is_file() and not file.name.startswith(".puntual-"):
+            known = file.name in PROVING or file.name.startswith(".puntual-")
+            if file.is_file() and not known:
                 digest = _digest(file)
                 if not any(packages.rglob(f"{digest}*")):
                     self._say(f"{file.relative_to(self.root)} is no object of a package")

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 from core.evidence.test_package import bad, lines_of, package_of
+from tamper.bank import bank
 
 from puntual.errors import EvidenceError
 from puntual.evidence import canonical
 from puntual.evidence.verify import MAX_FILES, holds, verify
 
 
-def written(folder: Path) -> Path:
+def written(folder: Path, files: dict[str, bytes]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in package_of().items():
+    for name, data in files.items():
         (folder / name).write_bytes(data)
     return folder
 
@@ -33,9 +34,10 @@ def stated(edit: Callable[[dict[str, object]], None]) -> dict[str, bytes]:
     return {**files, "statement.json": canonical.encode(statement)}
 
 
-def verdict(root: Path, pack: Path) -> tuple[int, str]:
+def verdict(root: Path, pack: Path, key: str) -> tuple[int, str]:
+    asked = ["verify", str(pack), "--root", key, "--state", str(root / "seen.json")]
     done = subprocess.run(
-        [sys.executable, "-m", "puntual.cli.main", "-C", str(root), "verify", str(pack)],
+        [sys.executable, "-m", "puntual.cli.main", "-C", str(root), *asked],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -123,15 +125,17 @@ def test_a_document_that_would_exhaust_a_reader_is_refused_quickly(data: bytes) 
 
 @pytest.mark.row("h18", "h9", "h8")
 def test_what_is_no_plain_file_of_the_package_is_named_and_never_followed(tmp_path: Path) -> None:
-    plain = written(tmp_path / "plain")
-    assert verdict(tmp_path, plain)[0] == 0
+    made = bank(tmp_path / "bank")
+    files = made.deliver(1)
+    plain = written(tmp_path / "plain", files)
+    assert verdict(tmp_path, plain, made.fingerprint)[0] == 0
 
     def fifo(pack: Path) -> None:
         os.mkfifo(pack / "pipe")
 
     def link(pack: Path) -> None:
-        (pack / "statement.json").unlink()
-        (pack / "statement.json").symlink_to("/etc/passwd")
+        (pack / "statement.dsse.json").unlink()
+        (pack / "statement.dsse.json").symlink_to("/etc/passwd")
 
     def escapes(pack: Path) -> None:
         (pack / "a\x1b[2J\nVERIFIED at L2").write_text("x")
@@ -147,9 +151,9 @@ def test_what_is_no_plain_file_of_the_package_is_named_and_never_followed(tmp_pa
             file.truncate(1 << 40)
 
     for number, harm in enumerate((fifo, link, escapes, undecodable, folder, huge)):
-        pack = written(tmp_path / str(number))
+        pack = written(tmp_path / str(number), files)
         harm(pack)
-        code, said = verdict(tmp_path, pack)
+        code, said = verdict(tmp_path, pack, made.fingerprint)
         assert code == 1, said
         assert "NOT VERIFIED" in said.splitlines()[-1]
         assert not any(line.strip()[:11] == "VERIFIED at" for line in said.splitlines())

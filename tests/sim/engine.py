@@ -28,6 +28,8 @@ from puntual.model.check import Check, NotNull, Unique
 from puntual.model.contract import Column, Contract, Csv, Keep, Kind
 from puntual.model.finding import Place
 from puntual.model.manifest import Totals
+from puntual.model.planted import Look, Planted, Sample
+from puntual.model.profile import ColumnProfile
 from puntual.model.project import Model
 from puntual.model.seal import Landed
 from puntual.ports.engine import Answer, Built, Curated, DataFile, Day, DayPart, Offending, RawDay
@@ -151,6 +153,18 @@ class TinyEngine:
             )[:20],
             path=path,
         )
+
+    def plant(
+        self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str
+    ) -> Planted:
+        """Plant nothing: what a fault looks like is DuckDB's to show."""
+        return Planted(columns={}, measured={})
+
+    def profile(
+        self, files: tuple[DataFile, ...], columns: tuple[tuple[str, str], ...], *, zone: str
+    ) -> tuple[ColumnProfile, ...]:
+        """Describe no column."""
+        return ()
 
     def totals(
         self,

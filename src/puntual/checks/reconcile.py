@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from functools import reduce
 
 from puntual.model.check import OnFail, Severity
-from puntual.model.control import ControlRule, Explanation, Hop
+from puntual.model.control import Explanation, Hop, HopPart
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Totals
 
@@ -69,6 +69,30 @@ def hop(
     )
 
 
+def parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> tuple[HopPart, ...]:
+    """Compare each file or shard that either side names, by name."""
+    return tuple(_part(n, said.get(n), landed.get(n)) for n in sorted({*said, *landed}))
+
+
+def _part(name: str, before: Totals | None, after: Totals | None) -> HopPart:
+    if before is None or after is None:
+        return HopPart(name=name, before=before, after=after)
+    return HopPart(
+        name=name,
+        before=before,
+        after=after,
+        residual_records=before.records - after.records,
+        residual_sums={
+            column: _residual(column, before, after, ())
+            for column in sorted(before.sums.keys() & after.sums.keys())
+        },
+    )
+
+
+def _differs(part: HopPart) -> bool:
+    return part.residual_records != 0 or any(part.residual_sums.values())
+
+
 def findings_of(hops: Iterable[Hop], controls: Iterable[Finding] = ()) -> tuple[Finding, ...]:
     """
     Turn hops into findings, and put those of the controls after them.
@@ -91,6 +115,7 @@ def is_broken(found: Hop) -> bool:
         bool(found.residual_records)
         or any(found.residual_sums.values())
         or found.keys_agree is False
+        or any(map(_differs, found.parts))
     )
 
 
@@ -110,45 +135,6 @@ def unvouched(found: Hop) -> tuple[str, ...]:
         return ()
     left, right = set(found.before.sums), set(found.after.sums)
     return tuple(sorted(right - left if found.left == "source" else left - right))
-
-
-def control(rule: ControlRule, left: Decimal | None, right: Decimal | None) -> Finding:
-    """
-    Judge one declared control.
-
-    Args:
-        rule: The two sides and their tolerance.
-        left: The left SELECT's answer; None when it gave null or none.
-        right: The right SELECT's answer; the same.
-
-    Returns:
-        R3001 pass or fail, R3002 unknown: a null equals nothing, not even another null.
-    """
-    unit = f" {rule.unit}" if rule.unit else ""
-    within = f" within {rule.tolerance:,f}{unit}" if rule.tolerance else ""
-    difference = _difference(left, right)
-    unknown = difference is None
-    passed = difference is not None and difference.copy_abs() <= rule.tolerance
-    shown = "no answer" if difference is None else f"{difference:,f}{unit}"
-    return Finding(
-        code="R3002" if unknown else "R3001",
-        rule=rule.id,
-        dataset=rule.kind.value,
-        verdict=Verdict.UNKNOWN if unknown else Verdict.PASS if passed else Verdict.FAIL,
-        severity=rule.severity,
-        on_fail=rule.on_fail,
-        message=_control_message(rule, unknown=unknown, passed=passed),
-        expected=f"left = right{within}",
-        observed=f"{_shown(left, unit)} against {_shown(right, unit)}, difference {shown}",
-        amounts={} if difference is None else {"difference": difference},
-        basis=rule.basis,
-    )
-
-
-def _control_message(rule: ControlRule, *, unknown: bool, passed: bool) -> str:
-    word = "has no answer" if unknown else "agrees" if passed else "does not agree"
-    about = rule.description.rstrip(".")
-    return f"{rule.id} {word}: {about}" if about else f"{rule.id} {word}"
 
 
 def _finding(found: Hop) -> Finding:
@@ -190,6 +176,12 @@ def _measured(found: Hop) -> str:
     sums += [f"{name} not compared" for name in _one_sided(found)]
     explained = sum(e.totals.records for e in found.explained)
     parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
+    wrong = [p.name for p in found.parts if _differs(p)]
+    parts += (
+        [f"{len(wrong)} of {len(found.parts)} parts differ: {', '.join(wrong[:3])}"]
+        if wrong
+        else []
+    )
     parts += [f"{explained:,} rows explained"] if explained else []
     parts.append(_KEYS[found.keys_agree])
     return ", ".join(parts)
@@ -221,13 +213,3 @@ def _keys_agree(before: Totals, after: Totals) -> bool | None:
 
 def _subtract(left: Decimal, right: Decimal) -> Decimal:
     return Context(prec=DIGITS).subtract(left, right)
-
-
-def _difference(left: Decimal | None, right: Decimal | None) -> Decimal | None:
-    if left is None or right is None or not (left.is_finite() and right.is_finite()):
-        return None
-    return _subtract(left, right)
-
-
-def _shown(value: Decimal | None, unit: str) -> str:
-    return "no answer" if value is None else f"{value:,f}{unit}"

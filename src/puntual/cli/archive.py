@@ -35,7 +35,7 @@ class Archive:
         found = {
             name.removesuffix(suffix): checkpoint.by_digest(self, digest)
             for name, digest in names.items()
-            if name.endswith(suffix) and not name.startswith(("raw:", "late:", "stream:"))
+            if name.endswith(suffix) and not name.startswith(("raw:", "late:", "stream:", "ack:"))
         }
         if not found:
             raise ProjectError(

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import reading, text
-from puntual.cli.options import env_option, json_option, project_option, root_of
+from puntual.cli import lapsed, policed, reading, text
+from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 
 
 @click.command(name="check", help="Read the project and report every complaint at once.")
 @project_option
 @env_option
+@as_of_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, project: Path | None, env: str | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    project: Path | None,
+    env: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
     """Lint the project; exit 2 if anything is an error."""
     began = time.monotonic()
     root = root_of(ctx, project)
-    _, complaints, files = reading.checked(root, env)
+    read, complaints, files = reading.checked(root, env)
+    if read is not None:
+        now = as_of or datetime.now(UTC)
+        ended = (*lapsed.complaints(root, read, now), *policed.complaints(root, read, now))
+        complaints = (*complaints, *ended)
     errors = sum(c.severity == "error" for c in complaints)
     warnings = len(complaints) - errors
     if as_json:

@@ -9,7 +9,8 @@ import click
 from puntual.cli.options import parse_day
 from puntual.model.project import Project
 from puntual.model.report import Calendar
-from puntual.planner.calendar import is_business_day, previous_business_day
+from puntual.planner.calendar import previous_business_day
+from puntual.planner.obligation import owed_on
 
 MAX_DAYS = 3660
 
@@ -18,7 +19,7 @@ def resolve(when: str, project: Project, *, now: datetime, zone: tzinfo) -> tupl
     """
     Return the reference dates that a text names, oldest first.
 
-    A range holds business days only: those of the first report's calendar.
+    A range holds only days for which some report is owed.
 
     Raises:
         click.BadParameter: It names none, or more than ten years.
@@ -26,7 +27,7 @@ def resolve(when: str, project: Project, *, now: datetime, zone: tzinfo) -> tupl
     calendar = _calendar(project)
     if ".." in when:
         first, _, last = when.partition("..")
-        return _range(_one(first, calendar, now, zone), _one(last, calendar, now, zone), calendar)
+        return _range(_one(first, calendar, now, zone), _one(last, calendar, now, zone), project)
     return (_one(when, calendar, now, zone),)
 
 
@@ -41,12 +42,13 @@ def _one(text: str, calendar: Calendar | None, now: datetime, zone: tzinfo) -> d
     return parse_day(text)
 
 
-def _range(first: date, last: date, calendar: Calendar | None) -> tuple[date, ...]:
+def _range(first: date, last: date, project: Project) -> tuple[date, ...]:
     days = (last - first).days + 1
     if not 1 <= days <= MAX_DAYS:
         raise click.BadParameter(f"{first}..{last} is no range of 1 to {MAX_DAYS} days")
     every = (first + timedelta(days=n) for n in range(days))
-    return tuple(d for d in every if calendar is None or is_business_day(calendar, d))
+    names = sorted(project.reports)
+    return tuple(d for d in every if not names or owed_on(project, names, d))
 
 
 def _calendar(project: Project) -> Calendar | None:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from puntual.cli import text
+from puntual.cli.again import newest_sent, rescued, to_complete, why
 from puntual.cli.progress import Progress, Silent, watcher
 from puntual.cli.shown import delivery_lines
-from puntual.errors import PuntualError
+from puntual.errors import PermanentError, PuntualError, TransientError
 from puntual.evidence.digest import sha256
 from puntual.model.delivery import Delivery, DeliveryId, Reason, State
+from puntual.model.manifest import Digest
 from puntual.model.notice import Obligation
 from puntual.model.plan import Plan
 from puntual.model.project import Project
 from puntual.planner.calendar import due_of
 from puntual.planner.decide import timeliness
 from puntual.planner.flow import flow
-from puntual.planner.plan import look, plan
+from puntual.planner.plan import look, plan, plan_b
+from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
-from puntual.runner.delivery import VERSION
 from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, resolve
 from puntual.runner.step import DONE, Worker
 
@@ -33,11 +35,20 @@ WAITING = Waiting(sleep=time.sleep, uniform=random.uniform)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """A reference date, the reports that are owed for it, and the sources landed for it."""
+    """
+    A reference date, the reports that are owed for it, and what is published of it.
+
+    Attributes:
+        day: The reference date.
+        reports: Owed for it.
+        landed: The sources that are landed for it.
+        sent: Report → digest of its `deliver:` manifest.
+    """
 
     day: date
     reports: tuple[str, ...]
     landed: frozenset[str] = frozenset()
+    sent: Mapping[str, Digest] = field(default_factory=dict)
 
 
 class Shown:
@@ -71,9 +82,14 @@ def one_day(
     epoch: int,
     anew: frozenset[str],
     shown: Shown,
+    approvals: Approvals | None = None,
 ) -> list[Delivery]:
     """
     Carry out what is owed for a day and not sent yet, and return its deliveries.
+
+    What was sent in part is made in full as its next version, if what was missing has come.
+    Where a technical fault is left at the decision time, plan B is delivered of the reports
+    whose approved policy says so; the fault is raised where nothing could be delivered.
 
     Raises:
         TransientError: A technical fault; the retries are spent.
@@ -81,24 +97,79 @@ def one_day(
         EvidenceError: Bytes are not what was recorded.
         ProjectError: The project is wrong in a way that only the world shows.
     """
-    standing = standing_of(desk, owed.day)
-    due = tuple(r for r in owed.reports if r not in standing or standing[r].state not in SENT)
+    before = newest_sent(desk.journal, owed.day)
+    due = tuple(r for r in owed.reports if r not in before)
     _resolve_sent(desk, owed, due)
-    run = Run(id=_run_id(owed.day, epoch), epoch=epoch, anew=anew)
+    run = Run(id=run_id(owed.day, epoch), epoch=epoch, anew=anew)
     if due:
-        done = _carry(project, replace(owed, reports=due), worker, desk, run, shown)
-        standing = standing_of(desk, owed.day)
-        if not shown.quiet and not done:
-            text.say("  nothing to do: every step is committed for these inputs")
+        with _plan_b(project, replace(owed, reports=due), worker, desk, run, shown, approvals):
+            done = _carry(project, replace(owed, reports=due), worker, desk, run, shown)
+            if not shown.quiet and not done:
+                text.say("  nothing to do: every step is committed for these inputs")
     else:
-        _look(project, owed, worker, desk, run, shown)
+        _complete(project, owed, worker, desk, run, shown, before)
+    standing = standing_of(desk, owed.day) | newest_sent(desk.journal, owed.day)
     found = [standing[r] for r in owed.reports if r in standing]
     if not shown.quiet:
         for delivery in found:
-            again = delivery.id.report not in due
+            again = before.get(delivery.id.report) == delivery
             for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
                 text.say(line)
     return found
+
+
+@contextmanager
+def _plan_b(
+    project: Project,
+    due: Owed,
+    worker: Worker,
+    desk: Desk,
+    run: Run,
+    shown: Shown,
+    approvals: Approvals | None,
+) -> Iterator[None]:
+    """
+    Deliver plan B where a technical fault is left and the approved policy says so.
+
+    Raises:
+        TransientError: The fault, where plan B is not what the policy says, or not yet.
+        PermanentError: As for TransientError.
+    """
+    try:
+        yield
+    except (TransientError, PermanentError) as fault:
+        reports: tuple[str, ...] = ()
+        if approvals is not None:
+            at = desk.clock.now()
+            reports = rescued(project, due.reports, due.day, approvals=approvals, at=at)
+        if not reports:
+            raise
+        if not shown.quiet:
+            text.say(f"  {why(fault)}; plan B, by the policy")
+        planned = plan_b(project, due.day, reports)
+        with shown.day(due.day) as watch:
+            _execute(project, planned, worker, desk, replace(run, fault=why(fault)), watch)
+        if set(reports) != set(due.reports):
+            raise
+
+
+def _complete(
+    project: Project,
+    owed: Owed,
+    worker: Worker,
+    desk: Desk,
+    run: Run,
+    shown: Shown,
+    sent: dict[str, Delivery],
+) -> None:
+    """Make in full what was sent in part, if it can be; look for late data in any case."""
+    restatements = to_complete(sent, dict(owed.sent))
+    if not restatements:
+        _look(project, owed, worker, desk, run, shown)
+        return
+    planned = plan(project, owed.day, [r.report for r in restatements])
+    with shown.day(owed.day) as watch:
+        _execute(project, planned, worker, desk, replace(run, restatements=restatements), watch)
 
 
 def standing_of(desk: Desk, day: date) -> dict[str, Delivery]:
@@ -135,6 +206,14 @@ def _look(project: Project, owed: Owed, worker: Worker, desk: Desk, run: Run, sh
         return
     with shown.day(owed.day) as watch:
         _execute(project, planned, worker, desk, run, watch)
+
+
+def carried(
+    project: Project, planned: Plan, worker: Worker, desk: Desk, run: Run, shown: Shown
+) -> Carried:
+    """Carry one plan out, with its progress; see `execute`."""
+    with shown.day(planned.reference_date) as watch:
+        return _execute(project, planned, worker, desk, run, watch)
 
 
 def _execute(
@@ -212,7 +291,7 @@ def _note_one(
         return
     due_at = due_of(project, name, day, zone)
     delivery = Delivery(
-        id=DeliveryId(report=name, reference_date=day, version=VERSION),
+        id=DeliveryId(report=name, reference_date=day, version=1),
         state=State.COLLECTING,
         completeness=None,
         timeliness=timeliness(due_at, desk.clock.now(), None),
@@ -223,5 +302,6 @@ def _note_one(
     desk.journal.save(delivery, replacing=replaced)
 
 
-def _run_id(day: date, epoch: int) -> str:
+def run_id(day: date, epoch: int) -> str:
+    """Return what names a run in the journal: the day and the epoch of its lease."""
     return sha256(f"{day.isoformat()}/{epoch}".encode())[:12]

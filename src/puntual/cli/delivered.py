@@ -8,7 +8,10 @@ from pathlib import Path
 
 from puntual.errors import EvidenceError, PuntualError
 from puntual.evidence.digest import sha256
+from puntual.model.manifest import Digest
 from puntual.runner import checkpoint
+from puntual.runner.restate import steps_of
+from puntual.runner.versions import sent_versions
 
 
 def missing_or_altered(
@@ -24,20 +27,27 @@ def missing_or_altered(
         day: Of which reference date.
 
     Returns:
-        A D1003 for each destination that does not hold the recorded bytes; none for a delivery
-        that was not made.
+        A D1003 for each version and destination that does not hold the recorded bytes; none
+        for a delivery that was not made. A version that was superseded stays where it is.
 
     Raises:
         EvidenceError: V1001, V1002 a manifest is missing or altered.
     """
-    sent = checkpoint.read(store, f"deliver:{report}", day)
-    made = checkpoint.read(store, f"report:{report}", day)
-    if sent is None or made is None:
-        return ()
-    (file,) = made.manifest.of_role("report")
-    name = str(made.manifest.facts["file_name"])
-    where = str(sent.manifest.facts["where"])
-    return tuple(_faults(root, name, _folders(where, name), file.sha256))
+    return tuple(
+        fault
+        for sent in sent_versions(store, report, day).values()
+        for fault in _of_version(store, root, report, sent)
+    )
+
+
+def _of_version(
+    store: checkpoint.Store, root: Path, report: str, sent: Digest
+) -> Iterator[EvidenceError]:
+    made = checkpoint.by_digest(store, steps_of(store, report, sent)[f"report:{report}"])
+    (file,) = made.of_role("report")
+    name = str(made.facts["file_name"])
+    where = str(checkpoint.by_digest(store, sent).facts["where"])
+    yield from _faults(root, name, _folders(where, name), file.sha256)
 
 
 def _folders(where: str, name: str) -> list[str]:

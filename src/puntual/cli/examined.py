@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import TZPATH
@@ -21,7 +21,7 @@ from puntual.local.stream import LocalStream
 from puntual.model.project import Project
 from puntual.model.report import Calendar, Report
 from puntual.model.source import DatabaseSource, FileSource, Source, StreamSource
-from puntual.planner.calendar import due_instant, is_business_day
+from puntual.planner.obligation import last_known, next_owed
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
 
@@ -87,17 +87,20 @@ def _calendar(calendar: Calendar, now: datetime) -> Answer:
 
 
 def _next_due(project: Project, report: Report, now: datetime) -> Answer:
-    """Say when the report of the next business day is due; a calendar may end before."""
+    """Say when the report is due next, and from when on its calendar cannot tell."""
     about, calendar = f"report {report.name}", project.calendars[report.calendar]
     place = zone(report.time_zone)
-    day = now.astimezone(place).date()
     try:
-        while not is_business_day(calendar, day):
-            day += timedelta(days=1)
-        due = due_instant(report, calendar, day, place)
+        owed = next_owed(report.terms, calendar, now, place)
     except ProjectError as error:
         return about, "warn", f"{error.code} {error.message}: its next due date is not known"
-    return about, "ok", f"of {day.isoformat()} it is due {due:%Y-%m-%d %H:%M %Z}"
+    day = owed.obligation.reference_date.isoformat()
+    sentence = f"of {day} it is due {owed.due_at:%Y-%m-%d %H:%M %Z}"
+    last = last_known(report.terms, calendar)
+    if (last - now.astimezone(place).date()).days <= NOTICE_DAYS:
+        until = f"after {last.isoformat()} it is not known when it is due"
+        return about, "warn", f"{sentence}; {until}: {calendar.name} ends"
+    return about, "ok", sentence
 
 
 def _source(source: Source, root: Path, clock: Clock) -> Answer:

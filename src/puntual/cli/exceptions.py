@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from importlib import resources
 from pathlib import Path
 
 import click
 
 from puntual.cli import text
-from puntual.cli.archive import open_archive
-from puntual.cli.late import late_findings, late_json, late_lines
+from puntual.cli.archive import Archive, open_archive
+from puntual.cli.late import late_findings, late_json, late_lines, sent_reports
 from puntual.cli.options import (
     date_option,
     json_option,
@@ -18,26 +20,42 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.errors import ProjectError
+from puntual.evidence.document import SCHEMA_FILE
 from puntual.evidence.exceptions import Entry, Exceptional, collect, numbered
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.model.delivery import Decision
 from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest
+from puntual.runner import checkpoint
+from puntual.runner.restate import steps_of
 
 
 @click.command(name="exceptions", help="What is missing or set aside, and why.")
 @project_option
-@date_option()
+@date_option(required=False)
 @report_option
+@click.option("--schema", is_flag=True, default=False, help="Print the document's JSON Schema.")
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, project: Path | None, when: str, report: str | None, as_json: bool
+    ctx: click.Context,
+    project: Path | None,
+    when: str | None,
+    report: str | None,
+    schema: bool,
+    as_json: bool,
 ) -> None:
     """List the exceptions of a day's deliveries; exit 1 if one of them holds a delivery."""
+    if schema:
+        published = resources.files("puntual.evidence").joinpath(SCHEMA_FILE)
+        for line in published.read_text(encoding="utf-8").splitlines():
+            text.say(line)
+        return
+    if when is None:
+        raise click.UsageError("Missing option '-d' / '--date'.")
     day = parse_day(when)
     archive = open_archive(root_of(ctx, project))
-    found = _by_report(archive.day(day), report, day.isoformat())
+    found = _by_report(_standing(archive, day), report, day.isoformat())
     late = late_findings(archive, day)
     holding = any("hold" in e.effect for entries in found.values() for e in entries)
     if as_json:
@@ -58,6 +76,16 @@ def command(
         for line in late_lines(late, day):
             text.say(line)
     ctx.exit(1 if holding else 0)
+
+
+def _standing(archive: Archive, day: date) -> dict[str, Manifest]:
+    """Return the manifests of a day; of what was sent, those that it was made from."""
+    committed = archive.day(day)
+    for report, sent in sent_reports(archive, day).items():
+        steps = steps_of(archive, report, sent)
+        for step in (f"decide:{report}", f"report:{report}"):
+            committed[step] = checkpoint.by_digest(archive, steps[step])
+    return committed
 
 
 def _by_report(
@@ -109,7 +137,14 @@ def _lines(report: str, entries: tuple[Entry, ...], day: str) -> list[str]:
             ("reason", entry.reason),
             ("expected", entry.expected),
             ("observed", entry.observed),
+            ("known by", entry.known_by),
+            ("missing", "; ".join(entry.missing)),
+            ("not run", ", ".join(entry.not_run)),
+            ("cause", entry.cause),
             ("effect", entry.effect),
+            ("clause", entry.clause),
+            ("owner", entry.owner),
+            ("repair", entry.expected_repair),
         ):
             if value:
                 lines.append(f"         {label:<9} {value}")

@@ -7,7 +7,9 @@ from datetime import date
 
 from puntual.evidence.facts import list_from_json
 from puntual.model.finding import Finding
+from puntual.model.manifest import Digest
 from puntual.runner import checkpoint
+from puntual.runner.restate import steps_of
 
 KEPT = frozenset({"S2008", "S2011", "S2022", "S2023"})
 """Codes of what is kept; the others say what a look could not see, or must see again."""
@@ -19,18 +21,31 @@ def late_findings(store: checkpoint.Store, day: date) -> tuple[Finding, ...]:
     """
     Return what came late for a day of every source, and what the last look noticed besides.
 
+    What is in every delivery of the day by now, as its next version, is late no more.
+
     Raises:
         EvidenceError: V1001, V1002, V2001, V2002 a manifest is missing or altered.
     """
     suffix = f"/{day.isoformat()}"
-    return tuple(
-        finding
-        for name, digest in store.pointers.read_prefix("late:").items()
-        if name.endswith(suffix)
-        for finding in list_from_json(
-            Finding, checkpoint.by_digest(store, digest).facts["findings"]
-        )
-    )
+    late = [d for n, d in store.pointers.read_prefix("late:").items() if n.endswith(suffix)]
+    told = _told(store, day) if late else frozenset()
+    found: list[Finding] = []
+    for digest in late:
+        kept = checkpoint.by_digest(store, digest)
+        sent = kept.objects and all(o.sha256 in told for o in kept.objects)
+        findings = list_from_json(Finding, kept.facts["findings"])
+        found += [f for f in findings if not (sent and f.code in KEPT)]
+    return tuple(found)
+
+
+def _told(store: checkpoint.Store, day: date) -> frozenset[str]:
+    """Return the raw objects that every delivery of a day, as it was sent last, was made from."""
+    objects = []
+    for report, sent in sent_reports(store, day).items():
+        steps = steps_of(store, report, sent)
+        lands = (checkpoint.by_digest(store, d) for s, d in steps.items() if s[:5] == "land:")
+        objects.append({o.sha256 for land in lands for o in land.objects})
+    return frozenset(set.intersection(*objects)) if objects else frozenset()
 
 
 def landed_sources(store: checkpoint.Store, day: date) -> frozenset[str]:
@@ -38,6 +53,17 @@ def landed_sources(store: checkpoint.Store, day: date) -> frozenset[str]:
     suffix = f"/{day.isoformat()}"
     names = store.pointers.read_prefix("land:")
     return frozenset(n.removeprefix("land:").removesuffix(suffix) for n in names if suffix in n)
+
+
+def sent_reports(store: checkpoint.Store, day: date) -> dict[str, Digest]:
+    """Return the reports that were delivered for a day, with the digests of what recorded it."""
+    suffix = f"/{day.isoformat()}"
+    names = store.pointers.read_prefix("deliver:")
+    return {
+        n.removeprefix("deliver:").removesuffix(suffix): digest
+        for n, digest in names.items()
+        if n.endswith(suffix)
+    }
 
 
 def late_lines(findings: Iterable[Finding], day: date) -> list[str]:

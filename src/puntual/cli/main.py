@@ -25,15 +25,33 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("puntual.cli.init", "Make a new report project, with data to try it on."),
     "check": ("puntual.cli.check", "Read the project and report every complaint at once."),
     "plan": ("puntual.cli.plan", "Say what a run would do, and why."),
+    "land": ("puntual.cli.land", "Land what streams and folders have by now, before the run."),
     "run": ("puntual.cli.run", "Do the day: land, prove, load, report, deliver."),
     "status": ("puntual.cli.status", "What is owed and how it stands."),
+    "ack": ("puntual.cli.ack", "Record what the receiver of a delivery answered, with its proof."),
+    "notices": ("puntual.cli.notices", "What people were told, and what nobody has taken yet."),
+    "watch": (
+        "puntual.cli.watch",
+        "Start each day's run at its hour; see what is late; tell people.",
+    ),
     "explain": ("puntual.cli.explain", "Why a delivery is not full, or what a code means."),
     "reconcile": ("puntual.cli.reconcile", "Where rows and money fell out, hop by hop."),
     "exceptions": ("puntual.cli.exceptions", "What is missing or set aside, and why."),
+    "policy": ("puntual.cli.policy", "The policies of partial delivery, and who approved them."),
+    "sign": ("puntual.cli.sign", "Agree to a policy, or to a delivery that waits for it."),
+    "deliver": ("puntual.cli.deliver", "Send what is made and approved."),
+    "amend": ("puntual.cli.amend", "Make the next version of a delivery that was sent."),
+    "diff": ("puntual.cli.diff", "What two versions of a delivery say differently."),
     "query": ("puntual.cli.query", "Ask the curated data with SQL."),
     "stream": ("puntual.cli.stream", "Make and feed an embedded stream."),
+    "lineage": ("puntual.cli.lineage", "Where a column, or one number of a file, comes from."),
+    "export": ("puntual.cli.export", "Write what ran in forms that other systems read."),
     "verify": ("puntual.cli.verify", "Recompute the evidence of a delivery, offline."),
+    "key": ("puntual.cli.key", "Who may sign what: make, replace and end keys."),
+    "ledger": ("puntual.cli.ledger", "What is on record, and proofs about it."),
     "replay": ("puntual.cli.replay", "Rebuild delivered days from raw and compare every byte."),
+    "calendar": ("puntual.cli.calendar", "Show, pin and refresh the calendars of business days."),
+    "drill": ("puntual.cli.drill", "Play a bad night on a copy of the example."),
     "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
 }
 
@@ -67,7 +85,8 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     epilog="Exit codes: 0 delivered or nothing wrong · 1 business finding, held · 2 wrong project "
-    "or call · 3 technical failure · 5 deadline missed · 70 a bug · 130 interrupted",
+    "or call · 3 technical failure · 4 partial or emergency · 5 deadline missed · 6 waiting for a "
+    "person · 70 a bug · 130 interrupted",
 )
 @click.option(
     "-C",

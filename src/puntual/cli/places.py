@@ -49,6 +49,11 @@ def catalog_path(root: Path) -> Path:
     return root / STATE / "catalog.db"
 
 
+def approvals_path(root: Path) -> Path:
+    """Return the folder of approvals, each a file that is written once."""
+    return root / STATE / "approvals"
+
+
 def evidence_path(root: Path) -> Path:
     """Return where evidence packs are laid."""
     return root / "evidence"

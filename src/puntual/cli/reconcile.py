@@ -1,117 +1,246 @@
-"""`puntual reconcile`: the waterfall of a day, and the first hop that broke."""
+"""`puntual reconcile`: the waterfall of a day, the rows behind a break, one row at its stages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from puntual.checks.reconcile import first_break
-from puntual.cli import text
+from puntual.cli import junit, profiled, text, waterfall
 from puntual.cli.archive import open_archive
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
-from puntual.errors import ProjectError
-from puntual.evidence.facts import list_from_json, to_json
+from puntual.cli.reconciled import Reconciled, hop_name, reconciled
+from puntual.evidence.facts import to_json
 from puntual.model.control import Hop
-from puntual.model.finding import Finding, Verdict
-from puntual.model.manifest import Manifest, Totals
+from puntual.model.manifest import Manifest
+from puntual.model.shown import printable
 
-SIGNS = {Verdict.PASS: "●", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?"}
+if TYPE_CHECKING:
+    from puntual.cli.drilled import Looking
+    from puntual.cli.rows import About
+    from puntual.model.broken_row import BrokenRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What one call of the command asks for."""
+
+    root: Path
+    day: date
+    dataset: str | None
+    rows: str | None
+    row: str | None
+    limit: int
+    explained: bool
+    unmask: bool
+    form: str
 
 
 @click.command(name="reconcile", help="Where rows and money fell out, hop by hop.")
 @project_option
 @date_option()
 @click.option("--dataset", default=None, help="Only this dataset.")
+@click.option(
+    "--rows",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[HOP|CONTROL]",
+    help="The rows behind a break: the first one, DATASET[:SIDE], or a control's id.",
+)
+@click.option(
+    "--row",
+    default=None,
+    metavar="KEY|OBJECT:POSITION",
+    help="One row at its four stages: raw bytes, parsed, curated, report line.",
+)
+@click.option("--limit", type=click.IntRange(1), default=20, help="Rows named (default 20).")
+@click.option(
+    "--explained", is_flag=True, default=False, help="Also name rows that left with a reason."
+)
+@click.option("--unmask", is_flag=True, default=False, help="Show classified values.")
+@click.option(
+    "--profile", is_flag=True, default=False, help="How columns changed since the day before."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "junit"]),
+    default="text",
+    help="Form; json is --json.",
+)
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, project: Path | None, when: str, dataset: str | None, as_json: bool
+    ctx: click.Context,
+    project: Path | None,
+    when: str,
+    dataset: str | None,
+    rows: str | None,
+    row: str | None,
+    limit: int,
+    explained: bool,
+    unmask: bool,
+    profile: bool,
+    form: str,
+    as_json: bool,
 ) -> None:
-    """Print the hops and controls as the run committed them; exit 1 if one is broken."""
-    day = parse_day(when)
-    committed = open_archive(root_of(ctx, project)).day(day)
-    hops = every_hop(committed, day.isoformat())
-    findings = list_from_json(Finding, committed["reconcile"].facts["findings"])
-    if dataset is not None:
-        hops = tuple(h for h in hops if h.dataset == dataset)
-    broken = first_break(hops)
-    failed = [f for f in findings if f.verdict is not Verdict.PASS]
-    if as_json:
-        data: dict[str, object] = {
-            "reference_date": day.isoformat(),
-            "hops": to_json(hops),
-            "first_break": to_json(broken),
-            "findings": to_json(findings),
+    """
+    Print the hops and controls as the run committed them; exit 1 if one is broken.
+
+    Values of columns that a contract does not classify as public are masked unless --unmask is
+    given: how long they are, and a digest by which equal values of the day look equal.
+    """
+    asked = _Asked(
+        root=root_of(ctx, project),
+        day=parse_day(when),
+        dataset=dataset,
+        rows=rows,
+        row=row,
+        limit=limit,
+        explained=explained,
+        unmask=unmask,
+        form="json" if as_json else form,
+    )
+    if profile:
+        _profile(asked)
+        return
+    committed = open_archive(asked.root).day(asked.day)
+    found = reconciled(committed, asked.day, dataset=dataset)
+    if row is not None:
+        _row(asked, committed)
+        return
+    if rows is None:
+        _print(asked, found)
+    else:
+        _rows(asked, found, committed)
+    ctx.exit(0 if found.ok else 1)
+
+
+def _print(asked: _Asked, found: Reconciled) -> None:
+    if asked.form == "json":
+        text.envelope("reconcile", _json(found), ok=found.ok)
+    elif asked.form == "csv":
+        click.echo(junit.csv_of(found), nl=False)
+    elif asked.form == "junit":
+        click.echo(junit.junit(found), nl=False)
+    else:
+        _say(waterfall.lines(found))
+
+
+def _json(found: Reconciled) -> dict[str, object]:
+    return {
+        "reference_date": found.day.isoformat(),
+        "hops": to_json(found.hops),
+        "first_break": to_json(found.first_break),
+        "controls": to_json(found.controls),
+        "findings": to_json(found.findings),
+        "planted": to_json(found.planted),
+    }
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        text.say(line)
+
+
+@contextmanager
+def _looking(asked: _Asked, committed: dict[str, Manifest]) -> Iterator[Looking]:
+    from puntual.cli.drilled import look_into
+
+    with look_into(
+        asked.root,
+        asked.day,
+        committed,
+        limit=asked.limit,
+        explained=asked.explained,
+        unmask=asked.unmask,
+    ) as looking:
+        yield looking
+
+
+def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> None:
+    from puntual.cli import rows as listing
+
+    about = listing.chosen(found, asked.rows or "")
+    if not about:
+        _nothing(asked, found)
+        return
+    with _looking(asked, committed) as looking:
+        behind = [(a, listing.rows_behind(looking, a)) for a in about]
+        mask = looking.mask
+    explained = asked.explained
+    if asked.form == "json":
+        listed = [listing.json_of(rows, mask, explained=explained) for _, rows in behind]
+        text.envelope("reconcile", _json(found) | {"rows": listed}, ok=found.ok)
+    elif asked.form == "csv":
+        click.echo(listing.csv_of([rows for _, rows in behind], mask), nl=False)
+    elif asked.form == "junit":
+        said = {
+            _name(a): tuple(map(printable, listing.text_of(rows, mask, explained=explained)))
+            for a, rows in behind
         }
-        text.envelope("reconcile", data, ok=not failed and broken is None)
+        click.echo(junit.junit(found, said), nl=False)
     else:
-        _print(hops, findings, broken)
-    ctx.exit(1 if failed or broken else 0)
+        for about_one, rows in behind:
+            _heading(about_one, rows)
+            _say(listing.text_of(rows, mask, explained=explained))
 
 
-def every_hop(committed: dict[str, Manifest], day: str) -> tuple[Hop, ...]:
-    """
-    Return the hops of a day: those up to the warehouse, then those to each file.
-
-    Raises:
-        ProjectError: C1005 the day did not come as far as its reconciliation.
-    """
-    if "reconcile" not in committed:
-        raise ProjectError(
-            "C1005",
-            f"the run of {day} did not come as far as its reconciliation",
-            expected="a committed step reconcile",
-            observed=", ".join(sorted(committed)),
-            next_step=f"puntual run -d {day}",
-        )
-    hops = list_from_json(Hop, committed["reconcile"].facts["hops"])
-    for step in sorted(committed):
-        if step.startswith("report:"):
-            hops += list_from_json(Hop, committed[step].facts["ties"])
-    return hops
+def _name(about: About) -> str:
+    return hop_name(about) if isinstance(about, Hop) else about.id
 
 
-def _print(hops: tuple[Hop, ...], findings: tuple[Finding, ...], broken: Hop | None) -> None:
-    for dataset in dict.fromkeys(h.dataset for h in hops):
-        text.say(f" {dataset}")
-        for hop in (h for h in hops if h.dataset == dataset):
-            for line in _hop_lines(hop):
-                text.say(line)
-    controls = [f for f in findings if f.code.startswith("R3")]
-    if controls:
-        text.say(" controls")
-    for finding in controls:
-        text.say(
-            f"  {SIGNS[finding.verdict]} {finding.rule:<32} {finding.message or finding.observed}"
-        )
-    if broken is None:
-        text.say(" no break: every residual is zero")
+def _heading(about: About, rows: BrokenRows) -> None:
+    if isinstance(about, Hop):
+        text.say(f" {about.dataset}   residual {waterfall.residual_line(about)}")
     else:
-        text.say(
-            f" First break: {broken.dataset}  {broken.left.upper()} → {broken.right.upper()}"
-            f"   residual {_residual(broken)}"
-        )
+        text.say(f" {about.id}   {about.state.value}   {about.basis}".rstrip())
 
 
-def _hop_lines(hop: Hop) -> list[str]:
-    name = f"{hop.left} → {hop.right}"
-    lines = [f"   {name:<28} {_totals(hop.before)}  →  {_totals(hop.after)}"]
-    lines += [f"     explained  {e.cause:<28} {_totals(e.totals)}" for e in hop.explained]
-    keys = {True: "keys agree", False: "KEYS DIFFER", None: "keys not compared"}[hop.keys_agree]
-    lines.append(f"     residual   {_residual(hop)}   {keys}")
-    return lines
+def _nothing(asked: _Asked, found: Reconciled) -> None:
+    if asked.form == "text":
+        text.say(" no break: every residual is zero; --rows NAME looks at a hop or control all the")
+        text.say(" same, and --explained names rows that left with a reason")
+    else:
+        _print(asked, found)
 
 
-def _residual(hop: Hop) -> str:
-    if hop.residual_records is None:
-        return "unknown: one side is missing"
-    sums = "".join(f"  {name} {value:,f}" for name, value in sorted(hop.residual_sums.items()))
-    return f"{hop.residual_records:,} rows{sums}"
+def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:
+    from puntual.cli import traced
+
+    assert asked.row is not None  # noqa: S101 - its caller saw to it
+    with _looking(asked, committed) as looking:
+        rows, total = traced.traced(looking, asked.row, asked.dataset)
+        mask = looking.mask
+    if asked.form in ("json", "junit", "csv"):
+        data: Mapping[str, object] = {
+            "reference_date": asked.day.isoformat(),
+            "shown": str(len(rows)),
+            "total": str(total),
+            "rows": [traced.json_of(r, mask) for r in rows],
+        }
+        text.envelope("reconcile-row", data)
+        return
+    for row in rows:
+        _say(traced.text_of(row, mask))
+    if total > len(rows):
+        text.say(f" and {total - len(rows)} more rows of this key or more; name one by its place")
 
 
-def _totals(totals: Totals | None) -> str:
-    if totals is None:
-        return "no record"
-    sums = "".join(f"  {name} {value:,f}" for name, value in sorted(totals.sums.items()))
-    return f"{totals.records:,} rows{sums}"
+def _profile(asked: _Asked) -> None:
+    archive = open_archive(asked.root)
+    committed = archive.day(asked.day)
+    reconciled(committed, asked.day)
+    before, found = profiled.changes(archive, committed, asked.day, asked.dataset)
+    now = tuple(p for p in profiled.profiles(committed) if asked.dataset in (None, p.dataset))
+    if asked.form == "json":
+        data = {"reference_date": asked.day.isoformat()} | profiled.json_of(now, before, found)
+        text.envelope("reconcile-profile", data)
+    else:
+        _say(profiled.text_of(now, before, found))

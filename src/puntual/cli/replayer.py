@@ -26,8 +26,9 @@ from puntual.evidence.facts import from_json, to_json
 from puntual.local.clock import SystemClock
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import Digest
+from puntual.model.plan import Plan
 from puntual.model.project import Project
-from puntual.planner.plan import plan
+from puntual.planner.plan import plan, plan_b
 from puntual.runner.compare import Difference
 from puntual.runner.replay import Archive, batches, remember, replay, world_run
 from puntual.runner.world import World
@@ -135,7 +136,7 @@ class Replayer:
                     self._remember(project, world, day)
                 found = [
                     replay(
-                        world_run(project, plan(project, day, _delivered(batch)), world),
+                        world_run(project, _planned(project, day, batch), world),
                         self._archive,
                         batch,
                         same_kind=self._project.warehouse.kind == scratch.kind,
@@ -164,6 +165,12 @@ class Replayer:
         """Return the days before one that the warehouse does not hold as they are published."""
         known = {day_of(name) for name in self._given.names if name.startswith("load:")}
         return sorted(d for d in known if d < day and d not in self._remembered)
+
+
+def _planned(project: Project, day: date, batch: Mapping[str, Digest]) -> Plan:
+    """Return the plan by which a batch was made: of plan B without warehouse, a short one."""
+    made = plan if "validate" in batch else plan_b
+    return made(project, day, _delivered(batch))
 
 
 def _delivered(batch: Mapping[str, Digest]) -> tuple[str, ...]:

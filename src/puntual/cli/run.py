@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -10,13 +10,19 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import anew, fit, reading, restored, text, wiring
+from puntual.cli import anew, books, fit, reading, restored, telling, text, wiring
 from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
 from puntual.cli.day import SENT, Owed, Shown, noted, one_day, standing_of
 from puntual.cli.delivered import missing_or_altered
-from puntual.cli.late import landed_sources, late_findings, late_json, late_lines
+from puntual.cli.late import (
+    landed_sources,
+    late_findings,
+    late_json,
+    late_lines,
+    sent_reports,
+)
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -32,10 +38,14 @@ from puntual.local.worker import ForkedWorker
 from puntual.model.delivery import Completeness, Delivery, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.project import Project
-from puntual.planner.calendar import due_of, is_business_day
+from puntual.planner.calendar import due_of
+from puntual.planner.obligation import owed_on
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
 from puntual.runner.execute import Desk
+
+WAITS = frozenset({"P3001", "P3011", "P3013"})
+"""Codes of reasons that a person, or the decision time, is waited for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +100,11 @@ def command(
     wiring.check_warehouse(read.warehouse)
     for line in restored.restore(root, lambda: read, watch.now()):
         (text.complain if as_json else text.say)(line)
-    with wiring.open_desk(root, watch) as (desk, give_up):
+    keyless = not books.has_keys(root)
+    with (
+        telling.afterwards(root, read, watch),
+        wiring.open_desk(root, watch) as (desk, give_up),
+    ):
         made = _Made(deliveries=[], faults=[])
         repeated = _anew(read, root, days, step, desk) if step else frozenset()
         _fit(read, root, days, desk, quiet=as_json)
@@ -106,11 +120,19 @@ def command(
             with closing(worker):
                 for owed in _landed(root, days):
                     made.deliveries += one_day(
-                        read, owed, worker, desk=desk, epoch=held.epoch, anew=repeated, shown=shown
+                        read,
+                        owed,
+                        worker,
+                        desk=desk,
+                        epoch=held.epoch,
+                        anew=repeated,
+                        shown=shown,
+                        approvals=wiring.approvals(root),
                     )
             if worker.bug_while_closing:
                 raise RuntimeError("the process that did the steps failed when all was done")
             wiring.show_views(root)
+            books.say_made(root, keyless=keyless, quiet=as_json)
             made.faults += _faults(root, made.deliveries)
             made.late |= _late(root, days)
         _say(made, desk, as_json=as_json, at=watch.now())
@@ -158,7 +180,10 @@ def _led(
 
 def _landed(root: Path, days: tuple[Owed, ...]) -> tuple[Owed, ...]:
     with wiring.open_store(root) as store:
-        return tuple(replace(o, landed=landed_sources(store, o.day)) for o in days)
+        return tuple(
+            replace(o, landed=landed_sources(store, o.day), sent=sent_reports(store, o.day))
+            for o in days
+        )
 
 
 def _late(root: Path, days: tuple[Owed, ...]) -> dict[date, tuple[Finding, ...]]:
@@ -181,22 +206,23 @@ def _faults(root: Path, made: list[Delivery]) -> list[EvidenceError]:
 
 def _owed(project: Project, reports: tuple[str, ...], day: date) -> Owed:
     """
-    Return the reports that are owed for a day: those whose calendar has it as a business day.
+    Return the reports that are owed for a day, by their cadence and calendar.
 
     Raises:
         ProjectError: P1001 a calendar does not cover the day; P1003 none is owed.
     """
-    calendars = {name: project.calendars[project.reports[name].calendar] for name in reports}
-    owed = tuple(name for name in reports if is_business_day(calendars[name], day))
+    owed = owed_on(project, reports, day)
     if not owed:
-        names = ", ".join(sorted({c.name for c in calendars.values()}))
+        terms = [project.reports[name].terms for name in reports]
+        names = ", ".join(sorted({t.calendar for t in terms}))
+        cadences = ", ".join(sorted({t.cadence.value.replace("_", " ") for t in terms}))
         raise ProjectError(
             "P1003",
-            f"no delivery is owed for {day.isoformat()}: not a business day of {names}",
+            f"no delivery is owed for {day.isoformat()}: not a {cadences} of {names}",
             where=", ".join(reports),
-            expected="a business day",
+            expected=f"a {cadences}",
             observed=day.strftime("%A %Y-%m-%d"),
-            next_step="name a business day with -d, or correct the calendar",
+            next_step="name a day that is owed with -d, or correct the calendar",
         )
     return Owed(day=day, reports=owed)
 
@@ -223,16 +249,22 @@ def _code(made: _Made) -> int:
     """Return the exit code of the worst outcome (design 7)."""
     if made.faults:
         return 3
-    return max((_code_of(d) for d in made.deliveries), key=_rank, default=0)
+    return worst(code_of(d) for d in made.deliveries)
 
 
-def _code_of(delivery: Delivery) -> int:
+def worst(codes: Iterable[int]) -> int:
+    """Return the worst of some exit codes; 0 of none."""
+    return max(codes, key=_rank, default=0)
+
+
+def code_of(delivery: Delivery) -> int:
+    """Return the exit code that a delivery's state is."""
     if delivery.state not in SENT:
-        return 1
+        return 6 if any(r.code in WAITS for r in delivery.reasons) else 1
     if delivery.timeliness in (Timeliness.LATE, Timeliness.MISSED):
         return 5
     return 0 if delivery.completeness is Completeness.FULL else 4
 
 
 def _rank(code: int) -> int:
-    return (0, 4, 5, 1).index(code)
+    return (0, 4, 6, 5, 1).index(code)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from puntual.cli import restored, text
+from puntual.cli import restored, telling, text
 from puntual.cli.options import as_of_option, json_option, project_option, report_option, root_of
+from puntual.cli.owed import owed_lines, owed_now, span
 from puntual.cli.places import journal_path, pointers_path
 from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
 from puntual.errors import PermanentError, ProjectError, PuntualError
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
+from puntual.local.outbox import SqliteOutbox
 from puntual.local.pointers import SqlitePointers
 from puntual.model.delivery import Delivery, State, Timeliness
 from puntual.model.finding import Finding
@@ -60,17 +62,24 @@ def command(
     found = [_at(d, now) for d in _deliveries(root, report, now, tell)]
     ordered = sorted(found, key=_urgency)
     shown = ordered if everything else ordered[:SHOWN]
-    notices = _notices(root, report)
+    notices, failing = _notices(root, report), _failing(root)
     late = _late(root, {d.id.reference_date for d in shown}, tell)
+    owed = _owed(root, report, now, found, tell)
     if as_json:
         data: dict[str, object] = {
             "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
             "shown": str(len(shown)),
             "total": str(len(found)),
+            "owed": [delivery_json(d) for d in owed],
             "notices": [notice_json(notice) for notice in notices],
+            "not_told": str(failing),
         }
-        text.envelope("status", data, ok=not any(_needs_a_person(d) for d in found), at=now)
+        wrong = any(map(_needs_a_person, found)) or any(map(_is_missed, owed))
+        text.envelope("status", data, ok=not wrong, at=now)
         return
+    missed, coming = owed_lines(owed, now, everything=everything)
+    for line in missed:
+        text.say(line)
     if not found:
         text.say(" ○ nothing has been run here yet        next: puntual run -d DATE")
     for delivery in shown:
@@ -78,14 +87,24 @@ def command(
             text.say(line)
     if len(shown) < len(found):
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
+    for line in coming:
+        text.say(line)
     for notice in notices:
         for line in _notice_lines(notice):
             text.say(line)
+    if failing:
+        text.say(telling.failing_line(failing))
 
 
 def _notices(root: Path, report: str | None) -> tuple[Notice, ...]:
     found = SqliteNotices(journal_path(root)).open_ones()
     return tuple(n for n in found if report in (None, n.obligation.report))
+
+
+def _failing(root: Path) -> int:
+    """Return how many messages were tried and have not been taken by their receiver."""
+    with closing(SqliteOutbox(journal_path(root))) as outbox:
+        return sum(send.failing for posted in outbox.unsettled() for send in posted.sends)
 
 
 def _notice_lines(notice: Notice) -> list[str]:
@@ -108,6 +127,26 @@ def _deliveries(
     for line in restored.restore(root, lambda: _project(root), now):
         tell(line)
     return SqliteJournal(journal_path(root)).deliveries(report=report)
+
+
+def _owed(
+    root: Path,
+    report: str | None,
+    now: datetime,
+    found: list[Delivery],
+    tell: Callable[[str], None],
+) -> tuple[Delivery, ...]:
+    """Return what is owed and nothing was run for; a wrong calendar hides no delivery."""
+    try:
+        owed = owed_now(root, now, found)
+    except PuntualError as error:
+        tell(f" ! what is owed is not shown: {error.code} {error.message}: puntual check")
+        return ()
+    return tuple(d for d in owed if report in (None, d.id.report))
+
+
+def _is_missed(delivery: Delivery) -> bool:
+    return delivery.timeliness is Timeliness.MISSED
 
 
 def _late(
@@ -190,7 +229,7 @@ def _lines(delivery: Delivery, now: datetime) -> list[str]:
     left = ""
     if delivery.sent_at is None:
         minutes = int((delivery.due_at - now).total_seconds() // 60)
-        left = f" ({_span(minutes)} left)" if minutes >= 0 else f" ({_span(-minutes)} ago)"
+        left = f" ({span(minutes)} left)" if minutes >= 0 else f" ({span(-minutes)} ago)"
     lines = [
         f" {glyph(delivery)} {delivery.id.report}  {delivery.id.reference_date.isoformat()}"
         f" v{delivery.id.version}  {'  '.join(words)}  due {due}{left}"
@@ -203,11 +242,3 @@ def _lines(delivery: Delivery, now: datetime) -> list[str]:
             f"-d {delivery.id.reference_date.isoformat()}"
         )
     return lines
-
-
-def _span(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"

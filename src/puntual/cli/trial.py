@@ -61,6 +61,10 @@ class NothingLands:
         """Refuse."""
         raise AssertionError(f"a replay lands nothing, but {source} was asked for")
 
+    def restate(self, source: str, reference_date: date) -> LandedDay | None:
+        """Refuse."""
+        raise AssertionError(f"a replay lands nothing, but {source} was asked for")
+
     def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:
         """Refuse."""
         raise AssertionError(f"a replay lands nothing, but {source} was asked for")

@@ -2,48 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import click
 
-from puntual.cli import text
+from puntual.cli import books, memory, text
 from puntual.cli.archive import open_archive
 from puntual.cli.delivered import as_line, missing_or_altered
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.packs import LIMIT, Pack, open_pack, size_of
 from puntual.cli.places import evidence_path, lake_path, state_folder
-from puntual.cli.recount import recount
+from puntual.cli.stamped import examined
 from puntual.errors import EvidenceError, ProjectError, PuntualError
-from puntual.evidence import statement
+from puntual.evidence import ledger_files, statement, tlog
 from puntual.evidence.digest import sha256
+from puntual.evidence.ledger_files import Consistency, Earlier, Held
+from puntual.evidence.ledger_proof import Known, prove, remembered
 from puntual.evidence.package import STATEMENT
-from puntual.evidence.verify import Line, holds, verify
+from puntual.evidence.trust_keys import verifies
+from puntual.evidence.verify import Line, holds, unproven, verify
 from puntual.local.disk import translated
+from puntual.local.ledger import LocalLedger
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import ObjectRef
+from puntual.runner.versions import attested
 
 SIGNS = {True: "✓", False: "✗", None: "·"}
-LIMIT = 64 * 1024 * 1024
+UNPROVEN = "not proven: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """
+    What is asked, and what is known beforehand.
+
+    Attributes:
+        root: The project's folder.
+        alone: One package was named.
+        level: Up to which level: 1, 2, 3.
+        known: Of the ledger: root key, trust file, memory, proofs.
+        ledger: The project's own, where it is at hand and nothing else was named.
+        authority: Certificates of the time stamp authority; None: tokens are not examined.
+    """
+
+    root: Path
+    alone: bool
+    level: int
+    known: Known
+    ledger: LocalLedger | None
+    authority: Path | None
+
+
+def _file(name: str, about: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option(f"--{name}", type=kind, default=None, help=about)
 
 
 @click.command(name="verify", help="Recompute the evidence of a delivery, offline.")
 @project_option
 @click.argument("pack", required=False, type=click.Path(path_type=Path, file_okay=False))
 @date_option(required=False)
+@click.option("--root", "root_key", default="", help="Fingerprint of the root key, from paper.")
+@_file("trust", "A trust file that the institution handed over.")
+@_file("state", "What is remembered of ledgers (default: of the project, or of this user).")
+@click.option(
+    "--consistency",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A further consistency proof: puntual ledger prove.",
+)
+@_file("tsa-ca", "Certificates (PEM) of the time stamp authority: examine the time stamp.")
+@click.option(
+    "--level",
+    type=click.IntRange(1, 3),
+    default=2,
+    help="1 signatures and ledger · 2 and everything counted again · 3 and the report made again.",
+)
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, project: Path | None, pack: Path | None, when: str | None, as_json: bool
+    ctx: click.Context,
+    project: Path | None,
+    pack: Path | None,
+    when: str | None,
+    root_key: str,
+    trust: Path | None,
+    state: Path | None,
+    consistency: tuple[Path, ...],
+    tsa_ca: Path | None,
+    level: int,
+    as_json: bool,
 ) -> None:
     """
     Verify a package, or every package of a reference date.
 
-    Level 1 needs the package alone. Level 2 recomputes, where the project's store is at hand,
-    the digest of every object and every count and sum from the bytes. Exits 1 on a mismatch.
+    Level 1 needs the package and the root key's fingerprint. Level 2 recomputes, where the
+    project's store is at hand, every digest, count and sum from the bytes; level 3 makes the
+    report again from raw. Exits 1 on a mismatch, and where something asked for is not proven.
     """
     root = root_of(ctx, project)
-    found = {p: _verify(p, root, alone=pack is not None) for p in _packs(root, pack, when)}
+    packs = sorted((open_pack(p) for p in _packs(root, pack, when)), key=size_of)
+    place = state or _memory_of(root, alone=bool(root_key or trust))
+    held = memory.read_memory(place)
+    known = Known(
+        root=root_key.lower(),
+        trust=_read(trust) if trust else b"",
+        memory=held,
+        proofs=tuple(_read(p) for p in consistency),
+    )
+    asked = Asked(
+        root=root, alone=pack is not None, level=level, known=known, ledger=None, authority=tsa_ca
+    )
+    if not root_key and trust is None:
+        asked = _of_project(asked)
+    found: dict[Path, tuple[Line, ...]] = {}
+    for one in packs:
+        found[one.path], held = _verify(one, asked, held)
+    if held != known.memory:
+        memory.write_memory(place, held)
     good = all(holds(lines) for lines in found.values())
     if as_json:
         text.envelope("verify", _json(found), ok=good)
@@ -66,54 +147,146 @@ def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
             "C1008",
             "there is no evidence package to verify",
             where=str(pack or evidence_path(root)),
-            expected="a folder with statement.json",
+            expected=f"a folder with {ledger_files.ENVELOPE}",
             observed="none",
             next_step="puntual verify FOLDER, or puntual run -d DATE first",
         )
     return found
 
 
+def _memory_of(root: Path, *, alone: bool) -> Path:
+    """Return the memory of the project whose keys are at hand, or of this user."""
+    if alone or not books.has_keys(root):
+        return memory.default_memory()
+    return state_folder(root) / "verifier.json"
+
+
+def _read(path: Path) -> bytes:
+    with translated(str(path)):
+        if path.stat().st_size > LIMIT:
+            raise ProjectError("C1008", f"{path.name} is larger than 64 MiB", where=str(path))
+        return path.read_bytes()
+
+
+def _of_project(asked: Asked) -> Asked:
+    """Know the root key and the ledger of the project at hand, where it has them."""
+    if not books.has_keys(asked.root):
+        return asked
+    keys = books.open_keys(asked.root)
+    known = replace(asked.known, trust=keys.trust())
+    return replace(asked, known=known, ledger=books.read_ledger(asked.root))
+
+
 _NO_STATE = frozenset({"C1005", "T1002"})
 """Nothing was run here, or its state may not be read."""
 
 
-def _verify(pack: Path, root: Path, *, alone: bool) -> tuple[Line, ...]:
+def _verify(
+    pack: Pack, asked: Asked, held: dict[str, Held]
+) -> tuple[tuple[Line, ...], dict[str, Held]]:
     """Verify a package; one that was named by its folder holds at level 1 without the project."""
-    names = [p.name for p in sorted(pack.iterdir())]
+    lines = [
+        *(_foreign(name) for name in pack.foreign),
+        *(line for line in verify(pack.names, pack.read) if line.level == 1),
+    ]
+    if holds(lines):
+        proven, more = _proven(pack, asked, held)
+        lines += proven
+        lines += examined(pack.proofs, asked.authority)
+        held = more if holds(lines) else held
+    if asked.level > 1 and holds(lines):
+        lines += _deeper(pack, asked)
+    if asked.level > 2 and holds(lines):
+        lines.append(_made_again(pack, asked.root))
+    return (*lines, *unproven()), held
+
+
+def _foreign(name: str) -> Line:
+    return Line(level=1, ok=False, sentence=f"{name} is foreign beside what it is packed in")
+
+
+def _proven(
+    pack: Pack, asked: Asked, held: dict[str, Held]
+) -> tuple[Sequence[Line], dict[str, Held]]:
+    data = pack.read(STATEMENT)
+    known = replace(asked.known, memory=held)
+    own: tuple[Line, ...] = ()
+    if asked.ledger is not None:
+        own, proofs = _in_ledger(pack, asked.ledger, held)
+        known = replace(known, proofs=(*known.proofs, *proofs))
+    proven = prove(statement.decode(data), data, pack.proofs, known, verifies)
+    return (*proven.lines, *own), remembered(held, proven)
+
+
+def _in_ledger(
+    pack: Pack, ledger: LocalLedger, held: dict[str, Held]
+) -> tuple[tuple[Line, ...], tuple[bytes, ...]]:
+    """Compare a package's checkpoint with the ledger at hand, which proves any two consistent."""
     try:
-        with translated(str(state_folder(root))):
-            return _with_project(names, pack, root)
-    except PuntualError as error:
-        if not alone or error.code not in _NO_STATE:
-            raise
-        why = f"level 2 was not asked, the project's state is not at hand: {error.message}"
-    return (*verify(names, _reader(pack)), Line(level=2, ok=None, sentence=why))
+        made = tlog.decode(pack.proofs[ledger_files.PROOF]).checkpoint
+    except (EvidenceError, KeyError):
+        return (), ()
+    if made.origin != ledger.origin:
+        return (), ()
+    same = made.size <= ledger.size and ledger.root(made.size) == made.root
+    word = "is" if same else "is not"
+    line = Line(level=1, ok=same, sentence=f"ledger: the checkpoint {word} one of this project's")
+    seen = held[made.origin].checkpoints if made.origin in held else {}
+    if not seen or max(seen) > ledger.size or not same:
+        return (line,), ()
+    first, second = sorted((max(seen), made.size))
+    if first in (0, second):
+        return (line,), ()
+    return (line,), (ledger_files.encode(consistency_of(ledger, first, second)),)
 
 
-def _with_project(names: list[str], pack: Path, root: Path) -> tuple[Line, ...]:
-    store = lake_path(root)
-    objects = LocalObjects(store) if store.is_dir() else None
-    lines = verify(names, _reader(pack), None if objects is None else _looker(objects))
-    if objects is None or not holds(lines):
-        return lines
-    return (
-        *lines,
-        *_committed(pack, root),
-        *_delivered(pack, root),
-        *recount(_reader(pack), objects, root),
+def consistency_of(ledger: LocalLedger, first: int, second: int) -> Consistency:
+    """Return the proof that a ledger's tree of one size begins with that of a smaller one."""
+    earlier = Earlier(size=first, root=ledger.root(first), path=ledger.consistency(first, second))
+    return Consistency(
+        origin=ledger.origin, size=second, root=ledger.root(second), earlier=(earlier,)
     )
 
 
-def _committed(pack: Path, root: Path) -> Iterator[Line]:
+def _deeper(pack: Pack, asked: Asked) -> tuple[Line, ...]:
+    try:
+        with translated(str(state_folder(asked.root))):
+            return tuple(_with_project(pack, asked.root))
+    except PuntualError as error:
+        if not asked.alone or error.code not in _NO_STATE:
+            raise
+        why = f"level 2 was not asked, the project's state is not at hand: {error.message}"
+    return (Line(level=2, ok=None, sentence=why),)
+
+
+def _with_project(pack: Pack, root: Path) -> Iterator[Line]:
+    store = lake_path(root)
+    if not store.is_dir():
+        yield Line(level=2, ok=None, sentence="level 2 was not asked: no store is at hand")
+        return
+    objects = LocalObjects(store)
+    looked = [li for li in verify(pack.names, pack.read, _looker(objects)) if li.level == 2]
+    yield from looked
+    if not holds(looked):
+        return
+    yield from _committed(pack, root)
+    yield from _delivered(pack, root)
+    from puntual.cli.recount import recount
+
+    yield from recount(pack.read, objects, root)
+
+
+def _committed(pack: Pack, root: Path) -> Iterator[Line]:
     """Compare the package with what this project committed when it attested the delivery."""
-    report, day, version = statement.decode((pack / STATEMENT).read_bytes()).delivery.split("/")
-    made = open_archive(root).day(date.fromisoformat(day)).get(f"attest:{report}")
+    report, day, version = statement.decode(pack.read(STATEMENT)).delivery.split("/")
+    number = int(version.removeprefix("v"))
+    made = attested(open_archive(root), report, date.fromisoformat(day), number)
     if made is None:
         sentence = f"this project has not attested {report}/{day}/{version}"
         yield Line(level=2, ok=None, sentence=sentence)
         return
     stated = {o.detail["name"]: o.sha256 for o in made.of_role("package")}
-    found = {p.name: sha256(p.read_bytes()) for p in pack.iterdir()}
+    found = {name: sha256(pack.read(name)) for name in pack.names}
     wrong = sorted(n for n in stated.keys() | found.keys() if stated.get(n) != found.get(n))
     if wrong:
         sentence = f"not the bytes that were attested here: {', '.join(wrong)}"
@@ -123,28 +296,24 @@ def _committed(pack: Path, root: Path) -> Iterator[Line]:
         yield Line(level=2, ok=True, sentence=sentence)
 
 
-def _delivered(pack: Path, root: Path) -> Iterator[Line]:
+def _delivered(pack: Pack, root: Path) -> Iterator[Line]:
     """Compare the destinations with what was delivered there."""
-    report, day, _ = statement.decode((pack / STATEMENT).read_bytes()).delivery.split("/")
+    report, day, _ = statement.decode(pack.read(STATEMENT)).delivery.split("/")
     for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
         yield Line(level=2, ok=False, sentence=as_line(fault))
 
 
-def _reader(pack: Path) -> Callable[[str], bytes]:
-    def read(name: str) -> bytes:
-        path = pack / name
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > LIMIT:
-            raise EvidenceError(
-                "V3002",
-                f"{name} is no plain file of at most 64 MiB",
-                where=str(pack),
-                expected="a plain file",
-                observed="a link, a folder, or a larger file",
-                next_step="compare the package with the copy that was delivered",
-            )
-        return path.read_bytes()
-
-    return read
+def _made_again(pack: Pack, root: Path) -> Line:
+    """Rebuild the day from raw in a process of its own and compare every byte (level 3)."""
+    day = statement.decode(pack.read(STATEMENT)).delivery.split("/")[1]
+    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(root), "replay", "-d", day]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    said = (done.stdout + done.stderr).strip().splitlines() or [""]
+    if done.returncode == 0:
+        return Line(
+            level=3, ok=True, sentence=f"{day} was made again from raw: every byte is the same"
+        )
+    return Line(level=3, ok=False, sentence=f"{day} made again from raw differs: {said[0].strip()}")
 
 
 def _looker(objects: LocalObjects) -> Callable[[ObjectRef], tuple[int, str] | None]:
@@ -161,19 +330,14 @@ def _looker(objects: LocalObjects) -> Callable[[ObjectRef], tuple[int, str] | No
 def _print(path: Path, lines: tuple[Line, ...]) -> None:
     text.say(f" {path.name}")
     for line in lines:
-        if not line.sentence.startswith("not proven: "):
+        if not line.sentence.startswith(UNPROVEN):
             text.say(f"  L{line.level} {SIGNS[line.ok]} {line.sentence}")
     text.say("  Not proven:")
-    for sentence in _unproven(lines):
-        text.say(f"     {sentence}")
+    for line in lines:
+        if line.sentence.startswith(UNPROVEN):
+            text.say(f"     {line.sentence.removeprefix(UNPROVEN)}")
     level = max((line.level for line in lines if line.ok), default=0)
     text.say(f" VERIFIED at L{level}" if holds(lines) else " NOT VERIFIED")
-
-
-def _unproven(lines: tuple[Line, ...]) -> Iterator[str]:
-    for line in lines:
-        if line.sentence.startswith("not proven: "):
-            yield line.sentence.removeprefix("not proven: ")
 
 
 def _json(found: dict[Path, tuple[Line, ...]]) -> dict[str, object]:

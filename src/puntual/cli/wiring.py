@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from puntual import __version__
-from puntual.cli import places
+from puntual.cli import books, places
 from puntual.cli.archive import Archive
 from puntual.errors import PermanentError, ProjectError
 from puntual.evidence.digest import sha256
+from puntual.local.approvals import FolderApprovals
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
 from puntual.local.objects import LocalObjects
@@ -111,7 +112,7 @@ def code_digest() -> Digest:
 def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         name = f"{prefix}{entry.name}"
-        if entry.is_dir() and entry.name not in ("__pycache__", "example"):
+        if entry.is_dir() and entry.name not in ("__pycache__", "example", "verifier"):
             yield from _sources(entry, f"{name}/")
         elif entry.name.endswith((".py", ".sql")):
             yield name, entry.read_bytes()
@@ -201,6 +202,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
         journal = open_ones.enter_context(closing(SqliteJournal(places.journal_path(root))))
         catalog = open_ones.enter_context(closing(SqliteCatalog(places.catalog_path(root))))
         leases = open_ones.enter_context(closing(SqliteLeases(path, clock)))
+        reached = databases(root)
         landing = Landing(
             project=project,
             objects=objects,
@@ -208,7 +210,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
             engine=engine,
             streams=LocalStream(places.stream_path(root), clock),
             drop=LocalDrop(root),
-            databases=databases(root),
+            databases=reached,
             clock=clock,
             zone=zone,
             code=code,
@@ -226,7 +228,15 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
             clock=clock,
             zone=zone,
             code=code,
+            databases=reached,
+            approvals=approvals(root),
+            books=books.lazily(root, project.name),
         )
+
+
+def approvals(root: Path) -> FolderApprovals:
+    """Return the approvals that were given in a project."""
+    return FolderApprovals(places.approvals_path(root))
 
 
 def databases(root: Path) -> LocalDatabases:

@@ -258,6 +258,20 @@ def answer(
     return Answer(names=names, types=types, columns=columns, truncated=truncated)
 
 
+def open_to_read(path: Path) -> duckdb.DuckDBPyConnection:
+    """
+    Open the warehouse's file for somebody who looks into it, read-only.
+
+    Raises:
+        TransientError: T4003 another process holds it.
+        PermanentError: T4002 it cannot be read.
+    """
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as exc:
+        raise fault(exc, f"warehouse {path.name}", "T4002") from exc
+
+
 def _logged(
     connection: duckdb.DuckDBPyConnection, table: str, reference_date: date
 ) -> tuple[Digest, int] | None:

@@ -1,25 +1,23 @@
 """
-The exceptions document: every gap and break of a delivery, as data and as text.
+The exceptions of a day: every gap and break, with what was expected and how that was known.
 
-It holds counts, sums and places, never values of rows (`evidence.md` 9 and 10). Numbers are
-text; nothing is estimated; what is not known is null and says so.
+They hold counts, sums and places, never values of rows (`evidence.md` 9 and 10). Nothing is
+estimated; what is not known is left empty, and the document says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
-from puntual.evidence import canonical
 from puntual.model.check import OnFail
-from puntual.model.delivery import Decision, DeliveryId
+from puntual.model.delivery import Reason
 from puntual.model.finding import Finding, Place, Verdict
 from puntual.model.manifest import ObjectRef, Totals
 from puntual.model.seal import Seal, SealStatus
-
-SCHEMA = "puntual/exceptions/1"
 
 LATE = "S2011"
 """Code of records that came for a day that was sealed already (design 4.12)."""
@@ -37,6 +35,27 @@ class ExceptionClass(StrEnum):
     CHECK = "check"
     CONTROL = "control"
     REFUSED = "refused"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """
+    What a gap means for one column of the report.
+
+    Attributes:
+        column: Its name in the file.
+        total: The sum of what was delivered in it, as text; "" if it is no number.
+        lines: (line of the file's details, from 1; what was delivered there), at most `SHOWN`.
+        more: How many further lines there are.
+        sure: The column is made from the source; False: of a count of rows that is not told.
+    """
+
+    column: str
+    total: str
+    lines: tuple[tuple[int, str], ...] = ()
+    more: int = 0
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +76,14 @@ class Entry:
         known_by: How the expected was known.
         sample: The first places; never values.
         effect: What it means for the report.
+        missing: Which ranges or parts are missing, in sentences; empty when not known.
+        not_run: Checks and controls that could not hold or be measured because of it.
+        cause: Why it happened, as far as it was noticed; "" when not known.
+        owner: Who repairs it; "" when nobody is named.
+        first_seen: When it was first noticed, RFC 3339 in UTC; "" when not known.
+        expected_repair: When it is expected to be repaired, RFC 3339; "" when not known.
+        clause: `policy/clause` that lets it be; "" if none was needed or none does.
+        effects: On each column and line of the report.
     """
 
     kind: ExceptionClass
@@ -71,6 +98,14 @@ class Entry:
     known_by: str = ""
     sample: tuple[Place, ...] = ()
     effect: str = ""
+    missing: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
+    cause: str = ""
+    owner: str = ""
+    first_seen: str = ""
+    expected_repair: str = ""
+    clause: str = ""
+    effects: tuple[Effect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +119,12 @@ class Exceptional:
         set_aside: Dataset → (class, reason) → totals, as curation made them.
         places: Dataset → (class, reason) → the first places.
         refused: Source → raw objects that were kept but not read (role `refused`).
+        usual: Source → its last day that was sealed as matched, for one that gives no control
+            record; as context, never as a measure.
+        stands_in: Source → the earlier day that stands in for it.
+        first_seen: Source → when its gap was first noticed, RFC 3339 in UTC.
+        fault: Why the full report could not be made; None if it could.
+        not_run: Checks and controls that were not run for that.
     """
 
     seals: Mapping[str, Seal]
@@ -91,39 +132,33 @@ class Exceptional:
     set_aside: Mapping[str, Mapping[tuple[str, str], Totals]] = field(default_factory=dict)
     places: Mapping[str, Mapping[tuple[str, str], tuple[Place, ...]]] = field(default_factory=dict)
     refused: Mapping[str, tuple[ObjectRef, ...]] = field(default_factory=dict)
+    usual: Mapping[str, Usual] = field(default_factory=dict)
+    stands_in: Mapping[str, date] = field(default_factory=dict)
+    first_seen: Mapping[str, str] = field(default_factory=dict)
+    fault: Reason | None = None
+    not_run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """An earlier day of a source and what it held."""
+
+    day: date
+    records: int
+    sums: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def collect(day: Exceptional) -> tuple[Entry, ...]:
     """Return every exception of a day, sorted by class, subject and reason."""
     order = list(ExceptionClass)
     found = (
-        *_of_seals(day.seals),
+        *_of_seals(day),
         *_of_rows(day),
         *_of_findings(day),
         *_of_refused(day.refused),
+        *_of_fault(day),
     )
     return tuple(sorted(found, key=lambda e: (order.index(e.kind), e.about, e.code, e.reason)))
-
-
-def encode(delivery: DeliveryId, decision: Decision, entries: Iterable[Entry]) -> bytes:
-    """
-    Return the document as canonical bytes: `exceptions.json`.
-
-    Raises:
-        EvidenceError: V2001 a name is not ASCII where it is a key, or a sum is not finite.
-    """
-    completeness = decision.completeness
-    return canonical.encode(
-        {
-            "schema": SCHEMA,
-            "delivery": str(delivery),
-            "completeness": None if completeness is None else completeness.value,
-            "reasons": [
-                {"code": r.code, "about": r.about, "sentence": r.sentence} for r in decision.reasons
-            ],
-            "exceptions": [{"id": name} | _value(entry) for name, entry in numbered(entries)],
-        }
-    )
 
 
 def numbered(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
@@ -132,27 +167,63 @@ def numbered(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
         yield f"E-{number:03d}", entry
 
 
-def _of_seals(seals: Mapping[str, Seal]) -> Iterator[Entry]:
-    for source in sorted(seals):
-        seal = seals[source]
-        if seal.status is not SealStatus.MATCHED:
-            yield _of_seal(source, seal)
+def _of_seals(day: Exceptional) -> Iterator[Entry]:
+    for source in sorted(day.seals):
+        if day.seals[source].status is not SealStatus.MATCHED:
+            yield _of_seal(source, day.seals[source], day)
 
 
-def _of_seal(source: str, seal: Seal) -> Entry:
+def _of_seal(source: str, seal: Seal, day: Exceptional) -> Entry:
     control = seal.control
     missing = None if control is None else control.count - seal.landed.records
+    expected, known_by = _expected(source, seal, day)
+    amounts = {} if control is None else _differences(control.sums, seal.landed.sums)
+    noticed = [f for f in day.findings if f.code.startswith("S") and f.dataset == source]
     return Entry(
         kind=ExceptionClass(seal.status.value),
         about=source,
         reason="; ".join(seal.differences) or "no control record",
         rows=None if missing is None else abs(missing),
-        amounts={} if control is None else _differences(control.sums, seal.landed.sums),
-        expected="unknown" if control is None else _counted(control.count, control.sums),
+        amounts=amounts,
+        share={} if control is None else _shares_of(amounts, control.sums),
+        expected=expected,
         observed=_counted(seal.landed.records, seal.landed.sums),
-        known_by="unknown" if control is None else "control record of the source",
-        effect="holds the delivery",
+        known_by=known_by,
+        effect=_effect_of_gap(source, day),
+        missing=_missing(seal, noticed),
+        cause="; ".join(f"{f.code} {f.message}" for f in noticed),
+        first_seen=day.first_seen.get(source, ""),
     )
+
+
+def _expected(source: str, seal: Seal, day: Exceptional) -> tuple[str, str]:
+    """Return what was expected, and how that was known."""
+    if seal.control is not None:
+        return _counted(seal.control.count, seal.control.sums), "control record of the source"
+    usual = day.usual.get(source)
+    if usual is None:
+        return "unknown", "unknown"
+    counted = _counted(usual.records, usual.sums)
+    return (
+        f"unknown; on {usual.day.isoformat()} it sent {counted}",
+        f"not vouched for: the source's last day that was sealed, {usual.day.isoformat()}",
+    )
+
+
+def _effect_of_gap(source: str, day: Exceptional) -> str:
+    earlier = day.stands_in.get(source)
+    if earlier is None:
+        return "holds the delivery"
+    age = (day.seals[source].reference_date - earlier).days
+    return f"the day {earlier.isoformat()} of the source stands in ({age} d)"
+
+
+def _missing(seal: Seal, noticed: list[Finding]) -> tuple[str, ...]:
+    """Return which parts of a source's day are missing; nothing where that is not known."""
+    if seal.status is SealStatus.ABSENT:
+        return (f"the whole day {seal.reference_date.isoformat()}",)
+    ranges = {"S1103", "S2001", "S2002", "S2003", "S2005"}
+    return tuple(sorted(f.message for f in noticed if f.code in ranges))
 
 
 def _of_rows(day: Exceptional) -> Iterator[Entry]:
@@ -187,10 +258,16 @@ def _of_set_aside(dataset: str, key: tuple[str, str], totals: Totals, day: Excep
     )
 
 
+_SAID_BY_SEAL = frozenset({"R1001", "R1002", "S2013", "S2014", "S2016", "S2017", "S2018"})
+"""Codes that say of a source what its seal says; they stand in the cause of that entry."""
+
+
 def _of_findings(day: Exceptional) -> Iterator[Entry]:
     unsealed = {s for s, seal in day.seals.items() if seal.status is not SealStatus.MATCHED}
+    replaced = {f"{s}:{hop}" for s in day.stands_in for hop in ("source-raw", "raw-curated")}
     for finding in day.findings:
-        said = finding.code in ("R1001", "R1002") and finding.dataset in unsealed
+        said = finding.code in _SAID_BY_SEAL and finding.dataset in unsealed
+        said = said or finding.rule in replaced
         if finding.verdict is not Verdict.PASS and not said:
             yield _of_finding(finding, day)
 
@@ -248,6 +325,22 @@ def _of_refused(refused: Mapping[str, tuple[ObjectRef, ...]]) -> Iterator[Entry]
             )
 
 
+def _of_fault(day: Exceptional) -> Iterator[Entry]:
+    if day.fault is not None:
+        yield Entry(
+            kind=ExceptionClass.FAULT,
+            about=day.fault.about,
+            code=day.fault.code,
+            reason=day.fault.sentence,
+            expected="the full report, from curated data and the warehouse",
+            observed="none",
+            known_by="the run of the day",
+            cause=day.fault.sentence,
+            not_run=day.not_run,
+            effect="holds the delivery",
+        )
+
+
 def _shares(
     dataset: str, amounts: Mapping[str, Decimal], seals: Mapping[str, Seal]
 ) -> dict[str, str]:
@@ -257,6 +350,10 @@ def _shares(
         for name in sorted(amounts)
         if whole.get(name, Decimal(0)) != 0
     }
+
+
+def _shares_of(amounts: Mapping[str, Decimal], whole: Mapping[str, Decimal]) -> dict[str, str]:
+    return {n: _percent(amounts[n], whole[n]) for n in sorted(amounts) if whole[n] != 0}
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:
@@ -275,20 +372,3 @@ def _differences(
 
 def _counted(records: int, sums: Mapping[str, Decimal]) -> str:
     return ", ".join([f"{records:,} rows", *(f"{n} {sums[n]:,f}" for n in sorted(sums))])
-
-
-def _value(entry: Entry) -> dict[str, object]:
-    return {
-        "class": entry.kind.value,
-        "about": entry.about,
-        "code": entry.code,
-        "reason": entry.reason,
-        "rows": None if entry.rows is None else str(entry.rows),
-        "amounts": {k: canonical.number(v) for k, v in entry.amounts.items()},
-        "share_percent": entry.share,
-        "expected": entry.expected,
-        "observed": entry.observed,
-        "known_by": entry.known_by,
-        "sample": [{"object": p.object, "position": str(p.position)} for p in entry.sample],
-        "effect": entry.effect,
-    }

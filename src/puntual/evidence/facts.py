@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -104,8 +104,14 @@ def _read(kind: Any, data: Any) -> object:
         return {_read(key, k): _read(value, v) for k, v in data.items()}
     if is_dataclass(kind):
         hints = _hints(typing.cast(type, kind))
-        return kind(**{f.name: _read(hints[f.name], data[f.name]) for f in fields(kind)})  # type: ignore[operator]
+        given = [f.name for f in fields(kind) if f.name in data or not _may_lack(f)]
+        return kind(**{name: _read(hints[name], data[name]) for name in given})  # type: ignore[operator]
     return _read_scalar(kind, data)
+
+
+def _may_lack(field: Field[Any]) -> bool:
+    """Say whether a value that was written before the field was there may lack it."""
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 @cache

@@ -1,9 +1,9 @@
 """
-The statement of a delivery: in-toto Statement v1, in canonical bytes, not signed.
+The statement of a delivery: in-toto Statement v1, in canonical bytes.
 
 Subjects are the report and the exceptions document; the predicate says what they came from.
-Signature lines are put around these bytes later (DSSE); until then the predicate says that
-nobody vouches for it. Nothing in it depends on when it was made.
+Signatures stand in the envelope around these bytes (`dsse`); nothing in them depends on when
+they were made, nor on who signs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from puntual.model.seal import Seal
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://puntual.dev/attestation/delivery/v1"
-SIGNATURES = "none: nobody vouches for this statement"
+SIGNATURES = "in the envelope"
 
 _REPORT = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _PREDICATE = frozenset(
@@ -47,6 +47,30 @@ _PREDICATE = frozenset(
 )
 
 
+_SOMETIMES = frozenset({"policy", "supersedes"})
+"""In the predicate only of a delivery that has them, so that every other keeps its bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """
+    The version before.
+
+    Attributes:
+        delivery: Its id.
+        manifest: Digest of the `deliver:` manifest that recorded it.
+        reason: Why it is replaced.
+        person: Who asked for it; "" if the run did.
+        same: What is the same in both: `inputs`, `code`, `rules`, `layout` → whether it is.
+    """
+
+    delivery: str
+    manifest: Digest
+    reason: str
+    person: str
+    same: Mapping[str, bool]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """
@@ -63,6 +87,7 @@ class Claims:
         files: Path → digest of every contract, SQL and layout file that was used.
         code: Digest of the program.
         project: Digest of the whole project.
+        supersedes: The version before; None for the first.
     """
 
     delivery: DeliveryId
@@ -75,6 +100,7 @@ class Claims:
     files: Mapping[str, Digest]
     code: Digest
     project: Digest
+    supersedes: Superseded | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +173,7 @@ def encode(
         "code": shape.digest(claims.code, "$.predicate.code"),
         "project": shape.digest(claims.project, "$.predicate.project"),
         "signatures": SIGNATURES,
+        **_sometimes(claims),
     }
     return canonical.encode(
         {
@@ -172,7 +199,8 @@ def decode(data: bytes) -> Statement:
     found = shape.record(canonical.decode(data), keys, "$")
     if (found["_type"], found["predicateType"]) != (TYPE, PREDICATE_TYPE):
         shape.refuse("$.predicateType", PREDICATE_TYPE, "another type")
-    predicate = shape.record(found["predicate"], _PREDICATE, "$.predicate")
+    given = shape.mapping(found["predicate"], "$.predicate")
+    predicate = shape.record(given, _PREDICATE | (_SOMETIMES & given.keys()), "$.predicate")
     delivery = _read_delivery(predicate["delivery"], "$.predicate.delivery")
     whole = predicate["completeness"]
     pairs = shape.items(found["subject"], _read_subject, "$.subject")
@@ -210,6 +238,28 @@ def _read_subject(value: object, where: str) -> tuple[str, Digest]:
         shape.text(found["name"], f"{where}.name"),
         shape.digest(digest["sha256"], f"{where}.digest.sha256"),
     )
+
+
+def _sometimes(claims: Claims) -> dict[str, object]:
+    found: dict[str, object] = {}
+    decision, before = claims.decision, claims.supersedes
+    if decision.policy:
+        found["policy"] = {
+            "name": decision.policy,
+            "sha256": shape.digest(decision.policy_digest, "$.predicate.policy.sha256"),
+            "applied": [
+                {"clause": a.clause, "code": a.code, "about": a.about} for a in decision.applied
+            ],
+        }
+    if before is not None:
+        found["supersedes"] = {
+            "delivery": before.delivery,
+            "manifest": shape.digest(before.manifest, "$.predicate.supersedes.manifest"),
+            "reason": before.reason,
+            "person": before.person or None,
+            "same": dict(sorted(before.same.items())),
+        }
+    return found
 
 
 def _seal(seal: Seal) -> dict[str, object]:

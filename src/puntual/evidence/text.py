@@ -13,18 +13,22 @@ SHOWN = 5
 """How many places of an exception the text names; the JSON names all that were sampled."""
 
 PROVEN = (
-    "That the report and the exceptions document are, byte for byte, those this package names.",
+    "That the report and the exceptions document are, byte for byte, those that the holders of",
+    "  the named keys signed (level 1).",
+    "That this was put on record in a ledger which extends the one that you saw before.",
     "That they were made from exactly the manifests listed here, and these from the raw objects,",
     "  contracts and program that they name by digest (with the objects at hand: level 2).",
     "That the gaps listed in the exceptions document were declared with the delivery.",
+    "That it existed before the time of a time stamp, where there is one and it was examined.",
 )
 
 NOT_PROVEN = (
     "That the source told the truth.",
     "That nothing was dropped before landing: only the sources' control records speak to that.",
-    "Who made this package, and when: it is not signed and carries no time stamp. Somebody who",
-    "  rewrites every file of it consistently is not noticed; keep the digest of statement.json.",
-    "That an approver read what he approved; and that anything here was kept confidential.",
+    "Anything that nobody outside had seen: keep each checkpoint, and compare it with the next.",
+    "That another reader is not shown another ledger, unless readers compare their checkpoints.",
+    "Clock times inside the ledger: they are the institution's own; their order is proven.",
+    "That an approver read what he signed; and that anything here was kept confidential.",
 )
 
 
@@ -48,15 +52,28 @@ def verify_text(delivery: DeliveryId, file_name: str, documents: Mapping[str, Di
     lines = [
         f"How to verify {delivery}",
         "",
-        "With puntual, offline:    puntual verify DIRECTORY",
-        "By hand:                  sha256sum -c, with these lines",
+        "You need trust.json, or the fingerprint of the root key, from the institution on paper:",
+        "never from this folder alone. The first time:",
+        "",
+        "With puntual, offline:    puntual verify DIRECTORY --root FINGERPRINT",
+        "With one Python file:     python verify_delivery.py DIRECTORY --root FINGERPRINT",
+        "",
+        "Either keeps what it has seen of the ledger and refuses an older or another one later.",
+        "The bytes are specified in docs/reference/evidence-format.md of the program puntual;",
+        "step by step with openssl as well.",
+        "",
+        "By hand, sha256sum -c with these lines (gunzip -k manifests.json.gz first):",
         "",
         *(f"{documents[name]}  {name}" for name in sorted(documents)),
         "",
-        f"statement.json names {file_name} and every other file by its SHA-256, and manifests.json",
-        "holds the manifest of every step under the SHA-256 of its text.",
+        "statement.dsse.json holds the statement, in Base64, and its signatures. It names",
+        f"{file_name} and every other file by its SHA-256; manifests.json holds the manifest of",
+        "every step under the SHA-256 of its text. statement.tlog-proof proves that leaf.json,",
+        "which names the statement, stands in the ledger; consistency.json proves that this",
+        "ledger extends those of earlier deliveries; trust.json says whose signatures count.",
+        "evidence.html shows all this and proves nothing.",
         "",
-        "Proven, if these digests hold:",
+        "Proven, once a verifier has said so:",
         *_bullets(PROVEN),
         "",
         "Not proven:",

@@ -23,7 +23,7 @@ Read = Callable[[str], bytes]
 """File name → its bytes; an EvidenceError is a line that does not hold."""
 
 MAX_FILES = 256
-"""Most files that are read as a package; it has six, and later signatures."""
+"""Most files that are read as a package; it has a dozen."""
 
 Look = Callable[[ObjectRef], tuple[int, Digest] | None]
 """Object → its size and digest as they are now; None when it is not at hand."""
@@ -48,7 +48,8 @@ def verify(names: Iterable[str], read: Read, look: Look | None = None) -> tuple[
         look: Says what an object is now; None: level 2 is not asked.
 
     Returns:
-        What holds, what does not, and at the end what no package proves.
+        What holds and what does not. Who vouches for it is `ledger_proof`'s answer, and what
+        no package proves stands in `unproven`.
     """
     listed = sorted(names)
     if len(listed) > MAX_FILES:
@@ -69,14 +70,20 @@ def verify(names: Iterable[str], read: Read, look: Look | None = None) -> tuple[
         *lines,
         *_chain(found, made),
         *_objects(made, look),
-        Line(level=1, ok=None, sentence="not signed: nobody vouches for statement.json"),
-        *(Line(level=1, ok=None, sentence=f"not proven: {s}") for s in _sentences()),
     )
 
 
 def holds(lines: Iterable[Line]) -> bool:
     """Say whether everything that was asked holds."""
     return all(line.ok is not False for line in lines)
+
+
+def unproven() -> tuple[Line, ...]:
+    """Return what no package proves, one line each."""
+    text = "\n".join(NOT_PROVEN).replace("\n  ", " ")
+    return tuple(
+        Line(level=1, ok=None, sentence=f"not proven: {sentence}") for sentence in text.split("\n")
+    )
 
 
 def compare_totals(expected: Totals, observed: Totals) -> tuple[str, ...]:
@@ -240,12 +247,6 @@ def _objects(made: Mapping[Digest, Manifest], look: Look | None) -> Iterator[Lin
     if not wrong:
         sentence = f"{len(refs)} objects have the sizes and digests of their manifests"
         yield Line(level=2, ok=True, sentence=sentence)
-
-
-def _sentences() -> Iterator[str]:
-    """Yield what is not proven, one sentence each: the texts are broken into lines."""
-    text = "\n".join(NOT_PROVEN).replace("\n  ", " ")
-    yield from text.split("\n")
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,7 @@ from puntual.evidence import canonical
 from puntual.landing.desk import Desk, notice, raw_prefix
 from puntual.landing.templates import expand
 from puntual.model.finding import Finding
-from puntual.model.manifest import ObjectRef
+from puntual.model.manifest import ObjectRef, Totals
 from puntual.model.seal import ControlRecord
 from puntual.model.shown import printable
 from puntual.model.source import ControlFile
@@ -24,12 +24,14 @@ MAX_BYTES = 64 * 1024
 """Largest control record that is read."""
 
 _KEYS = frozenset({"source", "reference_date", "count", "sums"})
-_OPTIONAL = frozenset({"digest", "generated_at"})
+_OPTIONAL = frozenset({"digest", "generated_at", "parts"})
 _COUNT = re.compile(r"0|[1-9][0-9]{0,17}")
 _AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _COLUMN = re.compile(r"[ -~]{1,128}")  # printable ASCII: it becomes a key of canonical JSON
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_SUMS = 100
+_MOST_PARTS = 10_000
+_PART = re.compile(r"[ -~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +119,7 @@ def parse(data: bytes, source: str, day: date) -> ControlRecord:
         _form("other keys")
     _same(value["source"], source, "source")
     _same(value["reference_date"], day.isoformat(), "reference date")
-    sums = value["sums"]
-    if not isinstance(sums, dict) or len(sums) > _MOST_SUMS:
-        _form(f"sums that are no object of at most {_MOST_SUMS} keys")
-    if not all(_COLUMN.fullmatch(name) for name in sums):
-        _form("a sum whose name is no name of a column")
+    whole = _totals(value)
     given = value.get("digest")
     digest = "" if given is None else given
     if not isinstance(digest, str) or (digest and not _DIGEST.fullmatch(digest.lower())):
@@ -129,13 +127,41 @@ def parse(data: bytes, source: str, day: date) -> ControlRecord:
     return ControlRecord(
         source=source,
         reference_date=day,
-        count=int(_text(value["count"], _COUNT, "count")),
-        sums={k: Decimal(_text(v, _AMOUNT, f"sum of {k}")) for k, v in sorted(sums.items())},
+        count=whole.records,
+        sums=whole.sums,
         digest=digest.lower(),
+        parts=_parts(value.get("parts", {})),
     )
 
 
-_FORM = '{"source", "reference_date", "count", "sums", "digest"?} with numbers as strings'
+def _totals(value: Mapping[str, object]) -> Totals:
+    """Read the count and the sums of a day, or of a part of it."""
+    sums = value["sums"]
+    if not isinstance(sums, dict) or len(sums) > _MOST_SUMS:
+        _form(f"sums that are no object of at most {_MOST_SUMS} keys")
+    if not all(_COLUMN.fullmatch(name) for name in sums):
+        _form("a sum whose name is no name of a column")
+    return Totals(
+        records=int(_text(value["count"], _COUNT, "count")),
+        sums={k: Decimal(_text(v, _AMOUNT, f"sum of {k}")) for k, v in sorted(sums.items())},
+    )
+
+
+def _parts(value: object) -> dict[str, Totals]:
+    """Read what is said of each file or shard, by its name."""
+    if not isinstance(value, dict) or len(value) > _MOST_PARTS:
+        _form(f"parts that are no object of at most {_MOST_PARTS} keys")
+    if not all(_PART.fullmatch(name) for name in value):
+        _form("a part whose name is no name of a file or shard")
+    if not all(isinstance(v, dict) and v.keys() == {"count", "sums"} for v in value.values()):
+        _form("a part that has not exactly count and sums")
+    return {name: _totals(part) for name, part in sorted(value.items())}
+
+
+_FORM = (
+    '{"source", "reference_date", "count", "sums", "digest"?, "parts"?: {name: {"count", "sums"}}}'
+    " with numbers as strings"
+)
 
 
 def _text(value: object, form: re.Pattern[str], what: str) -> str:

@@ -8,7 +8,7 @@ when the folder is cleaned.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -24,8 +24,8 @@ from puntual.landing.templates import expand
 from puntual.model.check import OnFail, Severity
 from puntual.model.contract import Contract, Csv, JsonLines, Parquet
 from puntual.model.finding import Finding
-from puntual.model.manifest import Manifest, ObjectRef
-from puntual.model.seal import SealStatus
+from puntual.model.manifest import Manifest, ObjectRef, Totals
+from puntual.model.seal import Seal, SealStatus
 from puntual.model.source import ControlFile, FileSource, Marker
 from puntual.ports.drop import DroppedFile
 from puntual.ports.landing import LandedDay
@@ -74,6 +74,28 @@ def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> Lande
             *_replaced(source, replaced),
         ),
     )
+
+
+def side_of(
+    desk: Desk, source: FileSource, contract: Contract, day: date, files: Sequence[ObjectRef]
+) -> tuple[Side, tuple[ObjectRef, ...], Callable[[Seal], tuple[Finding, ...]]]:
+    """
+    Examine and count files that are kept already.
+
+    Returns:
+        Our side of a seal, the files with their roles (data first), and what is noticed of
+        them under a seal.
+    """
+    judged = _judged(desk, source, contract, day, files)
+    objects = (
+        *(j.ref for j in judged if j.ref.role == "data"),
+        *(j.ref for j in judged if j.ref.role != "data"),
+    )
+
+    def noticed(seal: Seal) -> tuple[Finding, ...]:
+        return tuple(_noticed(source, judged, agreed=seal.status is SealStatus.MATCHED))
+
+    return _side(contract, judged, ()), objects, noticed
 
 
 def _taken(
@@ -168,6 +190,11 @@ def _side(contract: Contract, judged: Sequence[Judged], unfinished: tuple[str, .
         digests=tuple(j.ref.sha256 for j in judged if j.ref.role == "data"),
         came=bool(judged),
         unfinished=unfinished,
+        parts={
+            j.ref.detail["name"]: Totals(records=j.landed.records, sums=j.landed.sums)
+            for j in judged
+            if j.ref.role == "data"
+        },
     )
 
 

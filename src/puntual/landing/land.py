@@ -8,7 +8,7 @@ from datetime import date, tzinfo
 from typing import assert_never
 
 from puntual.evidence.facts import from_json, list_from_json
-from puntual.landing import extract, files, look, stream
+from puntual.landing import extract, files, look, restate, stream
 from puntual.landing.desk import Desk, is_matched
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest
@@ -89,6 +89,17 @@ class Landing:
         """
         declared, contract = self.project.sources[source], self.project.contracts[source]
         return look.land_late(self._desk, declared, contract, reference_date, epoch=epoch)
+
+    def restate(self, source: str, reference_date: date) -> LandedDay | None:
+        """
+        Return a landed day with all that is kept as late for it; see the port.
+
+        Raises:
+            PermanentError: T3001.
+            EvidenceError: V1001, V1002, V2001, V2002 what is kept is missing or altered.
+        """
+        declared, contract = self.project.sources[source], self.project.contracts[source]
+        return restate.restate(self._desk, declared, contract, reference_date)
 
     def _recorded(self, source: str, day: date) -> LandedDay | None:
         """Return a day that is sealed as matched, as it was recorded: nothing enters it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
 
@@ -13,7 +13,7 @@ from puntual.landing.control import Vouched
 from puntual.landing.desk import Desk, notice
 from puntual.model.contract import Contract
 from puntual.model.finding import Finding
-from puntual.model.manifest import ObjectRef
+from puntual.model.manifest import ObjectRef, Totals
 from puntual.model.seal import ControlRecord, Landed, Seal, SealStatus
 from puntual.model.source import Control, NoControl
 from puntual.ports.engine import RawDay, RawPart
@@ -32,6 +32,7 @@ class Side:
         came: Whether anything came, though it held no record.
         broken: Why the day cannot agree whatever the totals say, such as a known gap.
         unfinished: Why the day has not been read to its end.
+        parts: What was counted of each file or shard, by name.
     """
 
     landed: Landed
@@ -39,6 +40,7 @@ class Side:
     came: bool = False
     broken: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    parts: Mapping[str, Totals] = field(default_factory=dict)
 
 
 def count(
@@ -99,6 +101,7 @@ def judge(
         landed=side.landed,
         control=vouched.record,
         differences=tuple(sorted((*against, *unmeasured, *side.broken, *side.unfinished))),
+        parts=side.parts if vouched.record is not None and vouched.record.parts else {},
     )
     if status is SealStatus.MATCHED or (vouched.findings and vouched.record is None):
         return seal, vouched.findings
@@ -141,7 +144,30 @@ def _compare(side: Side, record: ControlRecord) -> tuple[tuple[str, ...], tuple[
     if record.digest and side.digests != (record.digest,):
         seen = ", ".join(d[:12] for d in side.digests) or "no file"
         against.append(f"digest: the source says {record.digest[:12]}, landed is {seen}")
+    if record.parts:
+        against += _against_parts(record.parts, side.parts)
     return tuple(against), tuple(unmeasured)
+
+
+def _against_parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> list[str]:
+    """Return in sentences which files or shards do not agree, though the day as a whole may."""
+    found: list[str] = []
+    for name in sorted(said.keys() | landed.keys()):
+        theirs, ours = said.get(name), landed.get(name)
+        if ours is None:
+            found.append(f"{name}: the source says {_of(theirs)}, and it was not landed")
+        elif theirs is None:
+            found.append(f"{name}: the source does not name it, and {_of(ours)} landed")
+        elif ours.records != theirs.records or any(
+            ours.sums.get(column, amount) != amount for column, amount in theirs.sums.items()
+        ):
+            found.append(f"{name}: the source says {_of(theirs)}, {_of(ours)} landed")
+    return found
+
+
+def _of(part: Totals | None) -> str:
+    assert part is not None  # noqa: S101 - one of the two sides names it
+    return ", ".join([f"{part.records} records", *(f"{k} {v:f}" for k, v in part.sums.items())])
 
 
 def _sum(column: str, expected: Decimal, found: Decimal, unreadable: int) -> str:

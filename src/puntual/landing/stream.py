@@ -8,8 +8,10 @@ killed (`failures.md` 2); what retention removed before it was read is said, ran
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 from puntual.errors import PermanentError, TransientError
 from puntual.failpoints import failpoint
@@ -30,7 +32,7 @@ from puntual.landing.publish import (
 from puntual.landing.seal import Side, count, judge
 from puntual.model.contract import Contract
 from puntual.model.finding import Finding
-from puntual.model.manifest import Manifest, ObjectRef
+from puntual.model.manifest import Manifest, ObjectRef, Totals
 from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, StreamSource
 from puntual.ports.engine import DayPart, RawDay, RawPart
@@ -197,6 +199,7 @@ def _sealed(job: Job) -> LandedDay | None:
         came=bool(objects),
         broken=_gaps(position, day),
         unfinished=_unfinished(job),
+        parts=_shards(job, objects) if vouched.record and vouched.record.parts else {},
     )
     seal, findings = judge(source.name, day, side, vouched, control)
     if seal.status is SealStatus.MATCHED and not is_sealed(raw):
@@ -211,6 +214,33 @@ def _sealed(job: Job) -> LandedDay | None:
         seal=seal,
         findings=(*findings, *_noticed(job, position, side)),
     )
+
+
+def _shards(job: Job, objects: Sequence[ObjectRef]) -> dict[str, Totals]:
+    """Count and sum the day's records by shard, where the source's record does so too."""
+    if not objects:
+        return {}
+    desk, contract = job.desk, job.contract
+    raw = RawDay(
+        contract=contract,
+        reference_date=job.day,
+        parts=tuple(RawPart(uri=desk.objects.locate(o), short=o.short) for o in objects),
+        stream=True,
+    )
+    sums = "".join(f', coalesce(sum("{m.column}"), 0)' for m in contract.measures)
+    asked = f'SELECT _shard, count(*){sums} FROM "{contract.dataset}" GROUP BY 1 ORDER BY 1'
+    folder = desk.objects.scratch(f"shards-{job.source.name}-{job.day.isoformat()}")
+    try:
+        (answer,) = desk.engine.ask_raw(raw, (asked,), {}, folder)
+    finally:
+        desk.objects.discard(folder)
+    return {
+        str(shard): Totals(
+            records=int(str(records)),
+            sums={m.column: Decimal(str(s)) for m, s in zip(contract.measures, row, strict=True)},
+        )
+        for shard, records, *row in zip(*answer.columns, strict=True)
+    }
 
 
 def _gaps(position: Manifest | None, day: date) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -88,6 +88,28 @@ class LocalDatabases:
             source, reference_date, (), tuple(measures.values()), lambda batch: None
         )
         return Recount(count=count, sums={c: sums[name] for c, name in measures.items()})
+
+    def rows(
+        self,
+        source: DatabaseSource,
+        reference_date: date,
+        columns: tuple[str, ...],
+        take: Callable[[Mapping[str, Sequence[str | None]], int], None],
+    ) -> int:
+        """
+        Run the source's query in one snapshot and hand its rows on as text; see the port.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1204 a column is not in the result; S1206 the connection cannot be used here.
+        """
+
+        def sink(batch: pa.RecordBatch) -> None:
+            take(batch.to_pydict(), batch.num_rows)
+
+        count, _, _ = self._read(source, reference_date, columns, (), sink)
+        return count
 
     def probe(self, source: DatabaseSource) -> datetime:
         """

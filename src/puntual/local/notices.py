@@ -11,7 +11,7 @@ from puntual.local.state import answering, instant_text, transaction
 from puntual.model.check import Severity
 from puntual.model.notice import Notice, Obligation
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS notices (
   id INTEGER PRIMARY KEY,
   report TEXT NOT NULL,
@@ -31,7 +31,7 @@ class SqliteNotices:
     """Notices in a state file; the index allows one open notice for an obligation and cause."""
 
     def __init__(self, path: Path) -> None:
-        self._state = Connection(path, _SCHEMA)
+        self._state = Connection(path, SCHEMA)
 
     def open(
         self, obligation: Obligation, cause: str, severity: Severity, text: str, at: datetime

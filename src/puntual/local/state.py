@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,16 +145,26 @@ def _told_apart(kind: int, path: Path) -> int:
 
 
 def _make_private(path: Path) -> None:
+    """
+    Make the file if it is not there, and see that it is ours alone.
+
+    A file that is there is not opened: closing it would give up the locks that this process
+    holds on it through another connection, and whoever then closes last removes a log that is
+    in use (SQLite, "How To Corrupt An SQLite Database File", 2.2).
+    """
     make_folder(path.parent)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        facts = os.fstat(fd)
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        facts = os.lstat(path)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
         if facts.st_mode & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
-    if facts.st_size == 0:
-        sync_folder(path.parent)
+            os.chmod(path, 0o600)
+        if facts.st_size:
+            return
+    sync_folder(path.parent)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, schema: str) -> None:

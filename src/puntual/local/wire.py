@@ -15,6 +15,8 @@ from datetime import date
 from typing import Any
 
 from puntual.errors import Complaint, ProjectError, PuntualError
+from puntual.evidence.facts import list_from_json, to_json
+from puntual.model.delivery import Restatement
 from puntual.planner.flow import ERROR_NAMES
 from puntual.runner.flow import Failed
 from puntual.runner.route import Bug
@@ -39,6 +41,9 @@ def order_out(order: Order) -> Mapping[str, object]:
         "epoch": order.epoch,
         "published": dict(order.published),
         "anew": order.anew,
+        "fault": order.fault,
+        "restatements": to_json(order.restatements),
+        "send": order.send,
     }
 
 
@@ -51,6 +56,9 @@ def order_in(message: Mapping[str, Any]) -> Order:
         epoch=message["epoch"],
         published=message["published"],
         anew=message["anew"],
+        fault=message["fault"],
+        restatements=list_from_json(Restatement, message["restatements"]),
+        send=message["send"],
     )
 
 

@@ -253,6 +253,14 @@ _C: tuple[Code, ...] = (
         "Rewrite the pattern.",
     ),
     Code(
+        "C1115",
+        "a reconciliation of the contract that is not understood",
+        "ODCS says of `method: reconciliation` only its name. puntual reads `library` with the"
+        " metric rowCount and `sql`, both with `mustBe`, and `custom` with the engine puntual;"
+        " what else such a rule says would be passed over.",
+        "Write it in one of these forms, or declare a control in controls/*.yaml.",
+    ),
+    Code(
         "C1120",
         "the standard's schema is not installed",
         "The JSON Schema comes with the package open-data-contract-standard, which is not there.",
@@ -380,6 +388,26 @@ _C: tuple[Code, ...] = (
         "Declare `carries`, or a control that compares it with what it was made from.",
     ),
     Code(
+        "C1308",
+        "two sides that cannot be compared",
+        "The sides of a control differ in type or unit, or one of them cannot give what is"
+        " measured. Nothing is cast or converted to make them comparable.",
+        "Correct the side that is named; cast or convert a column in its model.",
+    ),
+    Code(
+        "C1309",
+        "an explanation that cannot occur",
+        "Between these two sides nothing is set aside, removed or left out for this cause, so it"
+        " would explain nothing, or it cannot be taken away from this measure.",
+        "Remove it, or choose other sides; the hint lists what can occur between these.",
+    ),
+    Code(
+        "C1310",
+        "a tolerance without a unit",
+        "A tolerance says how much of what may differ; without a unit nobody can approve it.",
+        "Write `unit` beside it, such as MXN or rows.",
+    ),
+    Code(
         "C1401",
         "a field without width",
         "In a fixed-width file each field has its width.",
@@ -411,6 +439,23 @@ _C: tuple[Code, ...] = (
         "Compare with the published calendar.",
     ),
     Code(
+        "C1502",
+        "a calendar that has ended",
+        "The next due date of a report lies past the calendar's `valid_until`. Days that its "
+        "legal source has not published are not guessed, so nobody knows what is owed then.",
+        "Add the days that the legal source has published, cite it in `source` and `published`, "
+        "and extend `valid_until`. `puntual calendar refresh NAME` proposes days, which a person "
+        "compares with the source; it never decides.",
+    ),
+    Code(
+        "C1503",
+        "a calendar that cannot be proposed",
+        "`puntual calendar` was asked for a calendar that is neither in the project nor shipped, "
+        "would write over one that is there, or has no counterpart in the package `holidays` "
+        "(which an optional extra installs).",
+        "The message says which. The extra: pip install 'puntual[calendars]'.",
+    ),
+    Code(
         "C1601",
         "the worst case ends after the deadline",
         "If every step takes as long as it may, as often as it may be tried again, the run ends "
@@ -426,6 +471,74 @@ _C: tuple[Code, ...] = (
         "On a day on which the clocks go forward, `run.starts` falls into the hour that is "
         "skipped. A warning: the run starts at the first instant after the gap.",
         "Choose an hour that exists on every day.",
+    ),
+    Code(
+        "C1701",
+        "a policy that contradicts itself",
+        "Two parts of a policy, or of two policies, cannot both hold: a clause that can never "
+        "apply, two clauses for one case, a period that ends before it begins, signatures that "
+        "nobody could give.",
+        "The message names both sides; keep the one that is meant.",
+    ),
+    Code(
+        "C1702",
+        "unknown role",
+        "A policy asks for somebody in a role that `roles` in puntual.yaml does not declare.",
+        "Declare the role with the people who hold it, or correct its spelling.",
+    ),
+    Code(
+        "C1703",
+        "a partial delivery without the regulator's acceptance",
+        "A policy lets a partial delivery leave by itself, and names no written acceptance of "
+        "the regulator's (reference and dates).",
+        "Add `acceptance`, or have each partial delivery signed: `delivery: {mode: signed}`.",
+    ),
+    Code(
+        "C1704",
+        "plan B without emergency.sql",
+        "A clause says plan B, or a report.yaml describes it, and the report has no "
+        "`emergency.sql`.",
+        "Write `reports/<report>/emergency.sql`, a SELECT on raw alone, or choose another "
+        "substitute.",
+    ),
+    Code(
+        "C1705",
+        "plan B returns other columns",
+        "`emergency.sql` is laid out and compared like the full report, so it returns the same "
+        "columns in the same order.",
+        "Give it the columns of `report.sql`; what raw does not hold is null or zero, cast to "
+        "the same type.",
+    ),
+    Code(
+        "C1706",
+        "a policy that ends before the next due day",
+        "By the next day on which its report is due, the policy or the acceptance that it rests "
+        "on has ended. A day that is not full would be held.",
+        "Have it prolonged and approved again, or remove it.",
+    ),
+    Code(
+        "C1901",
+        "a name that no key can have",
+        "A key's name has letters, digits, . _ @ and -, and is never given again.",
+        "`puntual key list` shows the names that were given.",
+    ),
+    Code(
+        "C1902",
+        "no such key",
+        "No key of that name counts (any more) for what was asked.",
+        "`puntual key list` shows which keys count, in which role and since when.",
+    ),
+    Code(
+        "C1903",
+        "what is asked of the ledger is not there",
+        "There is no ledger yet, or it has no such entry.",
+        "`puntual ledger show` tells how many entries there are.",
+    ),
+    Code(
+        "C1904",
+        "a time stamp cannot be examined here",
+        "Neither rfc3161-client nor the program openssl is on this machine.",
+        "pip install 'puntual[timestamp]'.",
     ),
 )
 
@@ -836,17 +949,32 @@ _R: tuple[Code, ...] = (
     Code(
         "R3001",
         "a declared control's answer",
-        "The two SELECTs of a control were compared exactly, within the declared tolerance.",
-        "Look at both sides with `puntual query`; correct the data at its source, or the "
-        "control when it is wrong.",
+        "Both sides of a control were compared exactly, within the declared tolerance.",
+        "Run both queries of the result with `puntual query`; correct the data at its source, "
+        "or the control when it is wrong.",
     ),
     Code(
         "R3002",
         "a declared control has no answer",
-        "One side of a control is null or gave no row, or the control was not measured. A "
+        "One side of a control cannot be read, is null or gave no row, or was not measured. A "
         "null equals nothing, not even another null.",
         "Make each side return one number (`coalesce` where an empty day means zero), then "
         "run the day again.",
+    ),
+    Code(
+        "R3003",
+        "a control that cannot be verified",
+        "There is nothing to compare with: the source gave no control record, or the day before"
+        " is not in the warehouse. It is never taken for agreement.",
+        "Ask for the control record, or run the day before; `first_day` says where a"
+        " roll-forward begins.",
+    ),
+    Code(
+        "R3004",
+        "a control that compared nothing",
+        "A side of the control has no row, so that nothing was compared. Nothing equals nothing"
+        " only where somebody says so.",
+        "See why the side is empty; where that is right, declare `may_be_empty: true`.",
     ),
     Code(
         "R4001",
@@ -855,6 +983,53 @@ _R: tuple[Code, ...] = (
         "differs from what the manifest says. The transaction was rolled back.",
         "Rows were lost, doubled or rounded on the way into the warehouse: compare the "
         "types of its columns with the contract, and report a defect if they agree.",
+    ),
+    Code(
+        "R5001",
+        "no comparison sees a planted fault",
+        "Each run plants known faults in a copy of a few of the day's rows (a lost row, a doubled "
+        "row, a changed cent, a flipped sign, a swapped pair, a null for an empty text) and takes "
+        "the day's own measures with and without them. None of the hops and controls of this "
+        "dataset's way moved under this fault: it could stand in the report unseen.",
+        "Declare the key and the measures of the dataset's model, or a control that sums or "
+        "digests the column that is named.",
+    ),
+    Code(
+        "R5002",
+        "a control is blind to what it measures",
+        "A planted fault changed a column that the control says it measures, and its difference "
+        "did not move. A green answer of this control proves less than it says.",
+        "Look at both its queries in `puntual reconcile --json`; a measure of the wrong column, or "
+        "two sides that read the same rows, cannot differ.",
+    ),
+    Code(
+        "R5003",
+        "no such row, hop or control",
+        "What `puntual reconcile` was asked to show is not in that day.",
+        "`puntual reconcile -d DATE` names hops and controls; `--rows` names rows by key and by "
+        "raw object and position.",
+    ),
+    Code(
+        "R6001",
+        "two columns that cannot be compared exactly",
+        "The rows of two sides are compared as the types that are declared. This column is of "
+        "another type on one side and cannot be read as the declared one without a guess: a "
+        "float, a text for a number, a day for an instant, a text padded with blanks.",
+        "CAST the column in that side's query to what is declared, or declare what it is. Floats "
+        "are never compared: cast them to a decimal of a scale that you choose.",
+    ),
+    Code(
+        "R6002",
+        "a column is on one side only",
+        "The comparison names a column that one of the two sides does not have.",
+        "Correct its name, or give it that name in the side's query (`... AS name`).",
+    ),
+    Code(
+        "R6003",
+        "a side changed while it was read",
+        "The rows that were fetched are not those that the scan before had counted and summed, so "
+        "that what is said of them could be wrong. The comparison is unknown.",
+        "Compare again when nobody writes to that side, or compare a snapshot of it.",
     ),
 )
 
@@ -878,9 +1053,9 @@ _P: tuple[Code, ...] = (
     Code(
         "P1003",
         "no delivery is owed",
-        "The reference date is a weekend day or a holiday of the report's calendar, so no "
-        "report is due for it; nothing ran.",
-        "Name a business day, or correct the calendar.",
+        "By the report's cadence and calendar nothing is due for the reference date (a weekend "
+        "day, a holiday, a day within the week or month); nothing ran.",
+        "Name a day that is owed, or correct the cadence or the calendar.",
     ),
     Code(
         "P1004",
@@ -964,6 +1139,134 @@ _P: tuple[Code, ...] = (
         "Records of an earlier day arrived with this one. They are kept and counted and never"
         " enter a sealed day.",
         "They are offered as the next version of the earlier day's delivery.",
+    ),
+    Code(
+        "P3001",
+        "waits until the decision time",
+        "Something is missing that the approved policy would let be left out. Until the "
+        "decision time it may still come, so nothing is decided.",
+        "Nothing, or repair the source. The run after the decision time delivers what the policy "
+        "allows.",
+    ),
+    Code(
+        "P3002",
+        "the policy is not approved",
+        "A policy was laid down for this report, and not everybody who must approve it has "
+        "signed its file as it stands. A byte that changed voids every signature.",
+        "`puntual sign policy NAME --as PERSON --role ROLE`, by each of them.",
+    ),
+    Code(
+        "P3003",
+        "the policy does not hold on the due day",
+        "The policy, or the regulator's acceptance that it rests on, begins later or has ended.",
+        "Have it prolonged and approved again; until then the delivery is held.",
+    ),
+    Code(
+        "P3004",
+        "the policy is silent on the case",
+        "No clause of the policy speaks of what stands in the way. What is not allowed "
+        "beforehand is held.",
+        "Repair what is named, or have a clause added and approved.",
+    ),
+    Code(
+        "P3005",
+        "more is missing than the policy allows",
+        "A clause speaks of the case, and its limit of rows, money or age is passed.",
+        "Repair the source; the limits stand in the policy's file.",
+    ),
+    Code(
+        "P3006",
+        "the minimum content is not there",
+        "The policy names sources that every delivery must hold, and one of them is missing.",
+        "Repair the source; without it nothing is delivered.",
+    ),
+    Code(
+        "P3007",
+        "how much is missing cannot be measured",
+        "A clause has a limit, and nobody knows how much is missing, or nothing can stand in. "
+        "Not measured is not within a limit.",
+        "Have the source send its control record, or repair it.",
+    ),
+    Code(
+        "P3011",
+        "waits for signatures",
+        "The delivery is made, and the policy wants it signed by people before it is sent.",
+        "`puntual sign delivery REPORT -d DATE --as PERSON --role ROLE`, then `puntual deliver`.",
+    ),
+    Code(
+        "P3012",
+        "fewer rows than the policy's minimum",
+        "The report that was made holds fewer rows than every delivery must have.",
+        "See what is missing: `puntual exceptions -d DATE`.",
+    ),
+    Code(
+        "P3013",
+        "waits for a person",
+        "The next version is made and shown; it is sent when a person says so.",
+        "`puntual amend -d DATE --reason TEXT --yes`.",
+    ),
+    Code(
+        "P3020",
+        "the full report could not be made",
+        "A technical fault was left after its retries, so what was found out about the day is "
+        "not complete. A clause about a fault lets plan B be delivered.",
+        "Repair the fault that the sentence names, then run again.",
+    ),
+    Code(
+        "P3021",
+        "plan B could not be made",
+        "The rehearsal of the emergency report failed, or its own checks do not hold. The full "
+        "delivery is not touched by it.",
+        "Correct `emergency.sql` before it is needed.",
+    ),
+    Code(
+        "P3031",
+        "nothing to amend",
+        "The next version would be the same: neither data, rules, layout nor program have "
+        "changed what the delivery says.",
+        "`puntual exceptions -d DATE` shows what came late; nothing is sent twice.",
+    ),
+    Code(
+        "P3032",
+        "no such delivery",
+        "A version was named that was not sent.",
+        "`puntual status --all` lists the deliveries.",
+    ),
+    Code(
+        "P3033",
+        "a correction needs its reason",
+        "What was delivered is replaced only with a reason, which the receiver reads.",
+        "Add `--reason TEXT`.",
+    ),
+    Code(
+        "P3041",
+        "not in that role",
+        "Who signs must hold the role that is asked for, as `roles` in puntual.yaml declares.",
+        "Name the role that the person holds, or have the roles corrected.",
+    ),
+    Code(
+        "P3042",
+        "signed already",
+        "One person counts once, whatever the role.",
+        "Somebody else must sign.",
+    ),
+    Code(
+        "P3043",
+        "maker and checker are the same",
+        "Who wrote a policy, or asked for a correction, does not approve it.",
+        "Somebody else must sign.",
+    ),
+    Code(
+        "P3044",
+        "nothing to sign",
+        "No such policy, or no delivery that waits for signatures.",
+        "`puntual status` lists what waits; `puntual policy` lists the policies.",
+    ),
+    Code(
+        "P3045",
+        "an approval was altered",
+        "A kept approval has other bytes than its name says.",
+        "Find out who changed it; have it signed again.",
     ),
 )
 
@@ -1060,6 +1363,42 @@ _D: tuple[Code, ...] = (
         "Find out who moved or changed it. The delivered bytes lie in the evidence package; "
         "copy them back, and run `puntual verify`.",
     ),
+    Code(
+        "D2001",
+        "a receiver of notices does not answer",
+        "A mail server or webhook could not be reached in time, or asked to come again. The "
+        "notice waits in the outbox and is tried again, at the latest every hour.",
+        "Nothing is lost. `puntual notices` shows what waits and why; repair the receiver.",
+    ),
+    Code(
+        "D2002",
+        "a receiver of notices refuses",
+        "A mail server, webhook or file did not take a notice and says that it will not: a wrong "
+        "address, wrong credentials, a certificate that is not trusted, a redirection.",
+        "Correct the route under `notices` in puntual.yaml; what waits is then sent.",
+    ),
+    Code(
+        "D2003",
+        "a secret of a route is not set",
+        "A route of notices names an environment variable that does not hold anything where "
+        "puntual runs.",
+        "Set it in the service's environment; what waits is then sent.",
+    ),
+    Code(
+        "D3001",
+        "nothing was sent that could be answered",
+        "An acknowledgement belongs to a delivery that was sent; the proof of an attempt to a "
+        "report that was made. There is none here.",
+        "Name the report and the reference date as `puntual status` shows them.",
+    ),
+    Code(
+        "D3002",
+        "an answer is recorded with other facts",
+        "The receiver's identifier stands in the records already, with another time or another "
+        "file. A record is evidence and is never changed.",
+        "Look at what is recorded: `puntual ack REPORT -d DATE`; a further answer has its own "
+        "identifier.",
+    ),
 )
 
 # V: evidence
@@ -1124,6 +1463,119 @@ _V: tuple[Code, ...] = (
         "no plain file in a package",
         "A file of the evidence package is a link, a folder, missing, or larger than 64 MiB.",
         "Compare the package with the copy that was delivered.",
+    ),
+    Code(
+        "V4001",
+        "no checkpoint",
+        "What should be a signed checkpoint of the ledger (c2sp.org/tlog-checkpoint) is none.",
+        "Compare it with the copy that was delivered; a project's own lies in .puntual/ledger.",
+    ),
+    Code(
+        "V4002",
+        "no proof of inclusion",
+        "A file that should be a proof (c2sp.org/tlog-proof@v1) is none.",
+        "Compare it with the copy that was delivered.",
+    ),
+    Code(
+        "V4003",
+        "rollback of the ledger",
+        "The ledger does not hold what was shown of it before: it was restored from an older "
+        "backup, or replaced. `ledger.checkpoint` in the project's folder is the last that was "
+        "shown. Nothing is written, since two histories of one size would be signed.",
+        "Restore the newest backup of .puntual. If what is missing is lost for good, "
+        "`puntual ledger anchor --reason TEXT` goes on from here, and receivers will see it.",
+    ),
+    Code(
+        "V4004",
+        "an entry of the ledger is missing or altered",
+        "The entries of the ledger do not give the root that was signed.",
+        "Restore .puntual/ledger from a copy; `puntual ledger check` reads all of it.",
+    ),
+    Code(
+        "V4005",
+        "a statement is not on record",
+        "A delivery was attested and the ledger does not tell of it.",
+        "Run the day again from that step: `puntual run -d DATE --from attest:REPORT`.",
+    ),
+    Code(
+        "V5001",
+        "no key to sign with",
+        "The trust file names keys for this role, and none of their private halves is here; or "
+        "there is no trust file yet.",
+        "`puntual key list` shows them; `puntual key create NAME --role ROLE` makes one. Where "
+        "the root key is kept away, name its file by --root-key.",
+    ),
+    Code(
+        "V5002",
+        "a private key cannot be opened",
+        "It is encrypted, and the environment variable that its .passphrase file names is not "
+        "set or has another passphrase.",
+        "Export that variable for this command.",
+    ),
+    Code(
+        "V5003",
+        "others may read a private key",
+        "A private key must have mode 0600.",
+        "If nobody has read it: chmod 600. If somebody may have: `puntual key rotate NAME`.",
+    ),
+    Code(
+        "V5004",
+        "not signed by enough people",
+        "The trust file asks for the signatures of more approvers than have signed this statement.",
+        "Each of them: `puntual key sign -d DATE --name NAME`; then run again.",
+    ),
+    Code(
+        "V7001",
+        "there is no such column",
+        "A report, a model or a line of a file has no column of this name.",
+        "The message lists the columns; header and trailer are `header.NAME` and "
+        "`trailer.NAME`, or `--row header` and `--row trailer` with the field's own name.",
+    ),
+    Code(
+        "V7002",
+        "SQL that cannot be followed row by row",
+        "A number is followed by rewriting the SQL that made it, so that every row says which "
+        "rows it was made of. A window, a LIMIT, a DISTINCT ON, a recursive or correlated query "
+        "or another aggregate than sum, count, min and max cannot be rewritten exactly, and "
+        "nothing is answered approximately.",
+        "`puntual lineage REPORT` shows what its columns are made of, and `puntual query` asks "
+        "the tables themselves.",
+    ),
+    Code(
+        "V7003",
+        "a report that reads other days",
+        "A number is followed through the files of one reference date. The report's SQL does not "
+        "hold every table to `:reference_date`, so that rows of other days may be in it.",
+        "Add `reference_date = :reference_date` where only the day is meant; a report that looks "
+        "back on purpose is asked day by day with `puntual query`.",
+    ),
+    Code(
+        "V7004",
+        "nothing was made that could be followed",
+        "There is neither a delivery nor a report of this name for this reference date.",
+        "Name a day that was run; `puntual status` shows them.",
+    ),
+    Code(
+        "V7005",
+        "the project is not the delivery's",
+        "The contracts, models or the report have been changed since this delivery was made; its "
+        "manifests record other digests. Today's SQL would explain another number.",
+        "Check the project out as it was on that day, with the same `.puntual`, and ask there.",
+    ),
+    Code(
+        "V7006",
+        "the row does not name one line",
+        "A row is named by what stands in the delivered file, and no line or several have it; or "
+        "several rows of the report are alike in every column, so that no line is one of them.",
+        "Name more columns, or the line by its number (`--row line:7`).",
+    ),
+    Code(
+        "V7007",
+        "the files of a delivery do not give its row",
+        "The report's SQL over the files that the delivery's manifests name gives no row like the "
+        "line of the delivered file. One of them is not what was used.",
+        "Run `puntual verify` for the package and `puntual replay` for the day: they name what "
+        "differs.",
     ),
 )
 
@@ -1244,6 +1696,13 @@ _T: tuple[Code, ...] = (
         "puntual run again: it continues from what is committed.",
     ),
     Code(
+        "T2007",
+        "what was in work was taken away",
+        "A later run took this one for dead, swept its scratch files and goes on in its place. "
+        "Nothing that was committed is touched.",
+        "Let the later run end; `puntual status` shows it.",
+    ),
+    Code(
         "T6001",
         "a step did not end in time",
         "A step ran longer than its timeout and its process was killed. What it had not "
@@ -1279,6 +1738,12 @@ _T: tuple[Code, ...] = (
         "One of the processes of `puntual replay` ended without an answer: most often the "
         "machine had no memory left and it was killed. Nothing of the real state was touched.",
         "Replay with fewer processes (`--jobs 1`), or on a machine with more memory.",
+    ),
+    Code(
+        "T8001",
+        "a drill could not go on",
+        "A command that prepares the stage of a drill, or the watch on it, did not end well.",
+        "Play it again with `--keep` and look at the folder; nothing real was touched.",
     ),
     Code(
         "T9001",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from puntual.model.policy import Signatures
+
 
 class State(StrEnum):
     """Where the delivery stands."""
@@ -61,20 +63,68 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """
+    A clause that was used, and what it covers.
+
+    Attributes:
+        clause: Its id in the policy.
+        code: Of the reason that it covers.
+        about: What that reason is about.
+    """
+
+    clause: str
+    code: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """
     What may be delivered.
 
     Attributes:
         completeness: None to hold.
-        reasons: What stands in the way (hold) or must be told (exceptions), sorted.
+        reasons: What stands in the way of a full delivery: it is held for them, or delivered
+            without what they name; sorted.
         exceptions: Things that do not stand in the way but are named in the exceptions
             document, sorted.
+        waits_until: Held until then, when the policy will deliver less than all of it; None if
+            waiting changes nothing.
+        policy: Name of the policy that was used; "" if none was.
+        policy_digest: Of its file.
+        applied: Which clause covers which reason, sorted.
+        signing: Whose signatures it needs before it is sent; None if it leaves by itself.
     """
 
     completeness: Completeness | None
     reasons: tuple[Reason, ...]
     exceptions: tuple[Reason, ...] = ()
+    waits_until: datetime | None = None
+    policy: str = ""
+    policy_digest: str = ""
+    applied: tuple[Applied, ...] = ()
+    signing: Signatures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restatement:
+    """
+    The next version of a delivery that was sent.
+
+    Attributes:
+        report: Which report.
+        version: Which version is made.
+        supersedes: Digest of the `deliver:` manifest of the version before.
+        reason: Why, as a person or the run gave it; "" while it is only looked at.
+        person: Who asked for it; "" if the run did.
+    """
+
+    report: str
+    version: int
+    supersedes: str
+    reason: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ class Totals:
     Attributes:
         records: How many rows.
         sums: Exact sum of each measure, by column; a column summed over no row is 0.
-        key_digest: Digest of the multiset of (key, measures), decimal text; "" when not taken.
-        algorithm: How `key_digest` was made: `duckdb-hash`, `md5-lower64`, or "".
+        key_digest: Digest of the multiset of (key, measures): its sums in decimal, `high:low` or
+            one; "0" of no row; "" when not taken.
+        algorithm: How `key_digest` was made: `duckdb-hash`, `md5-60x2`, or "".
     """
 
     records: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from puntual.model.check import Severity
 
@@ -39,3 +40,68 @@ class Notice:
     text: str
     opened_at: datetime
     resolved_at: datetime | None = None
+
+
+HELD, AT_RISK, MISSED, MISSED_START, ARRIVALS, REJECTED = (
+    "held",
+    "at_risk",
+    "missed",
+    "missed_start",
+    "arrivals",
+    "rejected",
+)
+"""
+Causes that are no code.
+
+Of arrivals the source follows: `arrivals:card_events`. A rejection is over when the receiver
+answers again; every other cause at the latest when the report is delivered.
+"""
+
+
+class Audience(StrEnum):
+    """Whom a cause concerns."""
+
+    OPERATIONS = "operations"
+    DATA = "data"
+    COMPLIANCE = "compliance"
+
+
+class Phase(StrEnum):
+    """Which of the two messages of a notice is meant."""
+
+    OPENED = "opened"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    A notice on its way to people: that it was opened, or that it is resolved.
+
+    Attributes:
+        id: Stable: the same message has the same id however often and by whatever channel it
+            is sent, so that a receiver can drop a repeat.
+        answers: Id of the message that this one resolves; "" of an opening.
+        project: Name of the project.
+        phase: Which of the two.
+        notice: Of what.
+    """
+
+    id: str
+    answers: str
+    project: str
+    phase: Phase
+    notice: Notice
+
+
+class SendState(StrEnum):
+    """
+    How a message stands to one receiver.
+
+    `queued`: to be sent, perhaps again; `told`: the receiver has taken it; `dropped`: what it
+    says was over before it could be told.
+    """
+
+    QUEUED = "queued"
+    TOLD = "told"
+    DROPPED = "dropped"

@@ -122,7 +122,31 @@ class Deliver:
         return f"deliver:{self.report}"
 
 
-Step = Land | Curate | Build | Validate | Load | Reconcile | Decide | MakeReport | Attest | Deliver
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearse:
+    """Make plan B beside a full report that was sent, and compare the two (design 4.14)."""
+
+    report: str
+
+    @property
+    def id(self) -> str:
+        """The step's id."""
+        return f"rehearse:{self.report}"
+
+
+Step = (
+    Land
+    | Curate
+    | Build
+    | Validate
+    | Load
+    | Reconcile
+    | Decide
+    | MakeReport
+    | Attest
+    | Deliver
+    | Rehearse
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +159,12 @@ class Plan:
         reports: The reports that it delivers, sorted.
         steps: In order.
         needs: Step id → ids of the steps whose output it reads.
+        without_warehouse: From landing straight to the decision: the full report could not be
+            made, and plan B is what is left.
     """
 
     reference_date: date
     reports: tuple[str, ...]
     steps: tuple[Step, ...]
     needs: dict[str, tuple[str, ...]]
+    without_warehouse: bool = False

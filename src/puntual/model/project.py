@@ -8,9 +8,19 @@ from dataclasses import dataclass, field
 from puntual.model.check import Check
 from puntual.model.contract import Contract, Measure
 from puntual.model.control import ControlRule
+from puntual.model.policy import Policy, Roles
 from puntual.model.report import Calendar, Report
+from puntual.model.route import Route
 from puntual.model.run import RunSettings
 from puntual.model.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Rows of the carried source that a model leaves out on purpose: a condition on a row."""
+
+    name: str
+    rows: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,8 @@ class Model:
         carries: The source dataset whose rows this model carries one for one (its rows keep
             `_object` and `_position`), so that the waterfall goes through it; None: it is an
             aggregate or a mixture.
+        filters: Which rows of the carried source it leaves out, by declared rule; what no filter
+            names and is not there is a break.
         digest: SHA-256 of the file's bytes.
     """
 
@@ -38,6 +50,7 @@ class Model:
     key: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     carries: str | None = None
+    filters: tuple[Filter, ...] = ()
     digest: str = ""
 
 
@@ -75,6 +88,9 @@ class Project:
         calendars: By name.
         warehouse: Where the day is loaded.
         run: When a run starts, and how long each step may take.
+        policies: What may be delivered when something is missing, by name.
+        roles: Who holds which role, as declared.
+        notices: Who is told of what, in the order declared.
         digest: SHA-256 over every file that was read, by path.
     """
 
@@ -89,4 +105,7 @@ class Project:
     calendars: Mapping[str, Calendar]
     warehouse: WarehouseSettings
     run: RunSettings = field(default_factory=RunSettings)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    roles: Roles = field(default_factory=dict)
+    notices: tuple[Route, ...] = ()
     digest: str

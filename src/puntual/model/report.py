@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
 
+from puntual.model.obligation import DEFAULT_RESERVE, Cadence, Terms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
@@ -13,7 +15,7 @@ class Calendar:
     Business days by a pinned file that cites its legal source (design 4.11).
 
     `weekend` holds ISO weekdays (6 = Saturday); dates outside `valid_from`..`valid_until` are
-    not answered.
+    not answered. `notes` say for people what the file is and is not.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Calendar:
     valid_until: date
     weekend: tuple[int, ...]
     holidays: tuple[tuple[date, str], ...]
+    notes: str = ""
 
 
 class Align(StrEnum):
@@ -41,7 +44,8 @@ class Field:
         name: The report column it shows, or for header and trailer its own name.
         value: Literal or placeholder text in header and trailer (`{records}`,
             `{reference_date:%Y%m%d}`, `{sum:balance}`, `{report}`, `{version}`,
-            `{institution}`); "" in detail records, where the column is meant.
+            `{institution}`, `{completeness}`, `{exceptions}`, `{flags}`); "" in detail
+            records, where the column is meant.
         width: Characters, in fixed width; 0 in delimited files.
         align: Side on which the text stands, in fixed width.
         fill: One character that pads it.
@@ -105,6 +109,25 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanB:
+    """
+    The emergency report: made from raw alone (design 4.14).
+
+    Attributes:
+        sql: The SELECT over raw, each source's records under its name with the types of its
+            contract; it returns the columns of the full report.
+        file: Where that stands.
+        ties: Its own checks: a column's sum (`*`: its row count) equals a scalar SELECT on raw.
+        digest: SHA-256 over the SQL's file and the ties.
+    """
+
+    sql: str
+    file: str
+    ties: tuple[Tie, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
     """Deliver by placing the files in a folder, relative to the project or absolute."""
 
@@ -130,6 +153,10 @@ class Report:
         ties: Control totals of the file against the warehouse.
         destinations: Where it goes.
         digest: SHA-256 over report.yaml, report.sql and layout.yaml.
+        cadence: For which reference dates it is owed.
+        reserve: Decision reserve in seconds.
+        owed_from: First reference date for which it is owed; None: not declared.
+        emergency: Plan B; None if there is none.
     """
 
     name: str
@@ -145,3 +172,21 @@ class Report:
     ties: tuple[Tie, ...] = ()
     destinations: tuple[Folder, ...] = ()
     digest: str = ""
+    cadence: Cadence = Cadence.BUSINESS_DAY
+    reserve: int = DEFAULT_RESERVE
+    owed_from: date | None = None
+    emergency: PlanB | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """When it is owed."""
+        return Terms(
+            report=self.name,
+            calendar=self.calendar,
+            cadence=self.cadence,
+            due_after=self.due_after,
+            due_at=self.due_at,
+            time_zone=self.time_zone,
+            reserve=self.reserve,
+            owed_from=self.owed_from,
+        )

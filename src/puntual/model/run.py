@@ -45,6 +45,7 @@ DEFAULT_TIMES: Mapping[str, StepTimes] = {
     "report": StepTimes(timeout=120),
     "attest": StepTimes(timeout=120),
     "deliver": StepTimes(timeout=120, retries=2),
+    "rehearse": StepTimes(timeout=300, retries=0),
 }
 """By kind of step; what asks a world that may be out for a while is tried once more."""
 

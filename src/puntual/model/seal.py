@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from puntual.model.manifest import Totals
+
 
 class SealStatus(StrEnum):
     """`failures.md` section 3; `unverified` is never treated as `matched`."""
@@ -29,6 +31,7 @@ class ControlRecord:
         count: Records that the source says it sent.
         sums: Exact sums the source says it sent, by column; may be empty.
         digest: SHA-256 the source gives for its one file; "" when none.
+        parts: What it says of each of its files or shards, by name; empty when it does not.
     """
 
     source: str
@@ -36,6 +39,7 @@ class ControlRecord:
     count: int
     sums: Mapping[str, Decimal] = field(default_factory=dict)
     digest: str = ""
+    parts: Mapping[str, Totals] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Seal:
         landed: Our side.
         control: The source's side; None when it sent none.
         differences: One plain sentence for each thing that does not agree, sorted.
+        parts: Our side of each file or shard, where the source says something of them.
     """
 
     source: str
@@ -77,3 +82,4 @@ class Seal:
     landed: Landed
     control: ControlRecord | None
     differences: tuple[str, ...] = ()
+    parts: Mapping[str, Totals] = field(default_factory=dict)

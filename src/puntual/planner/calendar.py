@@ -25,7 +25,7 @@ def is_business_day(calendar: Calendar, day: date) -> bool:
     Raises:
         ProjectError: P1001 the calendar does not cover the day.
     """
-    _covered(calendar, day)
+    covers(calendar, day)
     holidays = {when for when, _ in calendar.holidays}
     return day.isoweekday() not in calendar.weekend and day not in holidays
 
@@ -105,7 +105,7 @@ def due_day(report: Report, calendar: Calendar, reference_date: date) -> date:
     Raises:
         ProjectError: P1001 the calendar does not cover the reference date or the due day.
     """
-    _covered(calendar, reference_date)
+    covers(calendar, reference_date)
     return next_business_day(calendar, reference_date, report.due_after)
 
 
@@ -140,12 +140,20 @@ def _end_of_gap(wall: datetime, zone: tzinfo) -> datetime:
 
 
 def _step(calendar: Calendar, day: date, by: timedelta) -> date:
+    if day == (date.max if by > timedelta() else date.min):
+        raise _outside(calendar, day)
     if not calendar.valid_from <= day + by <= calendar.valid_until:
         raise _outside(calendar, day + by)
     return day + by
 
 
-def _covered(calendar: Calendar, day: date) -> None:
+def covers(calendar: Calendar, day: date) -> None:
+    """
+    Make sure that a calendar knows a day.
+
+    Raises:
+        ProjectError: P1001 it does not.
+    """
     if not calendar.valid_from <= day <= calendar.valid_until:
         raise _outside(calendar, day)
 

@@ -1,31 +1,36 @@
 """
-What may be delivered at this moment: full, or nothing yet.
+What may be delivered at this moment: full, partial, emergency, or nothing yet.
 
-Partial and emergency deliveries need a policy, which is a later part; without one a delivery that
-is not full is held (design 4.13). Not measured is not passed: a rule, a control, a seal or a hop
-without an answer stands in the way like one that failed.
+Less than full needs an approved policy whose clauses cover everything that stands in the way,
+and is decided at the decision time, not before (design 4.13). Not measured is not passed: a
+rule, a control, a seal or a hop without an answer stands in the way like one that failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
 from puntual.model.check import OnFail
-from puntual.model.delivery import Completeness, Decision, Reason, Timeliness
+from puntual.model.delivery import Applied, Completeness, Decision, Reason, Timeliness
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Totals
+from puntual.model.policy import Policy, Substitute
 from puntual.model.project import Project
 from puntual.model.seal import Seal, SealStatus
-from puntual.planner.limits import over_limit, quarantined
+from puntual.planner.limits import Quarantine, over_limit, quarantined
+from puntual.planner.partial import Case, Covered, Shortfall, cover, percent
+from puntual.planner.policy import Governed
 
 SetAside = Mapping[str, Mapping[tuple[str, str], Totals]]
 """Dataset → (class, reason) → totals of the rows that curation set aside."""
 
 _HOP_OF_SOURCE = frozenset({"R1001", "R1002"})
+_OF_HOPS = ("R1", "R2")
+"""Families of codes that a dataset's hops are answered by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,42 +44,118 @@ class Answers:
         set_aside: What curation set aside.
         money: Source → sum of the absolute amounts, in its contract's first measure, of every
             row that is quarantined, by curation or by a check; each row once.
+        shortfalls: Source that is not matched → how much of it is missing.
+        substituted: Sources for which an earlier day stands in.
+        fault: Why the full report could not be made at all: a technical fault; None if it
+            could, so that `findings` are complete.
     """
 
     seals: Mapping[str, Seal]
     findings: tuple[Finding, ...]
     set_aside: SetAside
     money: Mapping[str, Decimal] = field(default_factory=dict)
+    shortfalls: Mapping[str, Shortfall] = field(default_factory=dict)
+    substituted: frozenset[str] = frozenset()
+    fault: Reason | None = None
 
 
-def decide(project: Project, answers: Answers) -> Decision:
+def decide(project: Project, answers: Answers, governed: Governed | None = None) -> Decision:
     """
     Choose what may be delivered at this moment.
+
+    Full if nothing stands in the way; else partial, if the policy covers all that does; else
+    emergency, if a clause of it says plan B; else held. Unapproved, expired, or silent on the
+    case: held.
 
     Args:
         project: Its sources, checks, controls and tables must all have an answer.
         answers: What was found out so far.
+        governed: The policy, if any counts, and the moment; None: less than full is held.
 
     Returns:
-        Full, with the exceptions that its document names; or None to hold, with every reason
-        that stands in the way. Both sorted.
+        What may be delivered, with the exceptions that its document names; or None to hold,
+        with every reason that stands in the way. Both sorted.
     """
     aside = quarantined(project, answers.findings, answers.set_aside, answers.money)
-    reasons = {
-        *_unsealed(project, answers.seals),
-        *_unanswered(project, answers),
-        *(_reason(f) for f in answers.findings if _stands(f) and not _said_by_seal(f, answers)),
-        *(r for q in aside for r in over_limit(q)),
-    }
+    reasons = set(_standing(project, answers, aside))
     exceptions = {
         *(_reason(f) for f in answers.findings if _is_exception(f)),
         *_set_aside(answers.set_aside),
     }
-    return Decision(
+    full = Decision(
         completeness=None if reasons else Completeness.FULL,
         reasons=_sorted(reasons),
         exceptions=_sorted(exceptions - reasons),
     )
+    if not reasons or governed is None:
+        return full
+    if governed.policy is None:
+        return replace(full, reasons=(*full.reasons, *governed.barred))
+    case = Case(
+        reasons=full.reasons,
+        seals=answers.seals,
+        shortfalls=answers.shortfalls,
+        quarantined={q.dataset: _quarantine(q, answers) for q in aside if any(over_limit(q))},
+        findings=answers.findings,
+        substituted=answers.substituted,
+    )
+    return _under(full, governed.policy, cover(governed.policy, case), governed)
+
+
+def _standing(
+    project: Project, answers: Answers, aside: tuple[Quarantine, ...]
+) -> Iterator[Reason]:
+    """Yield what stands in the way; of a day that could not be measured, the fault for the rest."""
+    yield from _unsealed(project, answers.seals)
+    yield from (
+        _reason(f) for f in answers.findings if _stands(f) and not _said_by_seal(f, answers)
+    )
+    if answers.fault is not None:
+        yield answers.fault
+        return
+    yield from _unanswered(project, answers)
+    yield from (r for q in aside for r in over_limit(q))
+
+
+def _under(full: Decision, policy: Policy, covered: Covered, governed: Governed) -> Decision:
+    """Return the decision under a policy that counts; before the decision time, a wait for it."""
+    if covered.uncovered:
+        return replace(full, reasons=_once(full.reasons, covered.uncovered))
+    emergency = covered.needs_plan_b
+    if governed.at < governed.decide_by:
+        return replace(full, waits_until=governed.decide_by)
+    used = (Applied(clause=c.id, code=r.code, about=r.about) for r, c in covered.clauses.items())
+    return replace(
+        full,
+        completeness=Completeness.EMERGENCY if emergency else Completeness.PARTIAL,
+        policy=policy.name,
+        policy_digest=policy.digest,
+        applied=tuple(sorted(used, key=lambda a: (a.code, a.about, a.clause))),
+        signing=policy.signing,
+    )
+
+
+def stand_ins(governed: Governed | None) -> frozenset[str]:
+    """Return the sources for which a policy that counts lets an earlier day stand in."""
+    if governed is None or governed.policy is None:
+        return frozenset()
+    clauses = governed.policy.clauses
+    return frozenset(c.source for c in clauses if c.substitute is Substitute.LAST_KNOWN)
+
+
+def _quarantine(found: Quarantine, answers: Answers) -> Shortfall:
+    seal = answers.seals.get(found.dataset)
+    sums = seal.landed.sums if seal else {}
+    whole = next(iter(sums.values()), None)
+    return Shortfall(
+        rows=found.rows,
+        share=None if whole is None else percent(found.amount, whole),
+        known_by="what was landed",
+    )
+
+
+def _once(reasons: tuple[Reason, ...], more: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    return (*reasons, *(r for r in more if r not in reasons))
 
 
 def timeliness(due_at: datetime, at: datetime, sent_at: datetime | None) -> Timeliness:
@@ -123,9 +204,10 @@ def _unanswered(project: Project, answers: Answers) -> Iterator[Reason]:
         if _must_pass(project.checks[check].on_fail):
             yield _silent("Q2002", check, "the check was not measured")
     for control in sorted(project.controls.keys() - answered):
-        if _must_pass(project.controls[control].on_fail):
+        rule = project.controls[control]  # one that reads a report's file is asked once it is made
+        if _must_pass(rule.on_fail) and not rule.reports:
             yield _silent("R3002", control, "the control was not measured")
-    reconciled = {f.dataset for f in answers.findings if f.code.startswith("R")}
+    reconciled = {f.dataset for f in answers.findings if f.code.startswith(_OF_HOPS)}
     for name in sorted({*project.sources, *project.warehouse.tables}):
         if not reconciled & {name, _origin(project, name)}:
             yield _silent("R2003", name, "its hops were not reconciled")
@@ -160,6 +242,9 @@ def _stands(finding: Finding) -> bool:
 
 def _said_by_seal(finding: Finding, answers: Answers) -> bool:
     seal = answers.seals.get(finding.dataset)
+    hops = {f"{finding.dataset}:source-raw", f"{finding.dataset}:raw-curated"}
+    if finding.dataset in answers.substituted and finding.rule in hops:
+        return True  # another day's rows stand in; the seal's reason says so
     return finding.code in _HOP_OF_SOURCE and (
         seal is None or seal.status is not SealStatus.MATCHED
     )

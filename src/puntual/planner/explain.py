@@ -15,6 +15,7 @@ from puntual.model.plan import (
     Load,
     MakeReport,
     Reconcile,
+    Rehearse,
     Step,
     Validate,
 )
@@ -54,7 +55,7 @@ def describe(step: Step, project: Project) -> str:
             controls = _many(len(project.controls), "declared control")
             return f"Compare every hop from source to warehouse, and {controls}."
         case Decide():
-            return f"Decide whether {step.report} is delivered in full or held."
+            return f"Decide whether {step.report} is delivered{_by_policy(step, project)} or held."
         case MakeReport():
             report = project.reports[step.report]
             return f"Write {step.report} by {report.file}, read it back and tie its totals."
@@ -63,8 +64,17 @@ def describe(step: Step, project: Project) -> str:
         case Deliver():
             places = tuple(d.path for d in project.reports[step.report].destinations)
             return f"Hand {step.report} and its evidence to {_list(places) or 'no destination'}."
+        case Rehearse():
+            plan_b = project.reports[step.report].emergency
+            file = plan_b.file if plan_b else "emergency.sql"
+            return f"Make {step.report} by {file} on raw alone, and compare it with what was sent."
         case _:
             assert_never(step)
+
+
+def _by_policy(step: Decide, project: Project) -> str:
+    names = sorted(p.name for p in project.policies.values() if p.report == step.report)
+    return f" in full, in part by {_list(tuple(names))}," if names else " in full"
 
 
 def length(seconds: int | Fraction) -> str:

@@ -11,6 +11,7 @@ those, the flow tells and fails. A name that nobody knows is a bug, and is never
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import assert_never
@@ -47,6 +48,7 @@ from puntual.model.plan import (
     MakeReport,
     Plan,
     Reconcile,
+    Rehearse,
     Step,
     Validate,
 )
@@ -74,6 +76,8 @@ RETRIED = (ERROR_NAMES[TransientError], TIMEOUT, DIED, *LAMBDA)
 """What may pass by itself; every other name, known or not, is not tried again."""
 
 HELD = "held"
+PLAN_B = "plan_b"
+"""What a notification is about that tells of a rehearsal that could not be carried out."""
 GOES_ON = ("full", "partial", "emergency")
 FAILED = "fail"
 TELL_FAILED = "notify:failed"
@@ -88,7 +92,8 @@ def flow(project: Project, plan: Plan) -> Flow:
     One Task for each step, named by its id, in plan order. After `decide:<report>` and after
     `report:<report>` a Choice on `$.steps['<step>'].completeness` goes on or to
     `notify:<report>:held`, and from there to the next report. An error that is left after the
-    retries goes to `notify:failed` and `fail`, with `{Error, Cause}` at `$.error`.
+    retries goes to `notify:failed` and `fail`, with `{Error, Cause}` at `$.error`; one of a
+    rehearsal to `notify:<report>:plan_b` and on, for everything is delivered by then.
 
     Args:
         project: Gives the times.
@@ -144,6 +149,11 @@ def _states(step: Step, settings: RunSettings, following: Mapping[str, str]) -> 
             name = f"made:{report}"
             ahead = Attest(report=report).id
             return (_task(step, settings, name), _choice(name, step, ahead))
+        case Rehearse(report=report):
+            missed, then = f"notify:{report}:{PLAN_B}", following.get(step.id)
+            caught = tuple(replace(c, next=missed) for c in _caught())
+            task = replace(_task(step, settings, then), catch=caught)
+            return (task, _tell(missed, report, PLAN_B, next_state=then, catch=_caught()))
         case Land() | Curate() | Build() | Validate() | Load() | Reconcile() | Attest() | Deliver():
             return (_task(step, settings, following.get(step.id)),)
         case _:

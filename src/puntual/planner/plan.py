@@ -24,6 +24,7 @@ from puntual.model.plan import (
     MakeReport,
     Plan,
     Reconcile,
+    Rehearse,
     Step,
     Validate,
 )
@@ -41,14 +42,20 @@ def plan(project: Project, reference_date: date, reports: Iterable[str] = ()) ->
 
     Returns:
         Steps in an order in which each finds its inputs: land, curate, build, validate, load,
-        reconcile, then for each report decide, report, attest, deliver.
+        reconcile, then for each report decide, report, attest, deliver; last, for each report
+        that has a plan B, its rehearsal, which no delivery waits for.
 
     Raises:
         ProjectError: P1002 a report that the project does not have.
     """
     chosen = tuple(sorted(set(reports) or project.reports.keys()))
     _known(project, chosen)
-    steps = (*_day(project), *(s for name in chosen for s in _delivery(name)))
+    rehearsed = (name for name in chosen if project.reports[name].emergency is not None)
+    steps = (
+        *_day(project),
+        *(s for name in chosen for s in _delivery(name)),
+        *(Rehearse(report=name) for name in rehearsed),
+    )
     return Plan(
         reference_date=reference_date,
         reports=chosen,
@@ -78,6 +85,38 @@ def look(
     return replace(whole, steps=steps, needs={step.id: () for step in steps})
 
 
+def plan_b(project: Project, reference_date: date, reports: Iterable[str]) -> Plan:
+    """
+    Plan a reference date whose full report could not be made: from raw straight to the decision.
+
+    Args:
+        project: As for `plan`.
+        reference_date: The day.
+        reports: Those that a policy lets plan B be delivered for.
+
+    Raises:
+        ProjectError: P1002 a report that the project does not have.
+    """
+    chosen = tuple(sorted(set(reports)))
+    _known(project, chosen)
+    lands = tuple(Land(source=name) for name in sorted(project.sources))
+    landed = tuple(step.id for step in lands)
+    steps: tuple[Step, ...] = (*lands, *(s for name in chosen for s in _delivery(name)))
+    needed: dict[str, tuple[str, ...]] = {step.id: () for step in lands}
+    for name in chosen:
+        decide, made = Decide(report=name).id, MakeReport(report=name).id
+        needed |= {decide: landed, made: (decide,)}
+        needed[Attest(report=name).id] = (*landed, decide, made)
+        needed[Deliver(report=name).id] = (made, Attest(report=name).id)
+    return Plan(
+        reference_date=reference_date,
+        reports=chosen,
+        steps=steps,
+        needs=needed,
+        without_warehouse=True,
+    )
+
+
 def needs(step: Step, project: Project) -> tuple[str, ...]:
     """Return the ids of the steps whose output a step reads, in plan order."""
     match step:
@@ -101,6 +140,8 @@ def needs(step: Step, project: Project) -> tuple[str, ...]:
             return _attested(step, project)
         case Deliver():
             return (MakeReport(report=step.report).id, Attest(report=step.report).id)
+        case Rehearse():
+            return (*_landed(project), MakeReport(report=step.report).id)
         case _:
             assert_never(step)
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from puntual.model.obligation import Cadence
 from puntual.model.project import Project
-from puntual.model.report import Calendar
+from puntual.model.report import Calendar, Report
 from puntual.planner.calendar import due_day, due_of, instant, is_business_day
+from puntual.planner.obligation import is_owed, last_known
 
 Zones = Callable[[str], tzinfo]
 """Builds the zone of an IANA name."""
@@ -94,8 +96,8 @@ def narrowest(project: Project, zones: Zones) -> tuple[Window, ...]:
     """
     Return the narrowest windows over the dates that the calendars cover.
 
-    A day on which the clocks go forward may make a window shorter. A date is a business day of
-    the report's calendar, and its due day is in the calendar too.
+    A day on which the clocks go forward may make a window shorter. A date is one for which the
+    report is owed, and its due day is in the calendar too.
 
     Returns:
         One for each report and set of reports that are delivered together, of the earliest such
@@ -141,10 +143,24 @@ def _owed(project: Project) -> Mapping[date, dict[str, date]]:
     found: dict[date, dict[str, date]] = {}
     business = {c.name: tuple(_business_days(c)) for c in project.calendars.values()}
     for name, report in sorted(project.reports.items()):
-        days = business[report.calendar]
-        for day, due in zip(days, days[report.due_after :], strict=False):
+        dated: Iterator[tuple[date, date]]
+        if report.cadence is Cadence.BUSINESS_DAY:
+            days = business[report.calendar]
+            dated = zip(days, days[report.due_after :], strict=False)
+        else:
+            dated = _ends(report, project.calendars[report.calendar])
+        for day, due in dated:
             found.setdefault(day, {})[name] = due
     return dict(sorted(found.items()))
+
+
+def _ends(report: Report, calendar: Calendar) -> Iterator[tuple[date, date]]:
+    """Yield the ends of weeks or months for which a report is owed, each with its due day."""
+    last = min(last_known(report.terms, calendar), _later(calendar.valid_from, SPAN))
+    for ahead in range((last - calendar.valid_from).days + 1):
+        day = calendar.valid_from + timedelta(days=ahead)
+        if is_owed(report.terms, calendar, day):
+            yield day, due_day(report, calendar, day)
 
 
 def _business_days(calendar: Calendar) -> Iterator[date]:

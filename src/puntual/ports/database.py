@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -66,4 +66,30 @@ class Databases(Protocol):
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication.
+        """
+
+    def rows(
+        self,
+        source: DatabaseSource,
+        reference_date: date,
+        columns: tuple[str, ...],
+        take: Callable[[Mapping[str, Sequence[str | None]], int], None],
+    ) -> int:
+        """
+        Run the source's query in one read-only snapshot and hand its rows on as text.
+
+        Args:
+            source: Its connection, and the query that is run.
+            reference_date: The query's only parameter.
+            columns: What is read, by the query's own names; none: rows are counted only.
+            take: Is given batches: texts by column, null where the database has null, and how
+                many rows the batch has.
+
+        Returns:
+            How many rows the database itself counts, in the same snapshot.
+
+        Raises:
+            TransientError: S1201 cannot connect, or the connection was lost.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1204 a column is not in the result.
         """

@@ -17,6 +17,8 @@ from puntual.model.check import Check
 from puntual.model.contract import Contract
 from puntual.model.finding import Place
 from puntual.model.manifest import Totals
+from puntual.model.planted import Look, Planted, Sample
+from puntual.model.profile import ColumnProfile
 from puntual.model.project import Model
 from puntual.model.seal import Landed
 
@@ -206,10 +208,51 @@ class Engine(Protocol):
             files: What to read.
             key: Columns of the key digest, with the measures; empty: no digest.
             measures: Columns to sum.
-            algorithm: `duckdb-hash` (fast, this engine only) or `md5-lower64` (the same on
+            algorithm: `duckdb-hash` (fast, this engine only) or `md5-60x2` (the same on
                 every engine); "" for no digest.
             without: Parquet files of (`_object`, `_position`): these rows are left out.
         """
 
+    def plant(
+        self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str
+    ) -> Planted:
+        """
+        Plant every fault in a copy of every sample, one at a time, and measure with every look.
+
+        The same rows give the same answer. A look whose SQL fails measures nothing. Nothing of
+        it is kept.
+        """
+
+    def profile(
+        self, files: tuple[DataFile, ...], columns: tuple[tuple[str, str], ...], *, zone: str
+    ) -> tuple[ColumnProfile, ...]:
+        """
+        Describe columns: nulls, distinct values, range; see `ColumnProfile`.
+
+        Args:
+            files: The dataset's, in their order.
+            columns: (name, type in DuckDB's words), in order.
+            zone: IANA zone in which instants are written.
+        """
+
     def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
         """Answer a read-only SELECT over curated tables."""
+
+    def ask_raw(
+        self,
+        raw: RawDay,
+        asked: tuple[str, ...],
+        tables: Mapping[str, tuple[str, ...]],
+        folder: str,
+    ) -> tuple[Answer, ...]:
+        """
+        Parse a raw day anew from its bytes, and answer SELECTs over it.
+
+        Args:
+            raw: What is read; it is the table of its dataset's name, with the contract's columns
+                (null where a text is no value), `_object` and `_position`, and the `_shard` of
+                a stream's records.
+            asked: SELECTs in DuckDB's dialect; each is answered.
+            tables: Further tables by name, as Parquet files.
+            folder: Scratch.
+        """

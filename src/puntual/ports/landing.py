@@ -70,3 +70,14 @@ class Lander(Protocol):
             TransientError: Another run lands the source.
             PermanentError: What came cannot be kept.
         """
+
+    def restate(self, source: str, reference_date: date) -> LandedDay | None:
+        """
+        Return a landed day with all that is kept as late for it, sealed anew; None if nothing is.
+
+        No source is asked; nothing that was landed or kept is changed.
+
+        Raises:
+            PermanentError: What is kept cannot be read.
+            EvidenceError: It is missing or altered.
+        """

@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib import resources
 
 from puntual.model.report import Calendar
+from puntual.project.complaints import Complaints
+from puntual.project.files import SourceFile
 from puntual.project.section import Section
-from puntual.project.yaml import Sequence
+from puntual.project.yaml import Sequence, load
+
+SHIPPED = ("es", "mx-cnbv", "us-fed")
+"""Calendars that come with the package; a project pins its own copy (`puntual calendar add`)."""
+
+
+def shipped(name: str) -> str:
+    """
+    Return the text of a shipped calendar.
+
+    Raises:
+        KeyError: None of that name is shipped.
+    """
+    if name not in SHIPPED:
+        raise KeyError(name)
+    return resources.files("puntual.project").joinpath(f"shipped/{name}.yaml").read_text("utf-8")
+
+
+def parse_calendar(name: str, text: str) -> tuple[Calendar | None, Complaints]:
+    """Read a calendar from its text; None when it is no YAML, and what is wrong with it."""
+    complaints = Complaints()
+    lines = tuple(text.splitlines())
+    path = f"calendars/{name}.yaml"
+    source = SourceFile(path=path, data=text.encode(), text=text, lines=lines)
+    node = load(source, complaints)
+    if node is None:
+        return None, complaints
+    return read_calendar(name, Section(node, source, complaints, path)), complaints
 
 
 def read_calendar(name: str, section: Section) -> Calendar:
     """Read one calendar; its name is its file's."""
     calendar = Calendar(
         name=name,
+        notes=section.text("notes", ""),
         source=section.text("source"),
         published=section.day("published"),
         valid_from=section.day("valid_from"),
@@ -34,6 +65,7 @@ def read_calendar(name: str, section: Section) -> Calendar:
     section.done()
     return Calendar(
         name=name,
+        notes=calendar.notes,
         source=calendar.source,
         published=calendar.published,
         valid_from=calendar.valid_from,

@@ -22,7 +22,7 @@ from puntual.project.columns import read_column, read_key
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.extras import read_extras
 from puntual.project.files import SourceFile
-from puntual.project.odcs import validate
+from puntual.project.odcs import is_reconciliation, validate
 from puntual.project.patterns import is_encoding
 from puntual.project.section import Section, check_name
 from puntual.project.yaml import Mapping, Sequence, load
@@ -119,6 +119,8 @@ def _warn(section: Section) -> None:
             code = "C1111" if entry.key.text == "quality" else "C1112"
             items = entry.value.items if isinstance(entry.value, Sequence) else (entry.key,)
             for item in items if code == "C1111" else (entry.key,):
+                if is_reconciliation(item):
+                    continue
                 section.complain(code, _UNREAD[entry.key.text], item, severity="warning")
 
 
@@ -160,7 +162,8 @@ def _warn_quality(part: Section) -> None:
     if entry is not None:
         items = entry.value.items if isinstance(entry.value, Sequence) else (entry.key,)
         for item in items:
-            part.complain("C1111", _UNREAD["quality"], item, severity="warning")
+            if not is_reconciliation(item):
+                part.complain("C1111", _UNREAD["quality"], item, severity="warning")
 
 
 def _twins(read: list[tuple[Column, Section]]) -> None:

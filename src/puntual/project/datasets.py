@@ -6,14 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from puntual.model.contract import Contract, Kind
-from puntual.model.project import Model
+from puntual.model.project import Filter, Model
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.files import Folder
-from puntual.project.projections import FLOAT, Columns, output_errors, resolve
-from puntual.project.queries import Parsed, parse
-from puntual.project.section import NAME, Section
+from puntual.project.projections import (
+    FLOAT,
+    Columns,
+    output_errors,
+    resolve,
+    resolve_expression,
+)
+from puntual.project.queries import Parsed, parse, parse_expression, read_tables
+from puntual.project.section import IDENTIFIER, NAME, Section, check_name
 from puntual.project.settings import ModelSettings
-from puntual.project.snippets import from_file
+from puntual.project.snippets import from_file, from_key
 
 ORIGIN = {"_object": Kind.TEXT.value, "_position": Kind.INTEGER.value}
 NUMBERS = frozenset({Kind.INTEGER.value, Kind.DECIMAL.value})
@@ -169,6 +175,7 @@ def _model(
         key=settings.key if settings else (),
         measures=settings.measures if settings else (),
         carries=settings.carries if settings else None,
+        filters=_filters(settings, datasets) if settings else (),
         digest=source.sha256,
     )
 
@@ -235,3 +242,28 @@ def _carries(
     elif datasets.columns[name] is not None and not datasets.keeps_origin(name):
         message = f"a model that carries '{carried}' must keep its _object and _position"
         section.complain("C1302", message, "carries")
+
+
+def _filters(settings: ModelSettings, datasets: Datasets) -> tuple[Filter, ...]:
+    """Read the rules by which a model leaves rows of the source that it carries out."""
+    section, carried = settings.filters, settings.carries
+    if section is None or section.broken:
+        return ()
+    if carried is None:
+        message = "filters say which rows of the carried source are left out"
+        settings.section.complain("C1302", message, "filters", hint="declare `carries` too")
+        return ()
+    found: list[Filter] = []
+    for entry in section.mapping.entries:
+        name = entry.key.text
+        check_name(section, name, entry.key, pattern=IDENTIFIER)
+        snippet = from_key(section, name)
+        parsed = parse_expression(snippet, section.complaints) if snippet is not None else None
+        if parsed is None:
+            continue
+        if read_tables(parsed.tree):
+            section.complain("C1302", "a filter is a condition on one row", name)
+        elif carried in datasets.columns:
+            resolve_expression(parsed, carried, datasets.columns, section.complaints)
+        found.append(Filter(name=name, rows=parsed.sql))
+    return tuple(found)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import sqlglot
 from sqlglot import exp
 
+from puntual.model.control import QuerySide, StagedSide, Term
 from puntual.model.project import Project
 from puntual.project.queries import PARAMETER
 
@@ -22,6 +23,8 @@ def looks_back(project: Project) -> bool:
     answer may be yes for a query that in truth does not, never no for one that does.
     """
     tables = frozenset(project.warehouse.tables)
+    if any(isinstance(t.side, StagedSide) and t.side.previous for t in _terms(project)):
+        return True
     return any(reads_other_days(sql, tables) for sql in _questions(project))
 
 
@@ -29,8 +32,14 @@ def _questions(project: Project) -> Iterator[str]:
     for report in project.reports.values():
         yield report.sql
         yield from (tie.query for tie in report.ties)
+    for term in _terms(project):
+        if isinstance(term.side, QuerySide):
+            yield term.side.sql
+
+
+def _terms(project: Project) -> Iterator[Term]:
     for control in project.controls.values():
-        yield from (control.left, control.right)
+        yield from (*control.left, *control.right)
 
 
 def reads_other_days(sql: str, tables: frozenset[str]) -> bool:

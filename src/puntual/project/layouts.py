@@ -12,7 +12,7 @@ from puntual.project.patterns import (
 from puntual.project.section import Section, check_name
 
 _FILE_NAME = frozenset({"report", "reference_date", "version", "institution"})
-_VALUE = _FILE_NAME | {"records", "sum"}
+_VALUE = _FILE_NAME | {"records", "sum", "completeness", "exceptions", "flags"}
 _NEWLINES = {"lf": "\n", "crlf": "\r\n"}
 
 

@@ -21,7 +21,7 @@ from jsonschema.exceptions import ValidationError
 from puntual.errors import ProjectError
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.files import SourceFile
-from puntual.project.yaml import Mapping, Node, Sequence, plain
+from puntual.project.yaml import Mapping, Node, Scalar, Sequence, plain
 
 PACKAGE = "open-data-contract-standard"
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
@@ -161,6 +161,12 @@ def _unknown_keys(
             complaints.add("C1101", message, source, entry.key, hint=hint)
             told += 1
     return told
+
+
+def is_reconciliation(item: object) -> bool:
+    """Say whether an item of `quality` has `method: reconciliation` (ODCS 3.1 DataQuality)."""
+    method = item.get("method") if isinstance(item, Mapping) else None
+    return isinstance(method, Scalar) and method.text == "reconciliation"
 
 
 def find(node: Node, path: Iterable[str | int]) -> Node:

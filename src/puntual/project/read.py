@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from puntual.errors import Complaint, ProjectError
 from puntual.model.check import Check
-from puntual.model.control import ControlRule
+from puntual.model.control import ControlRule, QuerySide, StagedSide, Term
+from puntual.model.policy import Policy
 from puntual.model.project import Project
 from puntual.model.report import Calendar, Report
+from puntual.project.around import Known
 from puntual.project.calendars import read_calendar
 from puntual.project.checks import Reading, read_check
 from puntual.project.complaints import Complaints, suggest
@@ -20,6 +22,9 @@ from puntual.project.contracts import ReadContract, read_contract
 from puntual.project.controls import read_control
 from puntual.project.datasets import Datasets, read_models
 from puntual.project.files import Folder
+from puntual.project.policies import Ruled, check_together, read_policy
+from puntual.project.projections import Columns
+from puntual.project.quality import read_reconciliations
 from puntual.project.reports import Around, digest, read_report
 from puntual.project.runs import check_steps
 from puntual.project.section import Section, open_yaml
@@ -32,10 +37,10 @@ _ENDINGS = {
     "checks": (".yaml", ".sql"),
     "controls": (".yaml",),
     "calendars": (".yaml",),
-    "policies": (),
+    "policies": (".yaml",),
 }
 _HARMLESS = (".md", ".txt")
-_REPORT_FILES = frozenset({"report.yaml", "report.sql", "layout.yaml"})
+_REPORT_FILES = frozenset({"report.yaml", "report.sql", "layout.yaml", "emergency.sql"})
 
 
 def read_project(root: Path, *, env: str | None = None) -> Project:
@@ -96,6 +101,16 @@ def lint(
     datasets = read_models(folder, plain, settings.models, complaints, unread=unread)
     _pairs(settings, contracts, broken, complaints)
     _loaded(settings, datasets)
+    calendars = _calendars(folder, complaints)
+    reports = _reports(folder, complaints, datasets, settings, calendars)
+    known = Known(
+        tables=_tables(datasets, settings),
+        datasets=datasets,
+        contracts=plain,
+        sources=settings.sources,
+        reports=reports,
+        calendars=calendars,
+    )
     project = Project(
         name=settings.name,
         time_zone=settings.time_zone,
@@ -103,13 +118,16 @@ def lint(
         contracts=plain,
         models=datasets.models,
         checks=_checks(folder, complaints, datasets),
-        controls=_controls(folder, complaints, datasets, settings),
-        calendars=(calendars := _calendars(folder, complaints)),
-        reports=_reports(folder, complaints, datasets, settings, calendars),
+        controls=_controls(folder, complaints, known, contracts.values()),
+        calendars=calendars,
+        reports=reports,
         warehouse=settings.warehouse,
         run=settings.run,
+        notices=settings.notices,
+        roles=settings.roles,
         digest="",
     )
+    project = replace(project, policies=_policies(folder, complaints, project))
     check_steps(settings.run_section, project)
     _unproven(settings, project)
     _strangers(folder, complaints)
@@ -202,15 +220,22 @@ def _checks(folder: Folder, complaints: Complaints, datasets: Datasets) -> dict[
     return dict(sorted(found.items()))
 
 
+def _tables(datasets: Datasets, settings: Settings) -> dict[str, Columns | None]:
+    """Return the warehouse's tables with their columns."""
+    return datasets.tables(t for t in settings.warehouse.tables if t in datasets.columns)
+
+
 def _controls(
-    folder: Folder, complaints: Complaints, datasets: Datasets, settings: Settings
+    folder: Folder, complaints: Complaints, known: Known, contracts: Iterable[ReadContract]
 ) -> dict[str, ControlRule]:
-    tables = datasets.tables(t for t in settings.warehouse.tables if t in datasets.columns)
+    """Read the controls of `controls/` and those that stand in contracts."""
     found: dict[str, ControlRule] = {}
-    for section in _listed(folder, complaints, "controls"):
-        control = read_control(section, tables)
-        _once(section, found, control.id, "control")
-        found.setdefault(control.id, control)
+    read = [(s, read_control(s, known)) for s in _listed(folder, complaints, "controls")]
+    read += [pair for c in contracts for pair in read_reconciliations(c.schema, known)]
+    for section, control in read:
+        _once(section, found, control.id if control else "", "control")
+        if control is not None:
+            found.setdefault(control.id, control)
     return dict(sorted(found.items()))
 
 
@@ -262,10 +287,11 @@ def _reports(
     calendars: dict[str, Calendar],
 ) -> dict[str, Report]:
     around = Around(
-        tables=datasets.tables(t for t in settings.warehouse.tables if t in datasets.columns),
+        tables=_tables(datasets, settings),
         datasets=frozenset(datasets.columns),
         calendars=calendars,
         time_zone=settings.time_zone,
+        raw={s: datasets.columns.get(s) for s in settings.sources},
     )
     found: dict[str, Report] = {}
     for name in folder.folders("reports"):
@@ -277,10 +303,31 @@ def _reports(
     return found
 
 
+def _policies(folder: Folder, complaints: Complaints, project: Project) -> dict[str, Policy]:
+    rules = {*project.checks, *project.controls, *(f"{m}_key" for m in project.models)}
+    ruled = Ruled(
+        sources=project.sources.keys(),
+        rules=rules | {f"{name}_conflicts" for name in project.sources},
+        reports=project.reports,
+        roles=project.roles,
+    )
+    sections: dict[str, Section] = {}
+    for path in folder.names("policies"):
+        if path.endswith(".yaml"):
+            name = path.removeprefix("policies/").removesuffix(".yaml")
+            top = open_yaml(folder, path, complaints, path, pick=lambda section: section)
+            if top is not None:
+                sections[name] = top
+    found = {n: read_policy(s, n, s.source.sha256, ruled) for n, s in sections.items()}
+    check_together(sections, found)
+    return found
+
+
 def _unproven(settings: Settings, project: Project) -> None:
     """Warn of loaded models that no hop reaches and no control or tie asks about."""
+    terms = [t for c in project.controls.values() for t in (*c.left, *c.right)]
     asked = " ".join(
-        [sql for c in project.controls.values() for sql in (c.left, c.right)]
+        [text for t in terms for text in _asks(t)]
         + [tie.query for r in project.reports.values() for tie in r.ties]
     )
     for table in project.warehouse.tables:
@@ -292,6 +339,16 @@ def _unproven(settings: Settings, project: Project) -> None:
         (settings.warehouse_section or settings.top).complain(
             "C1307", message, hint=hint, severity="warning"
         )
+
+
+def _asks(term: Term) -> Iterator[str]:
+    """Yield the names of tables that a control's term reads, or the SQL that names them."""
+    if isinstance(term.side, QuerySide):
+        yield term.side.sql
+    elif isinstance(term.side, StagedSide):
+        yield term.side.dataset
+    if term.refers is not None:
+        yield term.refers.dataset
 
 
 def _strangers(folder: Folder, complaints: Complaints) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import time
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -14,6 +12,8 @@ from puntual.model.report import Folder as DeliveryFolder
 from puntual.model.report import Layout, Report, Tie
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.datasets import check_number
+from puntual.project.due import read_terms
+from puntual.project.emergency import read_emergency
 from puntual.project.files import Folder
 from puntual.project.layouts import layout_columns, read_layout
 from puntual.project.projections import Columns, Query, output_errors, resolve
@@ -21,9 +21,6 @@ from puntual.project.queries import parse
 from puntual.project.scalars import read_scalar
 from puntual.project.section import IDENTIFIER, Section, open_yaml
 from puntual.project.snippets import from_file
-from puntual.project.zones import is_zone, zone_names
-
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +31,7 @@ class Around:
     datasets: frozenset[str]
     calendars: Iterable[str]
     time_zone: str
+    raw: Mapping[str, Columns | None] = field(default_factory=dict)
 
 
 def read_report(folder: Folder, name: str, around: Around, complaints: Complaints) -> Report | None:
@@ -50,11 +48,12 @@ def read_report(folder: Folder, name: str, around: Around, complaints: Complaint
         _fields(inner, layout, columns)
     if top is None:
         return None
+    emergency = read_emergency(folder, base, top, around.raw, columns, complaints)
     report = _report(top, name, around, columns, query, layout)
     top.done()
     if query is None or report is None:
         return None
-    return report
+    return replace(report, emergency=emergency)
 
 
 def _same(section: Section) -> Section:
@@ -69,12 +68,8 @@ def _report(
     query: Query | None,
     layout: Layout | None,
 ) -> Report | None:
-    calendar = top.text("calendar")
-    if calendar and calendar not in around.calendars:
-        hint = suggest(calendar, around.calendars)
-        top.complain("C1012", f"unknown calendar '{calendar}'", "calendar", hint=hint)
+    terms = read_terms(top, name, around.calendars, around.time_zone)
     title, institution = top.text("title"), top.text("institution")
-    after, at, zone = _due(top, around)
     destinations = _destinations(top)
     ties = tuple(_tie(t, around, columns) for t in top.items("ties", "a tie", needed=False))
     if not ties:
@@ -91,10 +86,13 @@ def _report(
         sql=query.parsed.sql,
         file=source.path,
         layout=layout,
-        calendar=calendar,
-        due_after=after,
-        due_at=at,
-        time_zone=zone,
+        calendar=terms.calendar,
+        cadence=terms.cadence,
+        due_after=terms.due_after,
+        due_at=terms.due_at,
+        time_zone=terms.time_zone,
+        reserve=terms.reserve,
+        owed_from=terms.owed_from,
         ties=ties,
         destinations=destinations,
     )
@@ -133,22 +131,6 @@ def _one_row(tree: exp.Expr) -> bool:
     return bool(tree.expressions) and all(e.find(exp.AggFunc) for e in tree.expressions)
 
 
-def _due(top: Section, around: Around) -> tuple[int, time, str]:
-    due = top.section("due", "'due'")
-    if due is None or due.broken:
-        return 0, time.min, around.time_zone
-    after = due.integer("business_days_after", high=366)
-    at = due.text("time")
-    if at and not _TIME.fullmatch(at):
-        due.complain("C1011", f"'{at}' is no time of day", "time", hint='write it as "07:00"')
-    zone = due.text("time_zone", around.time_zone)
-    if due.mapping.get("time_zone") and not is_zone(zone):
-        hint = suggest(zone, zone_names())
-        due.complain("C1015", f"unknown time zone '{zone}'", "time_zone", hint=hint)
-    due.done()
-    return after, time.fromisoformat(at) if _TIME.fullmatch(at) else time.min, zone
-
-
 def _destinations(top: Section) -> tuple[DeliveryFolder, ...]:
     found = []
     items = top.items("destinations", "a destination")
@@ -180,15 +162,15 @@ def _fields(section: Section, layout: Layout, columns: Columns | None) -> None:
     if columns is None:
         return
     items = section.items("detail", "a field", needed=False)
-    for item, field in zip(items, layout.detail, strict=True):
-        if field.name and field.name not in columns:
-            message = f"report.sql returns no column '{field.name}'"
-            item.complain("C1402", message, "name", hint=suggest(field.name, columns))
+    for item, one in zip(items, layout.detail, strict=True):
+        if one.name and one.name not in columns:
+            message = f"report.sql returns no column '{one.name}'"
+            item.complain("C1402", message, "name", hint=suggest(one.name, columns))
     missing = [c for c in columns if c not in {f.name for f in layout.detail}]
     if missing and items:
         message = "'detail' has no field for " + ", ".join(f"'{m}'" for m in missing)
         section.complain("C1402", message, "detail", hint="one field for each column of report.sql")
     for key, fields in (("header", layout.header), ("trailer", layout.trailer)):
-        for item, field in zip(section.items(key, "", needed=False), fields, strict=True):
-            for column in layout_columns(Layout(kind="", file_name="", detail=(), header=(field,))):
+        for item, one in zip(section.items(key, "", needed=False), fields, strict=True):
+            for column in layout_columns(Layout(kind="", file_name="", detail=(), header=(one,))):
                 check_number(item, "value", column, columns, "report.sql")

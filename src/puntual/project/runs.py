@@ -17,6 +17,7 @@ from puntual.model.plan import (
     Load,
     MakeReport,
     Reconcile,
+    Rehearse,
     Validate,
 )
 from puntual.model.project import Project
@@ -28,14 +29,12 @@ from puntual.model.run import (
     StepTimes,
 )
 from puntual.project.complaints import suggest
+from puntual.project.lengths import read_length
 from puntual.project.section import Section
-from puntual.project.yaml import Scalar
 
 EVERY = "every"
 _HOUR = 3600
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-_DURATION = re.compile(r"([0-9]{1,6}) ?(s|min|h)")
-_SECONDS = {"s": 1, "min": 60, "h": _HOUR}
 
 
 def read_run(section: Section | None) -> RunSettings:
@@ -118,27 +117,7 @@ def _starts(section: Section) -> time:
 def _duration(
     section: Section, key: str, default: int, *, low: int = 1, high: int = LONGEST_TIMEOUT
 ) -> int:
-    """Return a length of time in seconds: `90` and `90 s` are the same, `10 min`, `2 h`."""
-    node = section.find(key)
-    if node is None:
-        return default
-    value = node.value if isinstance(node, Scalar) else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        seconds = value
-    elif isinstance(value, str):
-        match = _DURATION.fullmatch(value)
-        if match is None:
-            message = f"'{key}' is no length of time"
-            section.complain("C1011", message, node, hint="write it as 90 s, 10 min or 2 h")
-            return default
-        seconds = int(match[1]) * _SECONDS[match[2]]
-    else:
-        section.wrong_type(node, f"'{key}' must be a length of time such as 10 min")
-        return default
-    if low <= seconds <= high:
-        return seconds
-    section.complain("C1011", f"'{key}' must lie between {low} s and {high // _HOUR} h", node)
-    return default
+    return read_length(section, key, default, low=low, high=high)
 
 
 def _step_ids(project: Project) -> Iterator[str]:
@@ -148,5 +127,5 @@ def _step_ids(project: Project) -> Iterator[str]:
     yield from (Load(table=name).id for name in project.warehouse.tables)
     yield from (Validate().id, Reconcile().id)
     for name in project.reports:
-        steps = (Decide, MakeReport, Attest, Deliver)
+        steps = (Decide, MakeReport, Attest, Deliver, Rehearse)
         yield from (step(report=name).id for step in steps)

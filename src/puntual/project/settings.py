@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from puntual.model.contract import Measure
+from puntual.model.policy import Roles
 from puntual.model.project import WarehouseSettings
+from puntual.model.route import Route
 from puntual.model.run import RunSettings
 from puntual.model.source import Source
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.contracts import read_measures
 from puntual.project.files import SourceFile
+from puntual.project.notices import read_routes
+from puntual.project.policies import read_roles
 from puntual.project.runs import read_run
 from puntual.project.section import Section, check_name
 from puntual.project.sources import check_secret, read_source
@@ -18,7 +22,7 @@ from puntual.project.yaml import Entry, Mapping, Node, Scalar
 from puntual.project.zones import is_zone, zone_names
 
 FILE = "puntual.yaml"
-_OVERRIDES = frozenset({"sources", "warehouse"})
+_OVERRIDES = frozenset({"sources", "warehouse", "notices"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class ModelSettings:
     key: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     carries: str | None = None
+    filters: Section | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class Settings:
     warehouse_section: Section | None
     run: RunSettings
     run_section: Section | None
+    notices: tuple[Route, ...] = ()
+    roles: Roles = field(default_factory=dict)
 
 
 def read_settings(
@@ -71,7 +78,9 @@ def read_settings(
         for entry in section.mapping.entries:
             if entry.key.text not in _OVERRIDES:
                 hint = suggest(entry.key.text, _OVERRIDES)
-                message = f"an environment may override sources and warehouse, not this: {name}"
+                message = (
+                    f"an environment may override sources, warehouse and notices, not this: {name}"
+                )
                 section.complain("C1008", message, entry.key, hint=hint)
         if name != env and not section.broken:
             _read(_override(base.mapping, section.mapping), source, complaints)
@@ -99,6 +108,8 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
     warehouse = _warehouse(section) if section is not None else _NOWHERE
     run_section = top.section("run", "'run'", needed=False)
     run = read_run(run_section)
+    notices = read_routes(top.sections("notices", "route", needed=False))
+    roles = read_roles(top)
     top.done()
     return Settings(
         top=top,
@@ -111,6 +122,8 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
         warehouse_section=section,
         run=run,
         run_section=run_section,
+        notices=notices,
+        roles=roles,
     )
 
 
@@ -124,6 +137,7 @@ def _model(section: Section, name: str) -> ModelSettings:
         key=section.names("key", ()),
         measures=read_measures(section, None),
         carries=section.optional_text("carries"),
+        filters=section.section("filters", "'filters'", needed=False),
     )
     section.done()
     return settings
@@ -145,7 +159,11 @@ def _warehouse(section: Section) -> WarehouseSettings:
 
 
 def _override(base: Mapping, over: Mapping) -> Mapping:
-    """Replace keys of sources and of the warehouse; a source of another kind is replaced whole."""
+    """
+    Replace keys of sources and of the warehouse.
+
+    A source of another kind, and a route of notices, is replaced whole.
+    """
     merged = base
     for section in over.entries:
         if section.key.text not in _OVERRIDES:
@@ -163,7 +181,8 @@ def _inside(section: str, old: Node | None, new: Node) -> Node:
     for entry in new.entries:
         before = old.get(entry.key.text)
         value = entry.value
-        if isinstance(before, Mapping) and isinstance(value, Mapping) and not value.get("kind"):
+        joined = section == "sources" and not (isinstance(value, Mapping) and value.get("kind"))
+        if joined and isinstance(before, Mapping) and isinstance(value, Mapping):
             value = _join(before, value)
         old = _put(old, entry.key, value)
     return old

@@ -20,12 +20,26 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([^{}]*))?\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """What header, trailer and file name may say about the delivery."""
+    """
+    What header, trailer and file name may say about the delivery.
+
+    Attributes:
+        report: Its name.
+        institution: Who owes it.
+        reference_date: The day.
+        version: From 1.
+        completeness: `full`, `partial` or `emergency`.
+        exceptions: How many its document names.
+        flags: What the policy has the file say of what is missing, joined by `; `.
+    """
 
     report: str
     institution: str
     reference_date: date
     version: int
+    completeness: str = "full"
+    exceptions: int = 0
+    flags: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +95,7 @@ def record(
 def _written(
     layout: Layout, field: Field, facts: FileFacts, columns: Sequence[Column]
 ) -> tuple[Written, tuple[LayoutProblem, ...]]:
-    known = _facts(facts, field.value) | _counts(field.value, columns)
+    known = _facts(facts, field.value) | _told(facts) | _counts(field.value, columns)
     unknown = _unknown(field.value, known)
     if unknown:
         return Written(field=field, text="", kind=Kind.TEXT), (_bad(field, unknown),)
@@ -104,6 +118,15 @@ def _facts(facts: FileFacts, template: str) -> dict[str, Column]:
     return known
 
 
+def _told(facts: FileFacts) -> dict[str, Column]:
+    """Return what the file itself may say of what is missing; a file's name says nothing of it."""
+    return {
+        "{completeness}": _text(facts.completeness),
+        "{exceptions}": _one(Kind.INTEGER, 0, facts.exceptions),
+        "{flags}": _text(facts.flags),
+    }
+
+
 def _counts(template: str, columns: Sequence[Column]) -> dict[str, Column]:
     known: dict[str, Column] = {}
     by_name = {c.name: c for c in columns if c.kind in NUMERIC}
@@ -121,7 +144,8 @@ def _bad(field: Field, unknown: list[str]) -> LayoutProblem:
         code="L3006",
         field=field.name,
         sentence=f"{field.name} has an unknown placeholder",
-        expected="{records}, {sum:COLUMN}, {report}, {institution}, {version} or {reference_date}",
+        expected="{records}, {sum:COLUMN}, {report}, {institution}, {version}, {reference_date}, "
+        "{completeness}, {exceptions} or {flags}",
         observed=", ".join(unknown),
     )
 

@@ -1,37 +1,51 @@
-"""The steps of a delivery: decide, make the report, attest, deliver."""
+"""The steps of a delivery after its decision: make the report, attest, deliver."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context as ExactContext
 from decimal import Decimal
 from functools import reduce
 
 from puntual.checks import reconcile as algebra
-from puntual.evidence.exceptions import Entry, Exceptional, collect
+from puntual.checks.control import finding
+from puntual.evidence.exceptions import Entry
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.evidence.manifest import encode
 from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
 from puntual.failpoints import failpoint
+from puntual.model.check import OnFail
 from puntual.model.control import Hop
-from puntual.model.delivery import Decision, Delivery, DeliveryId, Reason, State
-from puntual.model.finding import Finding, Place, Verdict
+from puntual.model.delivery import (
+    Completeness,
+    Decision,
+    Delivery,
+    DeliveryId,
+    Reason,
+    State,
+)
+from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
-from puntual.model.plan import Attest, Decide, Deliver, MakeReport
+from puntual.model.plan import Attest, Deliver, MakeReport
+from puntual.model.policy import Clause, Substitute
 from puntual.model.report import Folder, Report
-from puntual.model.seal import Seal
 from puntual.planner.calendar import due_of
-from puntual.planner.decide import Answers, decide, timeliness
-from puntual.ports.engine import Answer, Day
+from puntual.planner.decide import timeliness
+from puntual.ports.engine import Answer
 from puntual.render.layout import lay_out
 from puntual.render.problems import findings_of as findings_of_layout
 from puntual.render.readback import compare, read_back
 from puntual.render.templates import FileFacts, file_name
-from puntual.runner.load import without
+from puntual.runner import checkpoint, emergency, record, restate, signing, standin, told
+from puntual.runner.acknowledge import answered, records
+from puntual.runner.compared import controls_of, report_rows
+from puntual.runner.decision import findings_of_day, seals_of
+from puntual.runner.measure import ReportRows
 from puntual.runner.proofs import number
-from puntual.runner.sources import findings_of, seal_of, set_aside_of
+from puntual.runner.sources import findings_of
 from puntual.runner.work import key_of, manifest, prefix
 from puntual.runner.world import DayRun, Published
 
@@ -43,105 +57,11 @@ UNSENT = frozenset(
 )
 """States of a delivery that nobody has been given yet."""
 
-VERSION = 1
-"""Later versions are made by `puntual amend`, which is not built yet."""
+SENT_ONCE = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
+"""States of a delivery that somebody was given."""
 
-
-def answers(run: DayRun) -> Answers:
-    """Return everything that was found out about the day, from the committed manifests."""
-    contracts = tuple(run.project.contracts)
-    return Answers(
-        seals=_seals(run),
-        findings=_findings(run),
-        set_aside={name: set_aside_of(run.manifest(f"curate:{name}")) for name in contracts},
-        money={name: _money(run, name) for name in contracts},
-    )
-
-
-def _seals(run: DayRun) -> dict[str, Seal]:
-    return {name: seal_of(run.manifest(f"land:{name}")) for name in run.project.contracts}
-
-
-def _findings(run: DayRun) -> tuple[Finding, ...]:
-    steps = (*(f"land:{name}" for name in run.project.contracts), "validate", "reconcile")
-    return tuple(f for step in steps for f in findings_of(run.manifest(step)))
-
-
-_MONEY = """
-SELECT coalesce(sum(abs(amount)), 0) FROM (
-  SELECT {measure} AS amount FROM set_aside WHERE class = 'quarantined'
-  UNION ALL
-  SELECT {measure} FROM kept SEMI JOIN offending USING (_object, _position)
-)
-"""
-_MONEY_ASIDE = "SELECT coalesce(sum(abs({measure})), 0) FROM set_aside WHERE class = 'quarantined'"
-
-
-def _money(run: DayRun, source: str) -> Decimal:
-    """Return the absolute money that was quarantined of a source, each row once."""
-    measures = run.measures(source)
-    aside = run.manifest(f"curate:{source}").of_role("set_aside")
-    by_checks = without(run, source)
-    if not measures or not (by_checks or any(o.records for o in aside)):
-        return Decimal(0)
-    tables = {"set_aside": tuple(run.world.objects.locate(o) for o in aside)}
-    if by_checks:
-        tables |= {"kept": run.files(source), "offending": by_checks}
-    day = Day(reference_date=run.date, zone=run.project.time_zone, tables=tables)
-    sql = (_MONEY if by_checks else _MONEY_ASIDE).format(measure=f'"{measures[0]}"')
-    return number(run.world.engine.query(sql, day, limit=2)) or Decimal(0)
-
-
-def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manifest:
-    """Record what may be delivered, with its reasons and every exception of the day."""
-    found = answers(run)
-    decision = decide(run.project, found)
-    entries = collect(
-        Exceptional(
-            seals=found.seals,
-            findings=found.findings,
-            set_aside=found.set_aside,
-            places={name: _places(run, name) for name in run.project.contracts},
-            refused={
-                name: run.manifest(f"land:{name}").of_role("refused")
-                for name in run.project.contracts
-            },
-        )
-    )
-    word = decision.completeness.value if decision.completeness else "held"
-    if entries:
-        word += f", {len(entries)} exceptions"
-    return manifest(
-        run,
-        step.id,
-        dataset=step.report,
-        inputs=inputs,
-        facts={"decision": to_json(decision), "entries": to_json(entries), "word": word},
-    )
-
-
-_PLACES = """
-SELECT class, reason, _object, _position FROM set_aside
-QUALIFY row_number() OVER (PARTITION BY class, reason ORDER BY _object, _position) <= 20
-ORDER BY class, reason, _object, _position
-"""
-
-
-def _places(run: DayRun, dataset: str) -> dict[tuple[str, str], tuple[Place, ...]]:
-    """Return the first places of what curation set aside, by (class, reason)."""
-    curated = run.manifest(f"curate:{dataset}")
-    aside = curated.of_role("set_aside")
-    if not any(o.records for o in aside):
-        return {}
-    files = tuple(run.world.objects.locate(o) for o in aside)
-    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"set_aside": files})
-    answer = run.world.engine.query(_PLACES, day, limit=None)
-    found: dict[tuple[str, str], tuple[Place, ...]] = {}
-    for kind, reason, name, position in zip(*answer.columns, strict=True):
-        place = Place(object=str(name), position=int(str(position)))
-        key = (str(kind), str(reason))
-        found[key] = (*found.get(key, ()), place)
-    return found
+LESS = frozenset({Completeness.PARTIAL, Completeness.EMERGENCY})
+"""Completeness of a delivery that its receiver is told about beside it."""
 
 
 def standing(run: DayRun, report: str) -> Decision:
@@ -154,7 +74,11 @@ def decision_of(decided: Manifest, made: Published | None) -> Decision:
     decision = from_json(Decision, decided.facts["decision"])
     if made is None or decision.completeness is None:
         return decision
-    wrong = [f for f in findings_of(made.manifest) if f.verdict is not Verdict.PASS]
+    wrong = [
+        f
+        for f in findings_of(made.manifest)
+        if f.verdict is not Verdict.PASS and f.on_fail is OnFail.HOLD
+    ]
     if not wrong:
         return decision
     reasons = tuple(
@@ -172,37 +96,49 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
     """
     Query the warehouse, lay the rows out, read the bytes back, tie them to the warehouse.
 
-    What does not fit the layout or does not tie is recorded as a finding, which holds the
-    delivery.
+    An emergency report is made from raw instead, and tied to raw. What does not fit the layout
+    or does not tie is recorded as a finding, which holds the delivery.
 
     Raises:
         PermanentError: Q1001 the report's SQL failed.
         TransientError: The warehouse does not answer.
     """
     report = run.project.reports[step.report]
-    answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
+    decided = run.manifest(f"decide:{report.name}")
+    decision = from_json(Decision, decided.facts["decision"])
+    answer, ties = _rows_and_ties(run, step, decision)
     facts = FileFacts(
         report=report.name,
         institution=report.institution,
         reference_date=run.date,
-        version=VERSION,
+        version=restate.version(run, report.name),
+        completeness=decision.completeness.value if decision.completeness else "",
+        exceptions=len(list_from_json(Entry, decided.facts["entries"])),
+        flags=_flags(run, decision),
     )
     shape = (report.layout, answer.names, answer.types)
     laid = lay_out(*shape, answer.columns, facts)
     problems = laid.problems
     objects: tuple[ObjectRef, ...] = ()
+    rows: ReportRows | None = None
     failpoint("report.laid_out")
     if laid.data is not None:
         back = read_back(report.layout, laid.data, answer.names, answer.types)
         problems = compare(*shape, answer.columns, facts, back)
+        rows = None if back.problems else report_rows(report.layout, back)
         where = prefix(run, "reports", report.name, key_of(run, step.id, inputs))
         stored = run.world.objects.put_bytes(
             where, laid.data, suffix=".report", records=_rows(answer), role="report"
         )
         objects = (stored,)
         failpoint("report.stored")
-    ties = tuple(_tie(run, report, answer))
-    findings = findings_of_layout(report.name, problems) + algebra.findings_of(ties)
+    results, compared = controls_of(run, step, rows) if ties.of_warehouse else ((), {})
+    findings = (
+        *findings_of_layout(report.name, problems),
+        *algebra.findings_of(ties.hops),
+        *map(finding, results),
+        *_too_few(run, step, decision, _rows(answer)),
+    )
     return manifest(
         run,
         step.id,
@@ -213,8 +149,69 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
         facts={
             "file_name": file_name(report.layout, facts),
             "findings": to_json(findings),
-            "ties": to_json(ties),
+            "ties": to_json(ties.hops),
+            "columns": to_json(tuple(zip(answer.names, answer.types, strict=True))),
+            "layout": to_json(report.layout),
+            **compared,
+            **restate.number(run, report.name),
         },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ties:
+    """What ties the file to where its rows came from, and whether that is the warehouse."""
+
+    hops: tuple[Hop, ...]
+    of_warehouse: bool
+
+
+def _rows_and_ties(run: DayRun, step: MakeReport, decision: Decision) -> tuple[Answer, _Ties]:
+    report = run.project.reports[step.report]
+    if decision.completeness is Completeness.EMERGENCY:
+        with emergency.raw(run, step.id) as day:
+            answer, hops = emergency.answer(run, report, day)
+        return answer, _Ties(hops=hops, of_warehouse=False)
+    answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
+    return answer, _Ties(hops=tuple(_tie(run, report, answer)), of_warehouse=True)
+
+
+def _flags(run: DayRun, decision: Decision) -> str:
+    """
+    Return what the clauses that were used have the file say, each once, in their order.
+
+    An earlier day that stands in is marked with its date and age.
+    """
+    policy = run.project.policies.get(decision.policy)
+    used = {a.clause for a in decision.applied}
+    clauses = [c for c in policy.clauses if c.id in used and c.flag] if policy else []
+    return "; ".join(dict.fromkeys(c.flag + _age(run, c) for c in clauses))
+
+
+def _age(run: DayRun, clause: Clause) -> str:
+    if clause.substitute is not Substitute.LAST_KNOWN:
+        return ""
+    made = run.published.get(f"curate:{clause.source}")
+    earlier = standin.day_of(made.manifest) if made else None
+    return "" if earlier is None else f" ({earlier.isoformat()}, {(run.date - earlier).days} d)"
+
+
+def _too_few(run: DayRun, step: MakeReport, decision: Decision, rows: int) -> tuple[Finding, ...]:
+    """Return a finding where a policy's delivery holds fewer rows than it must."""
+    policy = run.project.policies.get(decision.policy)
+    if policy is None or rows >= policy.minimum.rows:
+        return ()
+    return (
+        Finding(
+            code="P3012",
+            rule=f"{step.report}_rows",
+            dataset=step.report,
+            verdict=Verdict.FAIL,
+            message=f"{step.report} holds fewer rows than {policy.name} wants in any delivery",
+            expected=f"at least {policy.minimum.rows} rows",
+            observed=f"{rows}",
+            rows=rows,
+        ),
     )
 
 
@@ -265,25 +262,34 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
     declared = run.project.reports[step.report]
     made = run.manifest(f"report:{step.report}")
     (report,) = made.of_role("report")
-    hops = list_from_json(Hop, run.manifest("reconcile").facts["hops"])
+    whole = not run.plan.without_warehouse
+    hops = list_from_json(Hop, run.manifest("reconcile").facts["hops"]) if whole else ()
+    decision = standing(run, step.report)
+    due_at = due_of(run.project, declared.name, run.date, run.world.zone)
+    entries = _entries(run, step.report)
+    context = told.context(run, step.report, decision, due_at, entries)
     stated = {name: p for name, p in run.published.items() if _stated(name, step)}
     claims = Claims(
-        delivery=delivery_id(run, step.report),
-        decision=standing(run, step.report),
-        due_at=due_of(run.project, declared.name, run.date, run.world.zone),
-        seals=tuple(_seals(run).values()),
-        findings=_findings(run) + findings_of(made),
+        delivery=restate.delivery_id(run, step.report),
+        decision=decision,
+        due_at=due_at,
+        seals=tuple(seals_of(run).values()),
+        findings=findings_of_day(run) + findings_of(made),
         hops=hops + list_from_json(Hop, made.facts["ties"]),
         manifests={name: p.digest for name, p in stated.items()},
         files=_project_files(run, step.report),
         code=run.world.code,
         project=run.project.digest,
+        supersedes=restate.superseded(run, step.report),
     )
+    noticed = decision.completeness in LESS or bool(context.supersedes)
     files = build_package(
         claims,
         file_name=str(made.facts["file_name"]),
         report=run.world.objects.read(report),
-        entries=_entries(run, step.report),
+        entries=entries,
+        context=context,
+        titles=(declared.title, declared.institution) if noticed else None,
         manifests={p.digest: encode(p.manifest) for p in stated.values()},
     )
     failpoint("package.built")
@@ -295,14 +301,22 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
         for name, data in files.items()
     )
     failpoint("package.stored")
-    return manifest(run, step.id, dataset=step.report, inputs=inputs, objects=stored)
+    return manifest(
+        run,
+        step.id,
+        dataset=step.report,
+        inputs=inputs,
+        objects=stored,
+        facts={**restate.facts(run, step.report), **told.facts(context)},
+    )
 
 
 def _stated(name: str, step: Attest) -> bool:
     """Say whether a step's manifest belongs to this report's statement."""
     _, _, about = name.partition(":")
     mine = name.startswith(("decide:", "report:")) and about == step.report
-    return mine or not name.startswith(("decide:", "report:", "attest:", "deliver:"))
+    others = ("decide:", "report:", "attest:", "deliver:", "rehearse:")
+    return mine or not name.startswith(others)
 
 
 def _suffix(name: str) -> str:
@@ -310,7 +324,13 @@ def _suffix(name: str) -> str:
 
 
 def _entries(run: DayRun, report: str) -> tuple[Entry, ...]:
-    return list_from_json(Entry, run.manifest(f"decide:{report}").facts["entries"])
+    """Return the exceptions, with what each changes in the file that was made."""
+    decided = run.manifest(f"decide:{report}")
+    entries = list_from_json(Entry, decided.facts["entries"])
+    decision = from_json(Decision, decided.facts["decision"])
+    if decision.completeness not in LESS:
+        return entries
+    return told.with_effects(run, report, entries)
 
 
 def _project_files(run: DayRun, report: str) -> dict[str, Digest]:
@@ -318,6 +338,9 @@ def _project_files(run: DayRun, report: str) -> dict[str, Digest]:
     declared = [(c.file, c.digest) for c in project.contracts.values()]
     declared += [(m.file, m.digest) for m in project.models.values()]
     declared.append((project.reports[report].file, project.reports[report].digest))
+    declared += [(p.file, p.digest) for p in project.policies.values() if p.report == report]
+    plan_b = project.reports[report].emergency
+    declared += [] if plan_b is None else [(plan_b.file, plan_b.digest)]
     return dict(sorted(declared))
 
 
@@ -329,19 +352,22 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
         PermanentError: D1001 a destination may not be written.
         EvidenceError: D1002 another file has that name; V1002 an object was altered.
     """
-    name = delivery_id(run, step.report)
+    name = restate.delivery_id(run, step.report)
     package = {
         o.detail["name"]: run.world.objects.read(o)
         for o in run.manifest(f"attest:{step.report}").of_role("package")
     }
+    package = record.packed(run, step, package)
     file_name = str(run.manifest(f"report:{step.report}").facts["file_name"])
     stem = file_name.rpartition(".")[0] or file_name
     handed = {file_name: package[file_name], f"{stem}.exceptions.json": package["exceptions.json"]}
+    handed |= {f"{stem}.{n}": data for n, data in package.items() if n.startswith("notice.")}
     declared = run.project.reports[step.report]
     for destination in declared.destinations:
         run.world.destinations.deliver(destination, name, handed)
         failpoint("deliver.received")
     pack = f"{name.report}_{name.reference_date:%Y%m%d}_v{name.version}"
+    _make_room(run, step, pack, package)
     run.world.destinations.deliver(
         Folder(path=EVIDENCE), name, {f"{pack}/{file}": data for file, data in package.items()}
     )
@@ -354,29 +380,54 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
             "sent_at": run.world.clock.now().isoformat(),
             "where": ", ".join(f"{d.path}/{file_name}" for d in declared.destinations),
             "evidence": f"{EVIDENCE}/{pack}",
+            **restate.facts(run, step.report),
+            **restate.first_sent(run, step.report),
+            **signing.facts(run, step.report),
         },
     )
 
 
-def delivery_id(run: DayRun, report: str) -> DeliveryId:
-    """Return which delivery a run makes of a report."""
-    return DeliveryId(report=report, reference_date=run.date, version=VERSION)
+def _make_room(run: DayRun, step: Deliver, pack: str, package: Mapping[str, bytes]) -> None:
+    """
+    Put a package aside that an attempt before laid out and did not commit, if it was another.
+
+    A new version of the program, or other data, attests other bytes; what was sent stays.
+    """
+    if checkpoint.read(run.world, step.id, run.date) is None:
+        run.world.destinations.put_aside(Folder(path=EVIDENCE), pack, package)
+        failpoint("deliver.aside")
 
 
-def project_state(run: DayRun, report: str) -> None:
+def project_state(run: DayRun, report: str, waits: Reason | None = None) -> None:
     """
     Write the delivery into the journal as the committed manifests have it; repeatable.
 
     What was sent stays sent: a run that has lost its lease and does not know that a later one
-    has delivered takes nothing back (`failures.md` 27).
+    has delivered takes nothing back (`failures.md` 27). A version that was sent takes the place
+    of the one before, which is then superseded and otherwise as it was.
+
+    Args:
+        run: The day.
+        report: Which report.
+        waits: Why it is made and not sent.
     """
+    name = restate.delivery_id(run, report)
     found = delivery_of(
-        delivery_id(run, report),
+        name,
         run.published,
         due_at=due_of(run.project, report, run.date, run.world.zone),
         now=run.world.clock.now(),
     )
+    if waits is not None:
+        found = replace(found, reasons=(*found.reasons, waits))
+    found = answered(found, records(run.world, report, run.date))
     run.world.journal.save(found, replacing=None if found.sent_at else UNSENT)
+    if found.sent_at is not None and name.version > 1:
+        before = replace(name, version=name.version - 1)
+        for one in run.world.journal.deliveries(report=report, reference_date=run.date):
+            if one.id == before:
+                over = replace(one, state=State.SUPERSEDED)
+                run.world.journal.save(over, replacing=frozenset(SENT_ONCE))
 
 
 def delivery_of(
@@ -390,24 +441,45 @@ def delivery_of(
         published: Its steps `decide`, and `report` and `deliver` where they are committed.
         due_at: With its zone.
         now: The instant at which it stands so.
+
+    Returns:
+        A later version is as timely as the first: the obligation was met when that was sent.
     """
     decided = published[f"decide:{name.report}"].manifest
     made = published.get(f"report:{name.report}")
     sent = published.get(f"deliver:{name.report}")
+    if sent is not None and restate.version_of(sent.manifest) != name.version:
+        sent = None
     decision = decision_of(decided, made)
-    sent_at = datetime.fromisoformat(str(sent.manifest.facts["sent_at"])) if sent else None
+    sent_at = _instant(sent, "sent_at")
+    first = _instant(sent, restate.FIRST_SENT) or sent_at
     return Delivery(
         id=name,
         state=_state(decision, sent=sent is not None),
         completeness=decision.completeness,
-        timeliness=timeliness(due_at, now, sent_at),
+        timeliness=timeliness(due_at, now, first),
         due_at=due_at,
         sent_at=sent_at,
         file_name=str(made.manifest.facts["file_name"]) if made and sent else "",
         sha256=made.manifest.objects[0].sha256 if made and sent else "",
-        reasons=decision.reasons,
+        reasons=_told(decision),
         exceptions=len(list_from_json(Entry, decided.facts["entries"])),
     )
+
+
+def _instant(sent: Published | None, fact: str) -> datetime | None:
+    found = sent.manifest.facts.get(fact) if sent else None
+    return None if found is None else datetime.fromisoformat(str(found))
+
+
+def _told(decision: Decision) -> tuple[Reason, ...]:
+    """Return a decision's reasons; of one that waits, first until when."""
+    if decision.waits_until is None:
+        return decision.reasons
+    about = ", ".join(dict.fromkeys(r.about for r in decision.reasons))
+    until = decision.waits_until.isoformat(timespec="minutes")
+    sentence = f"waits for {about} until {until}; then the policy decides"
+    return (Reason(code="P3001", about=about, sentence=sentence), *decision.reasons)
 
 
 def _state(decision: Decision, *, sent: bool) -> State:

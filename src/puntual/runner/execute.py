@@ -15,16 +15,19 @@ from typing import Protocol
 
 from puntual.errors import PuntualError
 from puntual.model.check import Severity
+from puntual.model.delivery import Restatement
 from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
 from puntual.model.manifest import Digest
-from puntual.model.notice import Notice, Obligation
+from puntual.model.notice import REJECTED, Notice, Obligation
 from puntual.model.plan import Attest, Deliver, MakeReport, Plan, Step
+from puntual.planner.alert import is_fault
+from puntual.planner.flow import PLAN_B
 from puntual.ports.clock import Clock
 from puntual.ports.journal import Journal, StepEvent
 from puntual.ports.notices import Notices
 from puntual.runner import route, tell
 from puntual.runner.flow import Ended, Failed, Retried, carry
-from puntual.runner.step import HELD, NOT_NEEDED, SKIPPED, Answer, Order, Worker
+from puntual.runner.step import DONE, HELD, NOT_NEEDED, SKIPPED, Answer, Order, Worker
 
 
 class Watch(Protocol):
@@ -73,11 +76,17 @@ class Run:
         id: Names it in the journal.
         epoch: Of the lease that it holds.
         anew: Ids of the steps that are done even if they are committed (`--from`).
+        fault: Why plan B is made without warehouse; "" if the day is done in full.
+        restatements: The next versions that are made of what was delivered.
+        send: What is made is also sent.
     """
 
     id: str
     epoch: int
     anew: frozenset[str] = frozenset()
+    fault: str = ""
+    restatements: tuple[Restatement, ...] = ()
+    send: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +207,9 @@ class _Carrier:
             epoch=self.run.epoch,
             published=dict(self.published),
             anew=task.step.id in self.run.anew,
+            fault=self.run.fault,
+            restatements=self.run.restatements,
+            send=self.run.send,
         )
         return self.worker.do(order, timeout=task.timeout, begun=lambda: self._begun(task.step))
 
@@ -243,6 +255,8 @@ class _Carrier:
         with route.attempt():
             if state.about == HELD:
                 self._held(state.report)
+            elif state.about == PLAN_B:
+                self._not_rehearsed(state.report)
             elif self.last is not None:
                 self._gave_up(*self.last)
 
@@ -251,7 +265,12 @@ class _Carrier:
             if isinstance(step, MakeReport | Attest | Deliver) and step.report == report:
                 self._not_needed(step)
         self._open(report, HELD, Severity.WARN, tell.held(report, self.plan.reference_date))
-        self._resolve(report, but=frozenset({HELD}))
+        self._resolve(report, faults=True)
+
+    def _not_rehearsed(self, report: str) -> None:
+        """Say that plan B could not be made beside a report that is delivered."""
+        text = tell.not_rehearsed(report, self.plan.reference_date)
+        self._open(report, PLAN_B, Severity.WARN, text)
 
     def _not_needed(self, step: Step) -> None:
         if step.id in self.outcomes:
@@ -270,7 +289,7 @@ class _Carrier:
                 continue
             text = tell.gave_up(report, self.plan.reference_date, task.name, attempts, failed)
             self._open(report, cause, Severity.ERROR, text)
-            self._resolve(report, but=frozenset({cause, HELD}))
+            self._resolve(report, but=frozenset({cause}), faults=True)
 
     def _is_sent(self, report: str) -> bool:
         """Also by another run, which has taken over: its delivery is what counts."""
@@ -281,7 +300,8 @@ class _Carrier:
         """Resolve what no longer holds: everything, for a report that was delivered."""
         for report in self.plan.reports:
             if f"deliver:{report}" in self.published:
-                self._resolve(report)
+                rehearsed = self.outcomes.get(f"rehearse:{report}") in (DONE, SKIPPED)
+                self._resolve(report, but=frozenset() if rehearsed else frozenset({PLAN_B}))
 
     def _open(self, report: str, cause: str, severity: Severity, text: str) -> None:
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
@@ -293,9 +313,11 @@ class _Carrier:
                 )
             )
 
-    def _resolve(self, report: str, *, but: frozenset[str] = frozenset()) -> None:
+    def _resolve(
+        self, report: str, *, but: frozenset[str] = frozenset(), faults: bool = False
+    ) -> None:
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
-        for notice in resolve(self.desk, obligation, but=but):
+        for notice in resolve(self.desk, obligation, but=but, faults=faults):
             self.watch.noticed(notice)
 
     def _record(self, step: str, outcome: str, seconds: float, summary: str, **facts: str) -> None:
@@ -326,15 +348,17 @@ def _output(answer: Answer) -> Mapping[str, object]:
 
 
 def resolve(
-    desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset()
+    desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset(), faults: bool = False
 ) -> tuple[Notice, ...]:
     """
-    Resolve the open notices of an obligation, and return them.
+    Resolve the open notices of an obligation, and return them; never that of a rejection.
 
     Args:
         desk: Notices and clock.
         obligation: Whose.
         but: Causes that still hold.
+        faults: Only those of faults: what the watch has said of a report that is not delivered
+            still holds.
 
     Raises:
         PermanentError: T1001, T1002, T1003, T2004.
@@ -344,5 +368,7 @@ def resolve(
     return tuple(
         replace(notice, resolved_at=at)
         for notice in desk.notices.open_ones(obligation)
-        if notice.cause not in but and desk.notices.resolve(obligation, notice.cause, at)
+        if notice.cause not in but | {REJECTED}
+        and (is_fault(notice.cause) or not faults)
+        and desk.notices.resolve(obligation, notice.cause, at)
     )

@@ -1,27 +1,20 @@
-"""The steps that prove the day: validate the curated data, reconcile every hop."""
+"""The step that proves the curated day: every check measured, and judged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Context, Decimal
+from decimal import Decimal
 
-from puntual.checks import reconcile as algebra
 from puntual.checks.judge import judge
 from puntual.evidence.facts import to_json
 from puntual.model.check import Check, OnFail, Severity, Unique
-from puntual.model.control import Explanation, Hop
 from puntual.model.finding import Finding, Verdict
-from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
-from puntual.model.plan import Reconcile, Validate
+from puntual.model.manifest import Digest, Manifest, ObjectRef
+from puntual.model.plan import Validate
 from puntual.ports.engine import Answer, Day
-from puntual.runner import load as loading
-from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.work import key_of, manifest, prefix, scratch
 from puntual.runner.world import DayRun
-
-PLACE = ("_object", "_position")
-"""The columns that say which raw record a row came from."""
 
 
 def validate(run: DayRun, step: Validate, inputs: Mapping[str, Digest]) -> Manifest:
@@ -142,112 +135,6 @@ def _conflict(run: DayRun, dataset: str) -> Finding:
         observed=f"{count} that differ; the {contract.keep.value} one was kept",
         rows=count,
     )
-
-
-def reconcile(run: DayRun, step: Reconcile, inputs: Mapping[str, Digest]) -> Manifest:
-    """
-    Compare every hop of every dataset, and every declared control.
-
-    Raises:
-        PermanentError: Q1001 a control's SQL failed; the warehouse refuses.
-        TransientError: The warehouse does not answer.
-    """
-    hops = [hop for name in run.project.contracts for hop in _source_hops(run, name)]
-    hops += [hop for name in run.project.models for hop in _model_hops(run, name)]
-    hops += [_load_hop(run, table) for table in run.project.warehouse.tables]
-    controls = [_control(run, i) for i in sorted(run.project.controls)]
-    findings = (*algebra.findings_of(tuple(hops)), *controls)
-    return manifest(
-        run,
-        step.id,
-        dataset="reconciliation",
-        inputs=inputs,
-        facts={"hops": to_json(tuple(hops)), "findings": to_json(findings)},
-    )
-
-
-def _source_hops(run: DayRun, source: str) -> tuple[Hop, Hop]:
-    """Return source → raw and raw → curated."""
-    seal = seal_of(run.manifest(f"land:{source}"))
-    control = seal.control
-    said = Totals(records=control.count, sums=control.sums) if control else None
-    raw = Totals(records=seal.landed.records, sums=seal.landed.sums)
-    curated = run.manifest(f"curate:{source}")
-    aside = tuple(
-        Explanation(cause=f"{kind}: {reason}", totals=totals)
-        for (kind, reason), totals in set_aside_of(curated).items()
-    )
-    return (
-        algebra.hop(source, "source", "raw", said, raw),
-        algebra.hop(source, "raw", "curated", raw, curated.totals, aside),
-    )
-
-
-def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
-    """
-    Return curated → model for a model that carries a source's rows one for one.
-
-    Both sides make a digest of their places, so that a row that was dropped, doubled or made up
-    is seen even where counts and sums agree.
-    """
-    origin = run.project.models[name].carries
-    if origin is None:
-        return ()
-    before, after = (_with_places(run, dataset) for dataset in (origin, name))
-    return (algebra.hop(name, f"curated {origin}", "curated", before, after),)
-
-
-def _with_places(run: DayRun, dataset: str) -> Totals:
-    engine = run.world.engine
-    places = engine.totals(run.files(dataset), PLACE, (), algorithm=engine.digest_algorithm)
-    return Totals(
-        records=places.records,
-        sums=run.curated(dataset).totals.sums,
-        key_digest=places.key_digest,
-        algorithm=places.algorithm,
-    )
-
-
-def _load_hop(run: DayRun, table: str) -> Hop:
-    """
-    Return curated → warehouse, explained by what checks set aside.
-
-    Both sides are measured on what is stored: the Parquet files and the table.
-    """
-    left_out = loading.without(run, table)
-    key, measures = run.key(table), run.measures(table)
-    algorithm = run.world.warehouse.digest_algorithm
-    kept = run.world.engine.totals(
-        run.files(table), key, measures, algorithm=algorithm, without=left_out
-    )
-    whole = run.curated(table).totals
-    after = run.world.warehouse.totals(table, run.date, key, measures)
-    aside = _less(whole, kept)
-    explained = (Explanation(cause="quarantined: checks", totals=aside),) if left_out else ()
-    before = Totals(
-        records=whole.records,
-        sums=whole.sums,
-        key_digest=kept.key_digest,
-        algorithm=kept.algorithm,
-    )
-    return algebra.hop(table, "curated", "warehouse", before, after, explained, digest_of_rest=True)
-
-
-def _less(whole: Totals, part: Totals) -> Totals:
-    exact = Context(prec=algebra.DIGITS)
-    return Totals(
-        records=whole.records - part.records,
-        sums={n: exact.subtract(value, part.sums[n]) for n, value in whole.sums.items()},
-    )
-
-
-def _control(run: DayRun, control: str) -> Finding:
-    rule = run.project.controls[control]
-    return algebra.control(rule, _number(run, rule.left), _number(run, rule.right))
-
-
-def _number(run: DayRun, sql: str) -> Decimal | None:
-    return number(run.world.warehouse.query(sql, {"reference_date": run.date}, limit=2))
 
 
 def number(answer: Answer) -> Decimal | None:

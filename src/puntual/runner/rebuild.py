@@ -9,7 +9,7 @@ faults stopped a run, which notices were open.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
 from puntual.errors import EvidenceError, ProjectError
@@ -19,8 +19,11 @@ from puntual.model.project import Project
 from puntual.planner.calendar import due_of
 from puntual.ports.journal import Catalog, Journal, Partition
 from puntual.runner import checkpoint
-from puntual.runner.delivery import VERSION, delivery_of
+from puntual.runner.acknowledge import answered, records
+from puntual.runner.delivery import delivery_of
+from puntual.runner.restate import steps_of
 from puntual.runner.sources import columns_of
+from puntual.runner.versions import sent_versions
 from puntual.runner.world import Published
 
 SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
@@ -63,26 +66,64 @@ def deliveries(
         TransientError: T2002.
     """
     names = store.pointers.read_prefix("")
-    known = {(d.id.report, d.id.reference_date): d.state for d in journal.deliveries()}
+    known = {d.id: d.state for d in journal.deliveries()}
     count = 0
     faults: list[EvidenceError | ProjectError] = []
     for name in names:
         step, day = _parts(name)
         kind, _, report = step.partition(":")
-        state = known.get((report, day))
-        sent = checkpoint.pointer(f"deliver:{report}", day) in names
-        if kind != "decide" or (state is not None and (state in SENT or not sent)):
+        if kind != "decide":
             continue
         try:
-            published = _published(store, names, report, day)
-            due_at = _due(project, report, day, zone)
+            found = _missing(store, names, report, day, known)
+            due_at = _due(project, report, day, zone) if found else now
         except (EvidenceError, ProjectError) as exc:
             faults.append(exc)
             continue
-        which = DeliveryId(report=report, reference_date=day, version=VERSION)
-        journal.save(delivery_of(which, published, due_at=due_at, now=now))
-        count += 1
+        for which, published in found.items():
+            made = delivery_of(which, published, due_at=due_at, now=now)
+            made = answered(made, records(store, report, day))
+            last = which.version == max(w.version for w in found)
+            journal.save(made if last else replace(made, state=State.SUPERSEDED))
+            count += 1
     return Rebuilt(count=count, faults=tuple(faults))
+
+
+def _missing(
+    store: checkpoint.Store,
+    names: Mapping[str, Digest],
+    report: str,
+    day: date,
+    known: Mapping[DeliveryId, State],
+) -> dict[DeliveryId, dict[str, Published]]:
+    """
+    Return every version of a delivery, if the journal lacks one or has it as not yet sent.
+
+    Raises:
+        EvidenceError: V1001, V1002 a manifest is missing or altered.
+    """
+    first = DeliveryId(report=report, reference_date=day, version=1)
+    if checkpoint.pointer(f"deliver:{report}", day) not in names:
+        return {} if first in known else {first: _published(store, names, report, day)}
+    if known.get(first) in SENT - {State.SUPERSEDED}:
+        return {}
+    sent = sent_versions(store, report, day)
+    which = {replace(first, version=number): digest for number, digest in sorted(sent.items())}
+    if all(known.get(one) in SENT for one in which):
+        return {}
+    return {one: _of_version(store, report, digest) for one, digest in which.items()}
+
+
+def _of_version(store: checkpoint.Store, report: str, sent: Digest) -> dict[str, Published]:
+    """Return the manifests that a version was decided, made and sent by."""
+    steps = steps_of(store, report, sent)
+    digests = {f"deliver:{report}": sent} | {
+        step: steps[step] for step in (f"decide:{report}", f"report:{report}")
+    }
+    return {
+        step: Published(digest=digest, manifest=checkpoint.by_digest(store, digest))
+        for step, digest in digests.items()
+    }
 
 
 def partitions(store: checkpoint.Store, catalog: Catalog) -> Rebuilt:

@@ -15,12 +15,13 @@ from datetime import date
 from puntual.errors import EvidenceError, PermanentError
 from puntual.evidence.package import EXCEPTIONS
 from puntual.model.manifest import Digest, Manifest
-from puntual.model.plan import Attest, Deliver, Land, Load, Plan, Reconcile, Step
+from puntual.model.plan import Attest, Deliver, Land, Load, Plan, Reconcile, Rehearse, Step
 from puntual.model.project import Project
 from puntual.ports.objects import Objects
 from puntual.runner import checkpoint, load
 from puntual.runner.compare import Difference, causes, compared
 from puntual.runner.delivery import standing
+from puntual.runner.restate import SUPERSEDES, restated
 from puntual.runner.step import NOT_NEEDED, walk
 from puntual.runner.world import DayRun, Published, World
 
@@ -92,7 +93,8 @@ class Archive:
         sent = self.names[checkpoint.pointer(deliver, day)]
         found = dict(checkpoint.read_manifest(self.objects, sent).inputs)
         inputs = checkpoint.read_manifest(self.objects, found[attest]).inputs
-        return {deliver: sent, attest: found[attest]} | dict(inputs)
+        made_from = {step: digest for step, digest in inputs.items() if step != SUPERSEDES}
+        return {deliver: sent, attest: found[attest]} | made_from
 
 
 def batches(archive: Archive, reports: Sequence[str], day: date) -> list[dict[str, Digest]]:
@@ -107,7 +109,9 @@ def batches(archive: Archive, reports: Sequence[str], day: date) -> list[dict[st
     found: list[dict[str, Digest]] = []
     for report in reports:
         mine = archive.delivered(report, day)
-        same = [b for b in found if all(b.get(k, v) == v for k, v in mine.items())]
+        kind = "validate" in mine  # plan B without warehouse is replayed by itself
+        alike = [b for b in found if ("validate" in b) is kind]
+        same = [b for b in alike if all(b.get(k, v) == v for k, v in mine.items())]
         if same:
             same[0].update(mine)
         else:
@@ -144,9 +148,11 @@ def replay(
     if damaged or missing:
         return Replayed(damaged=damaged, differences=missing)
     gone = tuple(_gone(s) for s in digests if s.partition(":")[0] in _OF_A_NAME and s not in steps)
+    run.recorded.update({step: p.manifest for step, p in was.items()})
     for step in lands:
         checkpoint.commit(run.world, was[step].manifest, epoch=run.epoch)
         run.published[step] = was[step]
+    run.restatements = {r: s for r in run.plan.reports if (s := restated(r, was))}
     return Replayed(
         differences=(*gone, *_differences(run, was, same_kind=same_kind)),
         another_program=any(p.manifest.code != run.world.code for p in was.values()),
@@ -199,7 +205,7 @@ def _differences(
     run: DayRun, was: Mapping[str, Published], *, same_kind: bool
 ) -> Iterator[Difference]:
     for step in run.plan.steps:
-        if isinstance(step, Land | Deliver):
+        if isinstance(step, Land | Deliver | Rehearse):
             continue
         before = was.get(step.id)
         try:

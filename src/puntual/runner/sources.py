@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.failpoints import failpoint
@@ -32,6 +33,10 @@ _AT_ONCE = 4
 _ORIGIN = (("_object", "VARCHAR"), ("_position", "BIGINT"))
 
 
+SEEN = "first_seen"
+"""In a land manifest of a day that is not matched: when that was first noticed, UTC."""
+
+
 def seal_of(published: Manifest) -> Seal:
     """Return the seal that a land manifest carries."""
     return from_json(Seal, published.facts["seal"])
@@ -50,20 +55,44 @@ def land(run: DayRun, step: Land) -> Manifest:
         TransientError: The source does not answer.
         PermanentError: It never will, or the store cannot be written.
     """
+    return landed(run, step, run.world.lander.land(step.source, run.date, epoch=run.epoch))
+
+
+RESTATES = "restates"
+"""An input of a land manifest: the sealed day that it adds late data to."""
+
+
+def landed(run: DayRun, step: Land, day: LandedDay, restates: Published | None = None) -> Manifest:
+    """Return the manifest of a day as it was landed, or restated."""
     contract = run.project.contracts[step.source]
-    landed = run.world.lander.land(step.source, run.date, epoch=run.epoch)
     inputs = {contract.file: contract.digest} | {
-        f"{o.role}:{o.detail.get('name', o.name)}": o.sha256 for o in landed.objects
+        f"{o.role}:{o.detail.get('name', o.name)}": o.sha256 for o in day.objects
     }
+    if restates is not None:
+        inputs[RESTATES] = restates.digest
     return manifest(
         run,
         step.id,
         dataset=step.source,
         inputs=dict(sorted(inputs.items())),
-        objects=landed.objects,
-        totals=_landed_totals(landed),
-        facts={"seal": to_json(landed.seal), "findings": to_json(landed.findings)},
+        objects=day.objects,
+        totals=_landed_totals(day),
+        facts={
+            "seal": to_json(day.seal),
+            "findings": to_json(day.findings),
+            **_first_seen(run, step, day.seal),
+        },
     )
+
+
+def _first_seen(run: DayRun, step: Land, seal: Seal) -> dict[str, object]:
+    """Return since when a day has not been matched; an earlier run's answer stays."""
+    if seal.status is SealStatus.MATCHED:
+        return {}
+    before = checkpoint.read(run.world, step.id, run.date)
+    if before is not None and SEEN in before.manifest.facts:
+        return {SEEN: before.manifest.facts[SEEN]}
+    return {SEEN: run.world.clock.now().astimezone(UTC).isoformat(timespec="seconds")}
 
 
 def _landed_totals(landed: LandedDay) -> Totals:
@@ -213,13 +242,30 @@ def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tupl
         What is published, and whether anything was done.
     """
     before = checkpoint.read(run.world, step.id, run.date)
-    if before is not None and (is_sealed(before) or _delivered(run)):
+    if before is not None and (is_sealed(before) or (_delivered(run) and not run.restatements)):
         run.world.lander.land_late(step.source, run.date, epoch=run.epoch)
-        return before, False
+        return _with_late(run, step, before, begun)
     begun()
     made = land(run, step)
     if before is not None and before.manifest == made:
         return before, False
+    return checkpoint.commit(run.world, made, epoch=run.epoch), True
+
+
+def _with_late(
+    run: DayRun, step: Land, before: Published, begun: Callable[[], None]
+) -> tuple[Published, bool]:
+    """
+    Return a sealed day as it is, unless a person asked for the next version of a delivery.
+
+    Then it is the sealed day and what came late for it, under a manifest of its own.
+    """
+    asked = any(r.person for r in run.restatements.values())
+    day = run.world.lander.restate(step.source, run.date) if asked else None
+    if day is None:
+        return before, False
+    begun()
+    made = landed(run, step, day, before)
     return checkpoint.commit(run.world, made, epoch=run.epoch), True
 
 

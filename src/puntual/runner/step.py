@@ -17,6 +17,7 @@ from puntual.evidence.canonical import encode
 from puntual.evidence.digest import sha256
 from puntual.evidence.facts import to_json
 from puntual.failpoints import failpoint
+from puntual.model.delivery import Completeness, Restatement
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import (
     Attest,
@@ -28,16 +29,35 @@ from puntual.model.plan import (
     Load,
     MakeReport,
     Reconcile,
+    Rehearse,
     Step,
     Validate,
 )
 from puntual.model.project import Project
-from puntual.planner.plan import plan
-from puntual.runner import checkpoint, delivery, intact, load, proofs, route, sources, tell
+from puntual.planner.plan import plan, plan_b
+from puntual.runner import (
+    checkpoint,
+    compared,
+    decision,
+    delivery,
+    emergency,
+    governing,
+    intact,
+    load,
+    proofs,
+    reconcile,
+    record,
+    restate,
+    route,
+    signing,
+    sources,
+    standin,
+    tell,
+)
 from puntual.runner.work import inputs_of, key_of
 from puntual.runner.world import DayRun, Published, World
 
-DONE, SKIPPED, NOT_NEEDED = "done", "skipped", "not needed"
+DONE, SKIPPED, NOT_NEEDED, WAITING = "done", "skipped", "not needed", "waiting"
 HELD = "held"
 
 
@@ -56,6 +76,9 @@ class Order:
         epoch: Of the lease that the run holds.
         published: Step id → digest of its manifest, for the steps before.
         anew: Do it even if it is committed for the same inputs (`puntual run --from`).
+        fault: Why plan B is made without warehouse; "" if the day is done in full.
+        restatements: The next versions that are made of what was delivered.
+        send: What is made is also sent.
     """
 
     reference_date: date
@@ -64,6 +87,9 @@ class Order:
     epoch: int
     published: Mapping[str, Digest]
     anew: bool = False
+    fault: str = ""
+    restatements: tuple[Restatement, ...] = ()
+    send: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +98,8 @@ class Answer:
     How a step went.
 
     Attributes:
-        outcome: `done`, `skipped` (committed before) or `not needed` (held).
+        outcome: `done`, `skipped` (committed before), `not needed` (held) or `waiting` (made,
+            and waits for a person).
         summary: One short sentence; counts and names only.
         manifest: Digest of the manifest that is published; "" when not needed.
         completeness: How the step's report stands after it (`full`, `partial`, `emergency`,
@@ -142,12 +169,16 @@ class InProcess:
         """Give up nothing: the world is its owner's."""
 
     def _run(self, order: Order) -> DayRun:
+        planned = plan_b if order.fault else plan
         return DayRun(
             project=self._project,
-            plan=plan(self._project, order.reference_date, order.reports),
+            plan=planned(self._project, order.reference_date, order.reports),
             world=self._world,
             epoch=order.epoch,
             published={name: self._published(d) for name, d in order.published.items()},
+            restatements={r.report: r for r in order.restatements},
+            fault=order.fault,
+            send=order.send,
         )
 
     def _published(self, digest: Digest) -> Published:
@@ -163,8 +194,11 @@ def _answer(run: DayRun, step: Step, outcome: str) -> Answer:
     if isinstance(step, Decide | MakeReport | Attest | Deliver):
         found = delivery.standing(run, step.report).completeness
         completeness = found.value if found else HELD
-    if outcome == NOT_NEEDED:
-        return Answer(outcome=outcome, summary=HELD, completeness=completeness)
+        if restate.stays(run, step.report, found):
+            completeness = Completeness.PARTIAL.value  # what was sent stands; nothing is held
+    if outcome in (NOT_NEEDED, WAITING):
+        summary = HELD if completeness == HELD else outcome
+        return Answer(outcome=outcome, summary=summary, completeness=completeness)
     return Answer(
         outcome=outcome,
         summary=tell.summary(run, step) + intact.sentence(run, step.id),
@@ -185,7 +219,7 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
         begun: Called before anything is done.
 
     Returns:
-        `done`, `skipped` or `not needed`.
+        `done`, `skipped`, `not needed` or `waiting`.
 
     Raises:
         TransientError: Something may pass by waiting; run again.
@@ -195,9 +229,17 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
     if isinstance(step, Land):
         published, done = sources.sealed_or_landed(run, step, begun)
         run.published[step.id] = published
+        record.follow(run, step)
         return DONE if done else SKIPPED
-    if isinstance(step, MakeReport | Attest | Deliver) and not _may_go_on(run, step):
+    if isinstance(step, MakeReport | Attest | Deliver | Rehearse) and not _may_go_on(run, step):
         return NOT_NEEDED
+    if isinstance(step, Deliver):
+        waits = signing.waits(run, step.report, delivery.standing(run, step.report))
+        waits = waits or record.waits(run, step.report)
+        if waits is not None:
+            if run.send:
+                delivery.project_state(run, step.report, waits)
+            return WAITING
     inputs = inputs_of(run, step.id, _own_inputs(run, step))
     before = intact.committed(run, step.id)
     if before is not None and not anew and _still_stands(run, step, before, inputs):
@@ -214,14 +256,24 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
     return DONE
 
 
-def _may_go_on(run: DayRun, step: MakeReport | Attest | Deliver) -> bool:
-    """A held report is not made, and one that was made and does not tie is not attested."""
-    return delivery.standing(run, step.report).completeness is not None
+def _may_go_on(run: DayRun, step: MakeReport | Attest | Deliver | Rehearse) -> bool:
+    """
+    Say whether a step of a report follows its decision.
+
+    A held report is not made, one that was made and does not tie is not attested, and plan B is
+    rehearsed beside a full report alone. What a run completes by itself it completes in full.
+    """
+    found = delivery.standing(run, step.report).completeness
+    if isinstance(step, Rehearse):
+        return found is Completeness.FULL and f"deliver:{step.report}" in run.published
+    return found is not None and not restate.stays(run, step.report, found)
 
 
 def _still_stands(run: DayRun, step: Step, before: Published, inputs: Mapping[str, Digest]) -> bool:
     key = key_of(run, step.id, inputs)
-    if before.manifest.key != key:
+    if before.manifest.key != key or reconcile.is_unanswered(before.manifest):
+        return False
+    if isinstance(step, Decide) and decision.is_due(run, before.manifest):
         return False
     return not isinstance(step, Load) or load.is_loaded(run, step, key)
 
@@ -238,7 +290,8 @@ def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
         case Land() | Curate():
             name = step.source if isinstance(step, Land) else step.dataset
             contract = project.contracts[name]
-            return {contract.file: contract.digest, "contract": _digest_of({name: contract})}
+            own = {contract.file: contract.digest, "contract": _digest_of({name: contract})}
+            return own | (standin.inputs(run, name) if isinstance(step, Curate) else {})
         case Build():
             model = project.models[step.model]
             return {model.file: model.digest, "model": _digest_of({model.name: model})}
@@ -247,12 +300,31 @@ def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
         case Load():
             return {}
         case Reconcile():
-            return {"controls": _digest_of(project.controls)}
-        case Decide() | MakeReport() | Attest() | Deliver():
+            return {"controls": _digest_of(project.controls)} | reconcile.yesterdays(run)
+        case Decide():
             report = project.reports[step.report]
-            return {report.file: report.digest}
+            return {report.file: report.digest} | governing.laid_down(run, step.report)
+        case MakeReport():
+            report = project.reports[step.report]
+            others = compared.files_compared(run, step.report)
+            more = _plan_b_inputs(run, step) | restate.inputs(run, step.report)
+            return {report.file: report.digest} | others | more
+        case Attest() | Deliver():
+            report = project.reports[step.report]
+            return {report.file: report.digest} | restate.reasons(run, step.report)
+        case Rehearse():
+            rehearsed = emergency.plan_b_of(project.reports[step.report])
+            return {rehearsed.file: rehearsed.digest}
         case _:
             assert_never(step)
+
+
+def _plan_b_inputs(run: DayRun, step: MakeReport) -> dict[str, Digest]:
+    """Return plan B, where it is what the report is made by."""
+    if delivery.standing(run, step.report).completeness is not Completeness.EMERGENCY:
+        return {}
+    plan_b = emergency.plan_b_of(run.project.reports[step.report])
+    return {plan_b.file: plan_b.digest}
 
 
 def _digest_of(declared: Mapping[str, object]) -> Digest:
@@ -264,7 +336,7 @@ def _carry_out(run: DayRun, step: Step, inputs: Mapping[str, Digest], *, anew: b
         case Land():
             return sources.land(run, step)
         case Curate():
-            return sources.curate(run, step, inputs)
+            return standin.in_place(run, sources.curate(run, step, inputs))
         case Build():
             return sources.build(run, step, inputs)
         case Validate():
@@ -272,27 +344,32 @@ def _carry_out(run: DayRun, step: Step, inputs: Mapping[str, Digest], *, anew: b
         case Load():
             return load.load(run, step, inputs, anew=anew)
         case Reconcile():
-            return proofs.reconcile(run, step, inputs)
+            return reconcile.reconcile(run, step, inputs)
         case Decide():
-            return delivery.decide_one(run, step, inputs)
+            return decision.decide_one(run, step, inputs)
         case MakeReport():
             return delivery.make(run, step, inputs)
         case Attest():
             return delivery.attest(run, step, inputs)
         case Deliver():
             return delivery.deliver(run, step, inputs)
+        case Rehearse():
+            return emergency.rehearse(run, step, inputs)
         case _:
             assert_never(step)
 
 
 def _after(run: DayRun, step: Step, published: Published) -> None:
     """Do what follows a commit, may be repeated, and is never the truth."""
+    record.follow(run, step)
     match step:
         case Curate() | Build():
             sources.catalogue(run, published)
         case Decide() | MakeReport() | Deliver():
-            delivery.project_state(run, step.report)
-        case Land() | Validate() | Load() | Reconcile() | Attest():
+            found = delivery.standing(run, step.report).completeness
+            if run.send and not restate.stays(run, step.report, found):
+                delivery.project_state(run, step.report)
+        case Land() | Validate() | Load() | Reconcile() | Attest() | Rehearse():
             pass
         case _:
             assert_never(step)

@@ -19,6 +19,7 @@ from puntual.model.plan import (
     Load,
     MakeReport,
     Reconcile,
+    Rehearse,
     Step,
     Validate,
 )
@@ -48,6 +49,8 @@ def summary(run: DayRun, step: Step) -> str:
             return f"{step.report} {len(made.objects)} files"
         case Deliver():
             return f"{step.report} → {made.facts['where']}"
+        case Rehearse():
+            return f"{step.report} plan B {made.facts['word']}"
         case _:
             assert_never(step)
 
@@ -109,6 +112,14 @@ def gave_up(report: str, day: date, step: str, attempts: int, failed: Failed) ->
 def held(report: str, day: date) -> str:
     """Return the notice of a delivery that is held; the reasons change, and are asked for."""
     return f"HELD · {report} {day}\nwhy, and what to do: puntual explain {report} -d {day}"
+
+
+def not_rehearsed(report: str, day: date) -> str:
+    """Return the notice of a plan B that could not be rehearsed; the report itself is sent."""
+    return (
+        f"PLAN B · {report} {day}\nthe emergency report could not be made beside the full one, "
+        f"which is delivered: puntual policy {report}"
+    )
 
 
 def _seconds(wait: float) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
 from puntual.errors import EvidenceError
+from puntual.model.delivery import Restatement
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Plan
 from puntual.model.project import Project
+from puntual.ports.approvals import Approvals, NoApprovals
 from puntual.ports.clock import Clock
+from puntual.ports.database import Databases
 from puntual.ports.destinations import Destinations
 from puntual.ports.engine import Day, Engine
 from puntual.ports.journal import Catalog, Journal
 from puntual.ports.landing import Lander
+from puntual.ports.ledger import Books
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Leases, Pointers
 from puntual.ports.warehouse import Warehouse
@@ -28,6 +32,9 @@ class World:
     Attributes:
         zone: Builds a zone from its IANA name.
         code: Digest of the program, for step keys and statements.
+        databases: What controls ask source databases through; None where none are reached.
+        approvals: Who agreed to which bytes.
+        books: Opens ledger and keys; None where nothing is put on record.
     """
 
     objects: Objects
@@ -42,6 +49,9 @@ class World:
     clock: Clock
     zone: Callable[[str], tzinfo]
     code: Digest
+    databases: Databases | None = None
+    approvals: Approvals = field(default_factory=NoApprovals)
+    books: Callable[[], Books] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,11 @@ class DayRun:
         epoch: Of the lease that this run holds.
         published: What has been committed so far, by step id.
         damaged: Why what a step had committed before is made again, by step id.
+        recorded: In a replay, what the steps of the day had committed, by step id: a source
+            database answers once, on the day.
+        restatements: The next versions that are made of what was delivered, by report.
+        fault: Why the full report could not be made, where the plan is without warehouse.
+        send: What is made is also sent; False: it is made to be looked at.
     """
 
     project: Project
@@ -72,6 +87,10 @@ class DayRun:
     epoch: int
     published: dict[str, Published]
     damaged: dict[str, EvidenceError] = field(default_factory=dict)
+    recorded: dict[str, Manifest] = field(default_factory=dict)
+    restatements: Mapping[str, Restatement] = field(default_factory=dict)
+    fault: str = ""
+    send: bool = True
 
     @property
     def date(self) -> date:

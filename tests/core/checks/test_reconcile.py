@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puntual.checks.reconcile import control, findings_of, first_break, hop, is_broken
-from puntual.model.control import ControlKind, ControlRule, Explanation
+from puntual.checks.reconcile import findings_of, first_break, hop, is_broken, parts
+from puntual.model.control import Explanation
 from puntual.model.finding import Verdict
 from puntual.model.manifest import Totals
 
@@ -20,17 +21,6 @@ def totals(records: int, amount: str = "0", digest: str = "", algorithm: str = "
         sums={"amount": Decimal(amount)},
         key_digest=digest,
         algorithm=algorithm if digest else "",
-    )
-
-
-def tie(tolerance: str = "0") -> ControlRule:
-    return ControlRule(
-        id="ledger_tie",
-        kind=ControlKind.BUSINESS,
-        left="SELECT 1",
-        right="SELECT 1",
-        tolerance=Decimal(tolerance),
-        unit="MXN",
     )
 
 
@@ -118,20 +108,24 @@ def test_the_first_hop_that_broke_is_named() -> None:
     assert first_break([good]) is None
 
 
-def test_a_control_within_its_tolerance_passes_and_beyond_it_fails() -> None:
-    one, other = Decimal("10.00"), Decimal("10.01")
-    assert control(tie("0.01"), one, other).verdict is Verdict.PASS
-    assert control(tie("0.01"), one, Decimal("10.02")).verdict is Verdict.FAIL
-    broken = control(tie(), one, other)
-    assert (broken.code, broken.verdict) == ("R3001", Verdict.FAIL)
-    assert broken.amounts == {"difference": Decimal("-0.01")}
-    assert broken.observed == "10.00 MXN against 10.01 MXN, difference -0.01 MXN"
+def test_a_file_that_differs_breaks_the_hop_though_the_day_agrees() -> None:
+    said = {"a.csv": totals(2, "5.00"), "b.csv": totals(2, "7.00")}
+    landed = {"a.csv": totals(2, "7.00"), "b.csv": totals(2, "5.00")}
+    day = hop("c", "source", "raw", totals(4, "12.00"), totals(4, "12.00"))
+    assert not is_broken(day)
+    found = replace(day, parts=parts(said, landed))
+    (finding,) = findings_of([found])
+    assert (finding.code, finding.verdict) == ("R1001", Verdict.FAIL)
+    assert "2 of 2 parts differ: a.csv, b.csv" in finding.observed
+    assert found.parts[0].residual_sums == {"amount": Decimal("-2.00")}
 
 
-def test_a_null_equals_nothing_not_even_a_null() -> None:
-    for sides in ((None, Decimal(0)), (Decimal(0), None), (None, None), (Decimal("NaN"),) * 2):
-        finding = control(tie(), *sides)
-        assert (finding.code, finding.verdict) == ("R3002", Verdict.UNKNOWN)
+@pytest.mark.parametrize("missing", ["said", "landed"])
+def test_a_file_that_only_one_side_names_breaks_the_hop(missing: str) -> None:
+    both, one = {"a": totals(1), "b": totals(0)}, {"a": totals(1)}
+    sides = (one, both) if missing == "said" else (both, one)
+    day = hop("c", "source", "raw", totals(1), totals(1))
+    assert is_broken(replace(day, parts=parts(*sides)))
 
 
 CENTS = st.integers(-(10**36), 10**36)

@@ -16,7 +16,14 @@ from puntual.evidence.digest import sha256
 from puntual.evidence.exceptions import Entry, Exceptional, collect
 from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
-from puntual.evidence.verify import Line, compare_totals, holds, manifests_of, verify
+from puntual.evidence.verify import (
+    Line,
+    compare_totals,
+    holds,
+    manifests_of,
+    unproven,
+    verify,
+)
 from puntual.model.check import OnFail
 from puntual.model.control import Hop
 from puntual.model.delivery import Completeness, Decision, DeliveryId
@@ -124,10 +131,8 @@ def bad(files: dict[str, bytes]) -> list[str]:
 
 
 def test_a_package_that_nobody_touched_holds_and_says_what_it_does_not_prove() -> None:
-    lines = lines_of(package_of())
-    assert holds(lines)
-    told = [line.sentence for line in lines if line.ok is None]
-    assert "not signed: nobody vouches for statement.json" in told
+    assert holds(lines_of(package_of()))
+    told = [line.sentence for line in unproven() if line.ok is None]
     assert "not proven: That the source told the truth." in told
 
 
@@ -224,7 +229,7 @@ def test_a_claimed_manifest_must_be_there_with_its_bytes() -> None:
 
 
 def test_the_regulators_file_may_not_take_a_name_of_the_package() -> None:
-    for name in ("statement.json", "exceptions.json", "VERIFY.txt"):
+    for name in ("statement.json", "exceptions.json", "VERIFY.txt", "trust.json"):
         with pytest.raises(EvidenceError, match="V3001"):
             build_package(
                 replace(CLAIMS, manifests={}),
@@ -235,12 +240,12 @@ def test_the_regulators_file_may_not_take_a_name_of_the_package() -> None:
             )
 
 
-def test_the_statement_is_an_in_toto_statement_that_says_it_is_unsigned() -> None:
+def test_the_statement_is_an_in_toto_statement_whose_signatures_stand_in_its_envelope() -> None:
     data = package_of()["statement.json"]
     value = canonical.decode(data)
     assert isinstance(value, dict)
     assert value["_type"] == "https://in-toto.io/Statement/v1"
-    assert value["predicate"]["signatures"].startswith("none")
+    assert value["predicate"]["signatures"] == "in the envelope"
     read = statement.decode(data)
     assert (read.delivery, read.completeness) == ("credit_daily/2026-11-20/v1", "full")
     assert sorted(read.subjects) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from puntual.landing.control import Vouched, read_kept, spell
 from puntual.landing.seal import Side, judge
 from puntual.model.check import OnFail
+from puntual.model.manifest import Totals
 from puntual.model.seal import ControlRecord, Landed, SealStatus
 from puntual.model.source import Control, ControlFile, NoControl
 
@@ -163,3 +165,70 @@ def test_a_control_record_that_is_not_of_the_form_is_no_control_record(
     seal, findings = judge("pay", DAY, Side(landed=landed(2, "1.5"), came=True), found, FILE)
     assert seal.status is SealStatus.UNVERIFIED
     assert [f.code for f in findings] == [code]
+
+
+def part(records: int, amount: str) -> Totals:
+    return Totals(records=records, sums={"amount": Decimal(amount)})
+
+
+PARTS = {"a.csv": {"count": "1", "sums": {"amount": "1.00"}}, "b.csv": {"count": "1", "sums": {}}}
+
+
+def test_what_a_record_says_of_each_file_is_read_exactly() -> None:
+    found = read(json.dumps(GOOD | {"parts": PARTS}))
+    assert found.record is not None
+    assert found.record.parts == {"a.csv": part(1, "1.00"), "b.csv": Totals(records=1)}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        {"a.csv": "1"},
+        {"a.csv": {"count": "1"}},
+        {"a.csv": {"count": 1, "sums": {}}},
+        {"a.csv": {"count": "1", "sums": {"amount": "1e2"}}},
+        {"ñ\n": {"count": "1", "sums": {}}},
+        {"a.csv": {"count": "1", "sums": {}, "digest": A}},
+    ],
+)
+def test_parts_of_another_form_are_refused(parts: object) -> None:
+    found = read(json.dumps(GOOD | {"parts": parts}))
+    assert (found.record, [f.code for f in found.findings]) == (None, ["S2020"])
+
+
+@pytest.mark.row("f32", "f36")
+@pytest.mark.parametrize(
+    ("landed_parts", "said"),
+    [
+        ({"a": part(2, "1.00"), "b": part(0, "0.50")}, "a: the source says 1 records, amount 1.00"),
+        ({"a": part(1, "0.50"), "b": part(1, "1.00")}, "a: the source says 1 records, amount 1.00"),
+        ({"a": part(2, "1.50")}, "b: the source says 1 records, amount 0.50, and it was not"),
+        (
+            {"a": part(1, "1.00"), "b": part(1, "0.50"), "c": part(0, "0")},
+            "c: the source does not name it, and 0 records, amount 0 landed",
+        ),
+    ],
+)
+def test_files_that_offset_one_another_are_a_mismatch_though_the_day_agrees(
+    landed_parts: dict[str, Totals], said: str
+) -> None:
+    vouched = record(2, {"amount": "1.50"})
+    assert vouched.record is not None
+    told = replace(vouched.record, parts={"a": part(1, "1.00"), "b": part(1, "0.50")})
+    side = Side(landed=landed(2, "1.50"), parts=landed_parts)
+    seal, (finding,) = judge("pay", DAY, side, replace(vouched, record=told), FILE)
+    assert (seal.status, finding.code) == (SealStatus.MISMATCHED, "S2016")
+    assert seal.differences[0 if said.startswith("a") else -1].startswith(said)
+    assert seal.parts == landed_parts
+
+
+def test_files_that_agree_are_matched_and_are_not_recorded_where_nobody_says_anything() -> None:
+    ours = {"a": part(2, "1.50")}
+    side = Side(landed=landed(2, "1.50"), parts=ours)
+    vouched = record(2, {"amount": "1.50"})
+    assert vouched.record is not None
+    assert judge("pay", DAY, side, vouched, FILE)[0].parts == {}
+    told = replace(vouched, record=replace(vouched.record, parts=ours))
+    seal, _ = judge("pay", DAY, side, told, FILE)
+    assert (seal.status, seal.parts) == (SealStatus.MATCHED, ours)

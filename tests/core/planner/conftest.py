@@ -72,9 +72,7 @@ def project(calendar: Calendar, report: Report) -> Project:
         models={"movements": model},
         checks={"has_id": Check(id="has_id", dataset="movements", rule=NotNull(columns=("id",)))},
         controls={
-            "tie": ControlRule(
-                id="tie", kind=ControlKind.BUSINESS, left="SELECT 1", right="SELECT 1"
-            )
+            "tie": ControlRule(id="tie", kind=ControlKind.BUSINESS, left=(), right=(), measures=())
         },
         reports={"credit_daily": report},
         calendars={"mx-example": calendar},

@@ -12,6 +12,7 @@ from core.runner.flows import Scripted, walk
 from puntual.errors import EvidenceError, PermanentError, ProjectError, TransientError
 from puntual.model.flow import Choice, Flow, Notify, Task
 from puntual.model.project import Project
+from puntual.model.report import PlanB
 from puntual.model.run import DEFAULT_TIMES, RunSettings, StepTimes
 from puntual.planner.flow import RETRIED, error_name, flow, kind_of
 from puntual.planner.plan import plan
@@ -177,7 +178,10 @@ def test_any_number_of_reports_gives_a_well_formed_flow(project: Project, count:
 
 
 def test_every_kind_of_step_has_times(project: Project) -> None:
-    assert {kind_of(s) for s in plan(project, DAY).steps} == set(DEFAULT_TIMES)
+    plan_b = PlanB(sql="SELECT 1 AS n", file="reports/credit_daily/emergency.sql")
+    with_plan_b = replace(project.reports["credit_daily"], emergency=plan_b)
+    whole = replace(project, reports={"credit_daily": with_plan_b})
+    assert {kind_of(s) for s in plan(whole, DAY).steps} == set(DEFAULT_TIMES)
 
 
 @pytest.mark.parametrize(

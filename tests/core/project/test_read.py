@@ -39,7 +39,7 @@ def test_a_right_project_is_what_its_files_say(tmp_path: Path) -> None:
     assert project.models["movements"].carries == "card_events"
     assert project.warehouse.tables == ("credits", "movements")
     assert project.controls["ledger_tie"].kind is ControlKind.BUSINESS
-    assert project.controls["ledger_tie"].tolerance == Decimal("0.50")
+    assert project.controls["ledger_tie"].measures[0].tolerance == Decimal("0.50")
     calendar = project.calendars["mx-cnbv"]
     assert calendar.holidays == ((date(2026, 11, 16), "Revolution day"),)
 
@@ -208,8 +208,8 @@ def test_a_file_that_is_not_utf_8_or_too_large_is_refused(tmp_path: Path) -> Non
         "contracts/old.yaml",
         "models/x.SQL",
         "checks/x.yml",
-        "policies/p.yaml",
-        "reports/credit_daily/emergency.sql",
+        "policies/p.yml",
+        "reports/credit_daily/emergency.SQL",
     ],
 )
 def test_a_file_that_is_not_read_is_named(tmp_path: Path, path: str) -> None:

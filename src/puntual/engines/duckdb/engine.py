@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -16,7 +17,11 @@ from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
 from puntual.engines.duckdb.pieces import PIECE, Staged
+from puntual.engines.duckdb.planted import plant
+from puntual.engines.duckdb.profile import profile
 from puntual.engines.duckdb.query import query
+from puntual.engines.duckdb.raw import ask, parse
+from puntual.engines.duckdb.record import record_at
 from puntual.engines.duckdb.rules import offending
 from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
@@ -24,14 +29,18 @@ from puntual.engines.duckdb.stage import open_staged, stage
 from puntual.engines.duckdb.totals import FAST, totals
 from puntual.engines.duckdb.verdicts import verdicts_of
 from puntual.engines.duckdb.workers import Workers
+from puntual.model.broken_row import RawRecord
 from puntual.model.check import Check, SqlRows
 from puntual.model.manifest import Totals
+from puntual.model.planted import Look, Planted, Sample
+from puntual.model.profile import ColumnProfile
 from puntual.model.project import Model
 from puntual.model.seal import Landed
 from puntual.ports.engine import (
     Answer,
     Built,
     Curated,
+    DataFile,
     Day,
     DayPart,
     Offending,
@@ -233,6 +242,47 @@ class DuckDBEngine:
         ) as session:
             return totals(session, files, key, measures, algorithm=algorithm, without=without)
 
+    def plant(
+        self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str
+    ) -> Planted:
+        """
+        Plant every fault in every sample and measure with every look; see the port.
+
+        Raises:
+            PermanentError: T3001, T3002.
+        """
+        files = [s.file for s in samples if s.file]
+        with self._published(
+            self._temporary, files, zone=zone, code="Q1001", where="planted faults"
+        ) as session:
+            return plant(session, samples, looks, day=day)
+
+    def profile(
+        self, files: tuple[DataFile, ...], columns: tuple[tuple[str, str], ...], *, zone: str
+    ) -> tuple[ColumnProfile, ...]:
+        """
+        Describe columns: nulls, distinct values, range; see the port.
+
+        Raises:
+            PermanentError: T3001, T3002.
+        """
+        read = [f.path for f in files]
+        with self._published(
+            self._temporary, read, zone=zone, code="T3002", where="profile"
+        ) as session:
+            return profile(session, files, columns)
+
+    def record(self, raw: RawDay, position: int, folder: str) -> RawRecord | None:
+        """
+        Return one record of a raw day's only part, and how the contract reads it.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1004.
+        """
+        zone, file = raw.contract.time_zone, raw.contract.file
+        with open_session(folder, limits=self._limits, zone=zone, where=file) as session:
+            return record_at(session, raw, position, folder)
+
     def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
         """
         Answer a read-only SELECT over curated tables.
@@ -245,6 +295,28 @@ class DuckDBEngine:
             self._temporary, files, zone=day.zone, code="Q1001", where="query"
         ) as session:
             return query(session, sql, day, limit=limit)
+
+    def ask_raw(
+        self,
+        raw: RawDay,
+        asked: tuple[str, ...],
+        tables: Mapping[str, tuple[str, ...]],
+        folder: str,
+    ) -> tuple[Answer, ...]:
+        """
+        Parse a raw day anew from its bytes, and answer SELECTs over it; see the port.
+
+        Raises:
+            PermanentError: T3001, T3002, Q1001, Q1002, Q1004.
+        """
+        zone, file = raw.contract.time_zone, raw.contract.file
+        with open_session(folder, limits=self._limits, zone=zone, where=file) as session:
+            parsed = parse(session, raw, folder)
+        files = [parsed, *_files(tables.values())]
+        with open_session(
+            folder, limits=self._limits, zone=zone, code="Q1001", where=file, readable=files
+        ) as session:
+            return ask(session, raw, parsed, asked, tables)
 
 
 def _parts(raw: RawDay) -> tuple[RawDay, ...]:

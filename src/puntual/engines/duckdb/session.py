@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 import duckdb
+import pyarrow as pa
 
 from puntual.engines.dialect import literal
 from puntual.errors import PermanentError, machine_fault
@@ -82,6 +83,27 @@ class Session:
             return self.connection.execute(sql, dict(values) if values else None)
         except duckdb.Error as exc:
             raise translate(exc, limits=self._limits, code=self._code, where=self._where) from exc
+
+    def arrow(self, sql: str) -> pa.Table:
+        """Run a SELECT and return its rows as Arrow has them; raises as `rows` does."""
+        try:
+            return self.connection.sql(sql).to_arrow_table()
+        except duckdb.Error as exc:
+            raise translate(exc, limits=self._limits, code=self._code, where=self._where) from exc
+
+    def stream(self, sql: str, *, size: int = 10_000) -> Iterator[Row]:
+        """Yield a statement's rows without holding them all; raises as `rows` does."""
+        cursor = self.cursor(sql)
+        while True:
+            try:
+                block = cursor.fetchmany(size)
+            except duckdb.Error as exc:
+                raise translate(
+                    exc, limits=self._limits, code=self._code, where=self._where
+                ) from exc
+            if not block:
+                return
+            yield from block
 
     def columns(self, relation: str) -> dict[str, str]:
         """Return the columns of a SELECT or table: name → type, in order."""

@@ -29,7 +29,7 @@ def open_tables(session: Session, day: Day, *mentions: str) -> None:
     for name, files in sorted(day.tables.items()):
         if name not in words:
             continue
-        session.rows(f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM {scan(files)}")
+        session.rows(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT * FROM {scan(files)}")
 
 
 def scan(files: tuple[str, ...]) -> str:

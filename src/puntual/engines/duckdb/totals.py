@@ -1,16 +1,20 @@
-"""Counts, exact sums and key digests of Parquet files, as `docs/reference/digests.md` says."""
+"""Counts, exact sums and key digests of Parquet files, as `docs/reference/digest.md` says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
 
+from puntual.checks.comparable import not_exact
+from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import quote
+from puntual.engines.duckdb.digest import declared, digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
 
-FAST, PORTABLE = "duckdb-hash", "md5-lower64"
+FAST = "duckdb-hash"
 
 
 def totals(
@@ -27,6 +31,8 @@ def totals(
 
     Raises:
         PermanentError: T3001, T3002, Q1002; see `session.translate`.
+        ProjectError: R6001 a column of the portable digest is not of an exact type.
+        ValueError: There is no such algorithm.
     """
     taken = bool(key) and algorithm != ""
     if not files:
@@ -36,53 +42,39 @@ def totals(
             key_digest="0" if taken else "",
             algorithm=algorithm if taken else "",
         )
-    rows = f"(SELECT * FROM {scan(files)})"
+    rows = f"SELECT * FROM {scan(files)}"
     if without:
         rows = f"{rows} ANTI JOIN (SELECT * FROM {scan(without)}) USING (_object, _position)"
-    sums = "".join(f", sum({quote(m)})" for m in measures)
     digest = ""
     if taken:
-        types = session.columns(f"SELECT * FROM {scan(files)}")
-        columns = [*key, *(m for m in measures if m not in key)]
-        digest = f", coalesce(sum({row_number_sql(columns, types, algorithm)}), 0)"
-    answer = session.row(f"SELECT count(*){sums}{digest} FROM {rows}")
+        columns = tuple(dict.fromkeys((*key, *measures)))
+        rows, digest = _digested(session, rows, columns, tuple(measures), algorithm)
+    sums = "".join(f", sum({quote(m)})" for m in measures)
+    answer = session.row(f"SELECT count(*){sums}{digest} FROM ({rows})")
     amounts = answer[1 : 1 + len(measures)]
+    halves = [str(half or 0) for half in answer[1 + len(measures) :]]
     return Totals(
         records=int(str(answer[0])),
         sums={m: Decimal(str(a or 0)) for m, a in zip(measures, amounts, strict=True)},
-        key_digest=str(answer[-1]) if taken else "",
+        key_digest=":".join(halves) if answer[0] else "0" if taken else "",
         algorithm=algorithm if taken else "",
     )
 
 
-def row_number_sql(columns: Sequence[str], types: dict[str, str], algorithm: str) -> str:
-    """
-    Return the expression of a row's number, for either algorithm.
-
-    Args:
-        columns: Key and measures, in order.
-        types: The columns' types in DuckDB's words.
-        algorithm: `duckdb-hash` or `md5-lower64`.
-
-    Raises:
-        ValueError: There is no such algorithm.
-    """
+def _digested(
+    session: Session, rows: str, columns: tuple[str, ...], measures: tuple[str, ...], algorithm: str
+) -> tuple[str, str]:
+    """Return what is read, and what of it is summed beside the measures."""
     if algorithm == FAST:
-        return f"hash({', '.join(quote(c) for c in columns)})"
-    if algorithm != PORTABLE:
+        return rows, f", sum(hash({', '.join(map(quote, columns))}))"
+    if algorithm != ALGORITHM:
         raise ValueError(f"no such digest algorithm: {algorithm}")
-    encoded = " || ".join(_encoded(_text(quote(c), types[c])) for c in columns)
-    return f"('0x' || right(md5({encoded}), 16))::UBIGINT"
-
-
-def _encoded(text: str) -> str:
-    """Return `<bytes>:<text>`, or `-` for null."""
-    return f"coalesce(strlen({text}) || ':' || {text}, '-')"
-
-
-def _text(column: str, type_name: str) -> str:
-    if type_name == "TIMESTAMP WITH TIME ZONE":
-        return f"strftime(timezone('UTC', {column}), '%Y-%m-%dT%H:%M:%S.%fZ')"
-    if type_name.startswith("TIMESTAMP"):
-        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-    return f"CAST({column} AS VARCHAR)"
+    types = session.columns(rows)
+    kinds: dict[str, ColumnType] = {}
+    for name in columns:
+        kind = declared(types[name])
+        if kind is None:
+            raise not_exact(name, types[name])
+        kinds[name] = kind
+    read = digested(rows, types, kinds, keep={m: quote(m) for m in measures})
+    return read, ", sum(digest_high), sum(digest_low)"

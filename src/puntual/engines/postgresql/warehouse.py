@@ -12,6 +12,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import errors
 
+from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import compile_sql, quote
 from puntual.engines.postgresql.answers import converted, shape, tables_of
 from puntual.engines.postgresql.digest import totals_sql
@@ -50,7 +51,7 @@ class PostgreSQLWarehouse:
     loaders of one day cannot both insert it.
     """
 
-    digest_algorithm = "md5-lower64"
+    digest_algorithm = ALGORITHM
 
     def __init__(self, dsn: str, *, wait: int = 10) -> None:
         """
@@ -326,14 +327,15 @@ def _totals(
             key_digest="0" if key else "",
             algorithm=algorithm,
         )
-    statement = totals_sql(table, key, measures, types)
+    utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
+    statement = totals_sql(table, key, measures, types, utf8=utf8)
     row = connection.execute(statement.encode(), (reference_date,)).fetchone()
     if row is None:
         raise AssertionError("an aggregate has one row")
     return Totals(
         records=row[0],
         sums={name: Decimal(row[i + 1]) for i, name in enumerate(measures)},
-        key_digest=str(row[-1]) if key else "",
+        key_digest=(f"{row[-2]}:{row[-1]}" if row[0] else "0") if key else "",
         algorithm=algorithm,
     )
 

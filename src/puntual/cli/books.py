@@ -1,0 +1,175 @@
+"""Ledger and keys of a project on this machine; cryptography is imported when they are opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import puntual
+from puntual.cli import places, text
+from puntual.errors import PermanentError, ProjectError
+from puntual.ports.ledger import Books
+
+if TYPE_CHECKING:
+    from puntual.local.keys import LocalKeys
+    from puntual.local.ledger import LocalLedger
+
+
+VERIFIER = "verify_delivery.py"
+
+
+def verifier() -> Path:
+    """Return the verifier that needs no puntual, in a wheel or in a checkout."""
+    package = Path(puntual.__file__).parent
+    shipped = package / "cli" / "verifier"
+    return (shipped if shipped.is_dir() else package.parents[1] / "verifier") / VERIFIER
+
+
+def ledger_path(root: Path) -> Path:
+    """Return the folder of the ledger."""
+    return places.state_folder(root) / "ledger"
+
+
+def keys_path(root: Path) -> Path:
+    """Return the folder of keys and trust files."""
+    return places.state_folder(root) / "keys"
+
+
+def apart_path(root: Path) -> Path:
+    """Return the file that holds the last checkpoint, outside of the state folder."""
+    return root / "ledger.checkpoint"
+
+
+def stamp_path(root: Path) -> Path:
+    """Return the file that names the time stamp authority."""
+    return keys_path(root) / "timestamp-url"
+
+
+def has_keys(root: Path) -> bool:
+    """Say whether there is a trust file; nothing is imported for it."""
+    return any(keys_path(root).glob("trust.*.json"))
+
+
+def say_made(root: Path, *, keyless: bool, quiet: bool) -> None:
+    """Say once that keys were made, and what to do with them."""
+    if not keyless or not has_keys(root):
+        return
+    say = text.complain if quiet else text.say
+    say(f" ! keys were made in {keys_path(root).relative_to(root)}: this is the first run")
+    say("   hand the root's fingerprint over on paper: puntual key list; then move root.pem away")
+
+
+def lazily(root: Path, name: str) -> Callable[[], Books]:
+    """Return what opens the books of a project when it is first called."""
+    opened: list[Books] = []
+
+    def books() -> Books:
+        if not opened:
+            opened.append(open_books(root, name))
+        return opened[0]
+
+    return books
+
+
+def open_books(root: Path, name: str) -> Books:
+    """
+    Open ledger and keys for writing; keys are made where there are none.
+
+    Only the holder of the run's lease may.
+
+    Args:
+        root: The project's folder.
+        name: The project's name, which becomes a part of the ledger's origin.
+
+    Raises:
+        EvidenceError: V4003, V4004 the ledger was set back or altered.
+        PermanentError: V5001, V5002, T1001, T1002, T1003.
+    """
+    from puntual.local.commits import CommitLog
+
+    keys = open_keys(root)
+    if not keys.exist:
+        keys.begin(name)
+    return Books(
+        ledger=open_ledger(root, keys),
+        changes=CommitLog(places.commits_path(root)).after,
+        signer=keys,
+        stamp=_stamp(root),
+    )
+
+
+def open_ledger(root: Path, keys: LocalKeys) -> LocalLedger:
+    """
+    Open the ledger for writing.
+
+    Raises:
+        EvidenceError: V4003, V4004.
+        PermanentError: V5001, V5002, T1001, T1002, T1003.
+    """
+    from puntual.local.ledger import LocalLedger
+
+    return LocalLedger(ledger_path(root), keys.current.origin, apart_path(root), keys.note_lines)
+
+
+def read_ledger(root: Path) -> LocalLedger:
+    """
+    Open the ledger for reading.
+
+    Raises:
+        ProjectError: C1903 there is none.
+        EvidenceError: V4003, V4004.
+        PermanentError: V5001, T1002, T1003.
+    """
+    from puntual.local.ledger import LocalLedger
+
+    if not has_keys(root):
+        raise ProjectError(
+            "C1903",
+            "there is no ledger here",
+            where=str(ledger_path(root)),
+            expected="a ledger, which the first run begins",
+            observed="none",
+            next_step="puntual run -d DATE, or name another project by -C",
+        )
+    return LocalLedger(ledger_path(root), open_keys(root).current.origin, apart_path(root), None)
+
+
+def open_keys(root: Path) -> LocalKeys:
+    """Return the keys of a project."""
+    from puntual.local.keys import LocalKeys
+
+    return LocalKeys(keys_path(root), secret)
+
+
+def secret(where: str) -> str:
+    """
+    Return the passphrase that is found at `env:NAME`.
+
+    Raises:
+        PermanentError: V5002 the variable is not set, or another place is named.
+    """
+    scheme, _, name = where.strip().partition(":")
+    value = os.environ.get(name) if scheme == "env" else None
+    if not value:
+        raise PermanentError(
+            "V5002",
+            "a passphrase is not there",
+            where=where,
+            expected="a passphrase in the environment variable that env:NAME names",
+            observed="nothing",
+            next_step=f"export {name}=… for this command",
+        )
+    return value
+
+
+def _stamp(root: Path) -> Callable[[bytes], bytes | None] | None:
+    """Return what asks the configured time stamp authority; None where none is."""
+    path = stamp_path(root)
+    url = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not url:
+        return None
+    from puntual.local.timestamp import Authority
+
+    return Authority(url).token

@@ -1,0 +1,67 @@
+"""`puntual diff`: what two versions of a delivery say differently."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from puntual.cli import differing, text
+from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.wiring import open_store
+from puntual.errors import ProjectError
+from puntual.runner import checkpoint
+from puntual.runner.versions import Version, read_sent, sent_versions
+
+
+@click.command(name="diff", help="What two versions of a delivery say differently.")
+@click.argument("report")
+@project_option
+@date_option()
+@click.option(
+    "--from", "first", type=int, default=None, help="Earlier version (default: the one before)."
+)
+@click.option("--to", "last", type=int, default=None, help="Later version (default: the newest).")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    report: str,
+    project: Path | None,
+    when: str,
+    first: int | None,
+    last: int | None,
+    as_json: bool,
+) -> None:
+    """Compare two versions that were sent; exit 1 if they differ."""
+    day = parse_day(when)
+    with open_store(root_of(ctx, project)) as store:
+        before, after = _two(store, report, day, first, last)
+        found, same = differing.compared(store, before, after)
+    if as_json:
+        text.envelope("diff", differing.as_json(before, after, found, same), ok=found.is_empty)
+    else:
+        for line in differing.lines(before, after, found, same):
+            text.say(line)
+    ctx.exit(0 if found.is_empty else 1)
+
+
+def _two(
+    store: checkpoint.Store, report: str, day: date, first: int | None, last: int | None
+) -> tuple[Version, Version]:
+    known = sent_versions(store, report, day)
+    later = last if last is not None else max(known, default=1)
+    earlier = first if first is not None else later - 1
+    for number in (earlier, later):
+        if number not in known:
+            listed = ", ".join(f"v{n}" for n in sorted(known)) or "none"
+            raise ProjectError(
+                "P3032",
+                f"{report} {day.isoformat()} has no version v{number} that was sent",
+                where="puntual diff",
+                expected=f"two of the versions that were sent: {listed}",
+                observed=f"v{number}",
+                next_step="puntual status --all lists the deliveries",
+            )
+    return read_sent(store, report, known[earlier]), read_sent(store, report, known[later])

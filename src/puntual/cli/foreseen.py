@@ -1,0 +1,85 @@
+"""Whether each stream of a day is on its way to a usual day, as the watch tells it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from puntual.cli import wiring
+from puntual.cli.text import number
+from puntual.model.project import Project
+from puntual.model.source import StreamSource
+from puntual.planner.arrivals import Assessment, Verdict, assess
+from puntual.planner.curve import Arrived, Curve
+from puntual.project.zones import zone
+
+HISTORY = timedelta(days=120)
+"""Reference dates whose arrivals a day is compared with."""
+
+
+class Foresight:
+    """How the streams of a project usually arrive; a day that has passed is read once."""
+
+    def __init__(self, root: Path, project: Project) -> None:
+        self._root = root
+        self._project = project
+        self._days: dict[tuple[str, date], Arrived | None] = {}
+
+    def assessments(self, day: date, now: datetime) -> dict[str, Assessment]:
+        """
+        Return how each stream with a past stands now; a source of another kind has no curve.
+
+        Raises:
+            EvidenceError: V1001, V1002 what was landed is missing or altered.
+            ProjectError: P1001 a calendar does not cover the day.
+        """
+        found = {}
+        calendar = self._project.calendars[
+            self._project.reports[min(self._project.reports)].calendar
+        ]
+        for name, source in sorted(self._project.sources.items()):
+            if isinstance(source, StreamSource):
+                where = zone(self._project.contracts[name].time_zone)
+                history = [one for one in self._past(name, day) if one is not None]
+                if history:
+                    today = self._read(name, day) or Arrived(day=day, curve=Curve())
+                    found[name] = assess(history, today, now.astimezone(where), calendar)
+        return found
+
+    def _past(self, source: str, day: date) -> list[Arrived | None]:
+        first = day - HISTORY
+        with wiring.open_store(self._root) as store:
+            names = store.pointers.read_prefix(f"raw:{source}/")
+        days = sorted(date.fromisoformat(name[-10:]) for name in names)
+        past = [one for one in days if first <= one < day]
+        for one in past:
+            if (source, one) not in self._days:
+                self._days[(source, one)] = self._read(source, one)
+        return [self._days[(source, one)] for one in past]
+
+    def _read(self, source: str, day: date) -> Arrived | None:
+        from puntual.landing.observed import arrived  # pyarrow: only where there is a stream
+
+        where = zone(self._project.contracts[source].time_zone)
+        with wiring.open_store(self._root) as store:
+            return arrived(store, source, day, where)
+
+
+def sentence(source: str, found: Assessment, day: date) -> str:
+    """Return what is said of a source that is not on its way; counts and names only."""
+    share = f", {found.received * 100 // found.total} % of a usual day" if found.total else ""
+    what = {
+        Verdict.SILENT: f"silent since {_clock(day, found.last)}",
+        Verdict.BEHIND: f"{found.lag} min behind",
+        Verdict.PART_MISSING: f"missing {', '.join(found.missing[:3])}",
+    }.get(found.verdict, found.verdict.value)
+    usual = f"usual by now {number(found.low)} to {number(found.high)} ({found.basis})"
+    return f"{source} {what}: {number(found.received)} records{share}; {usual}"
+
+
+def _clock(day: date, minute: int | None) -> str:
+    if minute is None:
+        return "the beginning of the day"
+    later, rest = divmod(minute, 1440)
+    on = f"{(day + timedelta(days=later)).isoformat()} " if later else ""
+    return f"{on}{rest // 60:02d}:{rest % 60:02d}"

@@ -1,0 +1,202 @@
+"""
+A day's reconciliation for continuous integration: JUnit XML, and CSV.
+
+A break is a failure, what could not be measured an error, a warning passes with its text and is
+never skipped, which would hide it (ux.md 5). Text of others is made printable: XML has no place
+for control characters.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from xml.etree import ElementTree as ET
+
+from puntual.checks.control import told
+from puntual.cli.reconciled import (
+    PLANTED,
+    Reconciled,
+    control_is_warning,
+    hop_name,
+    hop_state,
+    total,
+)
+from puntual.cli.waterfall import residual_line, totals_line
+from puntual.model.control import ControlResult, ControlState, Hop
+from puntual.model.finding import Finding, Verdict
+from puntual.model.shown import no_formula, printable
+
+
+def junit(found: Reconciled, rows: Mapping[str, Sequence[str]] | None = None) -> str:
+    """
+    Return the day as JUnit XML, a case for each hop and control.
+
+    Args:
+        found: The day.
+        rows: Lines of the rows behind a hop (by `hop_name`) or a control (by id).
+
+    Its elements and attributes are those of the schema that CI servers read
+    (`testsuites/testsuite/testcase/failure|error|system-out`).
+    """
+    cases = [
+        *(_of_hop(h, (rows or {}).get(hop_name(h), ())) for h in found.hops),
+        *(_of_control(c, (rows or {}).get(c.id, ())) for c in found.controls),
+        *(_of_planted(f) for f in found.findings if f.code in PLANTED),
+    ]
+    counts = {
+        "tests": str(len(cases)),
+        "failures": str(sum(c.find("failure") is not None for c in cases)),
+        "errors": str(sum(c.find("error") is not None for c in cases)),
+    }
+    root = ET.Element("testsuites", {"name": "puntual reconcile", **counts})
+    suite = ET.SubElement(
+        root, "testsuite", {"name": f"reconcile {found.day.isoformat()}", **counts, "skipped": "0"}
+    )
+    properties = ET.SubElement(suite, "properties")
+    ET.SubElement(
+        properties, "property", {"name": "reference_date", "value": found.day.isoformat()}
+    )
+    suite.extend(cases)
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _case(classname: str, name: str) -> ET.Element:
+    return ET.Element("testcase", {"classname": printable(classname), "name": printable(name)})
+
+
+def _child(case: ET.Element, tag: str, message: str, text: str) -> None:
+    child = ET.SubElement(case, tag, {"message": printable(message), "type": tag})
+    child.text = "\n".join(printable(line) for line in text.splitlines())
+
+
+def _said(case: ET.Element, text: str) -> None:
+    ET.SubElement(case, "system-out").text = "\n".join(printable(li) for li in text.splitlines())
+
+
+def _of_hop(hop: Hop, rows: Sequence[str]) -> ET.Element:
+    case = _case(f"hop.{hop.dataset}", f"{hop.left} → {hop.right}")
+    text = "\n".join(
+        [
+            f"{hop.left}: {totals_line(hop.before)}",
+            f"{hop.right}: {totals_line(hop.after)}",
+            *(f"explained {e.cause}: {totals_line(e.totals)}" for e in hop.explained),
+            f"residual: {residual_line(hop)}",
+            *rows,
+        ]
+    )
+    state = hop_state(hop)
+    if state == "broken":
+        _child(case, "failure", f"residual {residual_line(hop)}", text)
+    elif state == "unknown":
+        _child(case, "error", "one side is missing: unknown is not equal", text)
+    else:
+        _said(case, text)
+    return case
+
+
+def _of_control(result: ControlResult, rows: Sequence[str]) -> ET.Element:
+    case = _case(f"control.{result.kind.value}", result.id)
+    text = "\n".join(
+        [
+            f"{result.left.name} against {result.right.name}",
+            *(told(m) for m in result.totals),
+            *([f"basis: {result.basis}"] if result.basis else []),
+            *rows,
+        ]
+    )
+    if result.state is ControlState.MATCHED:
+        _said(case, text)
+    elif control_is_warning(result):
+        _said(case, f"severity=warn\n{result.state.value}: {result.reason}\n{text}")
+    elif result.state is ControlState.MISMATCHED:
+        _child(case, "failure", result.reason, text)
+    else:
+        _child(case, "error", f"{result.state.value}: {result.reason}", text)
+    return case
+
+
+def _of_planted(finding: Finding) -> ET.Element:
+    case = _case("planted", finding.rule)
+    word = "severity=warn\n" if finding.verdict is not Verdict.PASS else ""
+    _said(case, f"{word}{finding.code} {finding.message}\n{finding.observed}")
+    return case
+
+
+HEAD = (
+    "what", "name", "left", "right", "measure", "left_value", "right_value", "explained",
+    "residual", "state", "basis",
+)  # fmt: skip
+
+
+def csv_of(found: Reconciled) -> str:
+    """Return the day as CSV: a line for each measure of each hop and control."""
+    lines: list[tuple[str, ...]] = [HEAD]
+    for hop in found.hops:
+        lines += _lines_of_hop(hop)
+    for control in found.controls:
+        lines += _lines_of_control(control)
+    return table(lines)
+
+
+def table(lines: list[tuple[str, ...]]) -> str:
+    """Return lines as CSV that no spreadsheet computes (`model/shown.py`)."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows(tuple(_harmless(cell) for cell in line) for line in lines)
+    return out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """A negative number begins with what a spreadsheet takes for a formula, and is none."""
+    return cell if cell.lstrip("-").replace(".", "", 1).isdigit() else no_formula(cell)
+
+
+def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
+    state = hop_state(hop)
+    names = sorted({*hop.residual_sums, *(n for t in (hop.before, hop.after) if t for n in t.sums)})
+    for name in ("", *names):
+        values = []
+        for totals in (hop.before, hop.after):
+            held = None if totals is None else totals.sums.get(name) if name else totals.records
+            values.append("" if held is None else f"{held:f}" if name else str(held))
+        gone = total(
+            e.totals.sums.get(name, 0) if name else e.totals.records for e in hop.explained
+        )
+        residual = hop.residual_sums.get(name) if name else hop.residual_records
+        yield (
+            "hop",
+            hop.dataset,
+            hop.left,
+            hop.right,
+            f"sum {name}" if name else "count",
+            *values,
+            format(gone, "f"),
+            "" if residual is None else f"{residual:f}" if name else str(residual),
+            state,
+            "",
+        )
+    yield (
+        "hop", hop.dataset, hop.left, hop.right, "keys", "", "", "", "",
+        {True: "agrees", False: "broken", None: "not compared"}[hop.keys_agree], "",
+    )  # fmt: skip
+
+
+def _lines_of_control(result: ControlResult) -> Iterator[tuple[str, ...]]:
+    about = ("control", result.id, result.left.name, result.right.name)
+    for measure in result.totals:
+        explained = [f"{c} {v:f}" for c, v in sorted(measure.explained.items())]
+        yield (
+            *about,
+            measure.name,
+            measure.left or "",
+            measure.right or "",
+            "; ".join(explained),
+            "" if measure.residual is None else f"{measure.residual:f}",
+            result.state.value,
+            result.basis,
+        )
+    if not result.totals:
+        yield (*about, "", "", "", "", "", result.state.value, result.basis)

@@ -1,0 +1,319 @@
+"""`puntual key`: who may sign what; keys are made, replaced and ended, each on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from puntual.cli import books, places, reading, text, wiring
+from puntual.cli.archive import open_archive
+from puntual.cli.clocks import clock
+from puntual.cli.options import json_option, parse_day, project_option, report_option, root_of
+from puntual.errors import ProjectError
+from puntual.evidence import dsse, trust
+from puntual.evidence.digest import sha256
+from puntual.evidence.ledger import STATEMENT, Event, Told
+from puntual.evidence.trust import COMPLETENESS, Role, Trust
+from puntual.local.disk import translated
+from puntual.ports.ledger import Books
+from puntual.runner.record import Record, catch_up
+
+if TYPE_CHECKING:
+    from puntual.local.keys import KeyFile, LocalKeys
+
+ROLES = click.Choice([r.value for r in Role])
+passphrase_option = click.option(
+    "--passphrase",
+    default="",
+    metavar="env:NAME",
+    help="Encrypt it; where the passphrase is found.",
+)
+root_key_option = click.option(
+    "--root-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="The root key, where it is kept away from this machine.",
+)
+root_passphrase_option = click.option(
+    "--root-passphrase", default="", metavar="env:NAME", help="Where its passphrase is found."
+)
+
+
+@click.group(name="key", help="Who may sign what: make, replace and end keys.")
+def command() -> None:
+    """Hold the commands of keys."""
+
+
+@command.command(name="list", help="Show every key, and the root's fingerprint.")
+@project_option
+@json_option
+@click.pass_context
+def show(ctx: click.Context, project: Path | None, as_json: bool) -> None:
+    """Show whose signatures count, in which role, since and until which position."""
+    root = root_of(ctx, project)
+    _say(_keys(root).current, as_json=as_json, what="key-list")
+
+
+@command.command(name="create", help="Make a key that counts from now on.")
+@project_option
+@click.argument("name")
+@click.option("--role", type=ROLES, required=True, help="What it may sign.")
+@passphrase_option
+@root_key_option
+@root_passphrase_option
+@json_option
+@click.pass_context
+def create(
+    ctx: click.Context,
+    project: Path | None,
+    name: str,
+    role: str,
+    passphrase: str,
+    root_key: Path | None,
+    root_passphrase: str,
+    as_json: bool,
+) -> None:
+    """Make a key, and put it on record."""
+    root = root_of(ctx, project)
+    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+        found = keys.create(name, Role(role), size=size, passphrase=passphrase, root=by)
+    _say(found, as_json=as_json, what="key-create")
+
+
+@command.command(name="rotate", help="Replace a key by a new one; both sign that it is so.")
+@project_option
+@click.argument("name")
+@passphrase_option
+@root_key_option
+@root_passphrase_option
+@json_option
+@click.pass_context
+def rotate(
+    ctx: click.Context,
+    project: Path | None,
+    name: str,
+    passphrase: str,
+    root_key: Path | None,
+    root_passphrase: str,
+    as_json: bool,
+) -> None:
+    """Replace a key; what the old one signed goes on counting."""
+    root = root_of(ctx, project)
+    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+        found = keys.rotate(name, size=size, passphrase=passphrase, root=by)
+    _say(found, as_json=as_json, what="key-rotate")
+
+
+@command.command(name="revoke", help="End a key: nothing that it signs from then on counts.")
+@project_option
+@click.argument("name")
+@click.option("--reason", required=True, help="Why, in words; it stands in the trust file.")
+@click.option(
+    "--since",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Entry of the ledger from which it does not count (default: now).",
+)
+@root_key_option
+@root_passphrase_option
+@json_option
+@click.pass_context
+def revoke(
+    ctx: click.Context,
+    project: Path | None,
+    name: str,
+    reason: str,
+    since: int | None,
+    root_key: Path | None,
+    root_passphrase: str,
+    as_json: bool,
+) -> None:
+    """End a key, and put it on record."""
+    root = root_of(ctx, project)
+    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+        at = size if since is None else since
+        found = keys.revoke(name, since=at, why=reason, root=by)
+    _say(found, as_json=as_json, what="key-revoke")
+
+
+@command.command(name="require", help="Say how many approvers must sign a delivery.")
+@project_option
+@click.option("--full", type=click.IntRange(0, 16), default=None, help="Of a full delivery.")
+@click.option("--partial", type=click.IntRange(0, 16), default=None, help="Of a partial one.")
+@click.option("--emergency", type=click.IntRange(0, 16), default=None, help="Of an emergency one.")
+@root_key_option
+@root_passphrase_option
+@json_option
+@click.pass_context
+def require(
+    ctx: click.Context,
+    project: Path | None,
+    full: int | None,
+    partial: int | None,
+    emergency: int | None,
+    root_key: Path | None,
+    root_passphrase: str,
+    as_json: bool,
+) -> None:
+    """Say how many approvers must sign; one pipeline key always must."""
+    asked = {"full": full, "partial": partial, "emergency": emergency}
+    root = root_of(ctx, project)
+    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+        now = {c: dict(keys.current.thresholds[-1].of(c)) for c in COMPLETENESS}
+        for whole, number in asked.items():
+            if number is not None:
+                now[whole][Role.APPROVER] = number
+        found = keys.require(now, size=size, root=by)
+    _say(found, as_json=as_json, what="key-require")
+
+
+@command.command(name="sign", help="Sign the statement of a delivery, as one of its approvers.")
+@project_option
+@report_option
+@click.option("-d", "--date", "when", required=True, metavar="DATE", help="Reference date.")
+@click.option("--name", required=True, help="Whose key signs.")
+@json_option
+@click.pass_context
+def sign(
+    ctx: click.Context,
+    project: Path | None,
+    report: str | None,
+    when: str,
+    name: str,
+    as_json: bool,
+) -> None:
+    """Sign what was attested; the signature is bound to its bytes and travels with it."""
+    root = root_of(ctx, project)
+    chosen = reading.chosen_reports(reading.read(root), report)
+    day = parse_day(when)
+    with _writing(root) as (keys, opened, write):
+        for one in chosen:
+            data = _statement(root, one, day)
+            envelope = dsse.Envelope(payload=data, kind=dsse.STATEMENT)
+            keyid = keys.approve(name, envelope, sha256(data), size=opened.ledger.size)
+            facts = {"statement": sha256(data), "keyid": keyid, "name": name}
+            write(
+                Told(event=Event.APPROVAL, step=f"attest:{one}", reference_date=when, facts=facts)
+            )
+            if not as_json:
+                text.say(f" ● {one} {when}: {name} has signed statement {sha256(data)[:12]}…")
+    if as_json:
+        text.envelope("key-sign", {"reports": list(chosen), "name": name})
+
+
+@command.command(name="export", help="Write what a receiver is given once: trust file, verifier.")
+@project_option
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+@click.pass_context
+def export(ctx: click.Context, project: Path | None, folder: Path, as_json: bool) -> None:
+    """Write trust.json and verify_delivery.py; the root's fingerprint goes on paper."""
+    root = root_of(ctx, project)
+    keys = _keys(root)
+    places.make_folder(folder)
+    with translated(str(folder)):
+        (folder / "trust.json").write_bytes(keys.trust())
+        (folder / books.VERIFIER).write_bytes(books.verifier().read_bytes())
+    fingerprint = trust.fingerprint(keys.current.root)
+    if as_json:
+        text.envelope("key-export", {"folder": str(folder), "root": fingerprint})
+        return
+    text.say(f" ● {folder}: trust.json, {books.VERIFIER}")
+    text.say(f"   on paper: root key {fingerprint}")
+
+
+def _keys(root: Path) -> LocalKeys:
+    if not books.has_keys(root):
+        raise ProjectError(
+            "C1902",
+            "there are no keys here yet",
+            where=str(books.keys_path(root)),
+            expected="keys, which the first run makes",
+            observed="none",
+            next_step="puntual run -d DATE, or puntual key create",
+        )
+    return books.open_keys(root)
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[tuple[LocalKeys, Books, Callable[[Told], None]]]:
+    """Hold the run's lease, and lend what puts something on record."""
+    read, watch = reading.read(root), clock(None)
+    places.make_folder(places.lake_path(root))
+    with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
+        opened = books.open_books(root, read.name)
+        by = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
+        yield books.open_keys(root), opened, lambda told: catch_up(by, also=(told,))
+
+
+@contextmanager
+def _changing(
+    root: Path, root_key: Path | None, passphrase: str
+) -> Iterator[tuple[LocalKeys, int, KeyFile | None]]:
+    """Lend the keys for a change of the trust file, which is put on record afterwards."""
+    from puntual.local.keys import KeyFile
+
+    by = None if root_key is None else KeyFile(path=root_key, passphrase=passphrase)
+    read, watch = reading.read(root), clock(None)
+    places.make_folder(places.lake_path(root))
+    with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
+        opened = books.open_books(root, read.name)
+        first = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
+        catch_up(first)
+        keys = books.open_keys(root)
+        yield keys, opened.ledger.size, by
+        again = books.open_books(root, read.name)
+        catch_up(Record(store=store, books=again, epoch=held.epoch, at=watch.now()))
+
+
+def _statement(root: Path, report: str, day: date) -> bytes:
+    archive = open_archive(root)
+    made = archive.day(day).get(f"attest:{report}")
+    if made is None:
+        raise ProjectError(
+            "C1005",
+            f"{report} was not attested for {day.isoformat()}",
+            expected="a delivery that waits for signatures",
+            observed="none",
+            next_step=f"puntual run -d {day.isoformat()}",
+        )
+    (ref,) = (o for o in made.of_role("package") if o.detail["name"] == STATEMENT)
+    return archive.objects.read(ref)
+
+
+def _say(found: Trust, *, as_json: bool, what: str) -> None:
+    fingerprint = trust.fingerprint(found.root)
+    if as_json:
+        keys = [
+            {
+                "keyid": k.keyid,
+                "name": k.name,
+                "role": k.role.value,
+                "since": str(k.since),
+                "until": None if k.until is None else str(k.until),
+                "why": k.why,
+            }
+            for k in found.keys
+        ]
+        asked = {
+            c: {r.value: str(n) for r, n in found.thresholds[-1].of(c).items()}
+            for c in COMPLETENESS
+        }
+        data = {"origin": found.origin, "version": str(found.version), "root": fingerprint}
+        text.envelope(what, data | {"keys": keys, "thresholds": asked})
+        return
+    text.say(f" {found.origin}   trust file {found.version}")
+    text.say(f"   root key  {fingerprint}")
+    for key in sorted(found.keys, key=lambda k: (k.role, k.since, k.name)):
+        until = "" if key.until is None else f" until {key.until:,} ({key.why})"
+        text.say(
+            f"   {key.role.value:<9} {key.name:<16} {key.keyid[:16]}…  since {key.since:,}{until}"
+        )
+    for whole in COMPLETENESS:
+        needed = ", ".join(f"{n} {r.value}" for r, n in found.thresholds[-1].of(whole).items())
+        text.say(f"   {whole:<9} needs {needed}")

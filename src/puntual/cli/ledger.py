@@ -1,0 +1,143 @@
+"""`puntual ledger`: what is on record, and proofs about it for those who saw it before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from puntual.cli import books, places, reading, text, wiring
+from puntual.cli.clocks import clock
+from puntual.cli.options import json_option, project_option, root_of
+from puntual.cli.verify import consistency_of
+from puntual.errors import ProjectError
+from puntual.evidence import checkpoint as checkpoints
+from puntual.evidence import ledger_files
+from puntual.evidence.ledger import Entry, Event, Told, decode
+from puntual.local.disk import translated
+from puntual.local.ledger import read_apart
+from puntual.runner.record import Record, catch_up
+
+
+@click.group(name="ledger", help="What is on record, and proofs about it.")
+def command() -> None:
+    """Hold the commands of the ledger."""
+
+
+@command.command(name="show", help="Show the last entries, newest first.")
+@project_option
+@click.option("-n", "--number", type=click.IntRange(min=1), default=20, help="Default 20.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, project: Path | None, number: int, as_json: bool) -> None:
+    """Show what happened, as it was put on record."""
+    ledger = books.read_ledger(root_of(ctx, project))
+    entries: list[tuple[int, Entry]] = []
+    for index, data in ledger.backwards():
+        if len(entries) == number:
+            break
+        entries.append((index, decode(data)))
+    if as_json:
+        listed = [
+            {
+                "index": str(index),
+                "event": e.told.event.value,
+                "at": e.at.isoformat(),
+                "step": e.told.step,
+                "reference_date": e.told.reference_date,
+                "facts": e.told.facts,
+            }
+            for index, e in entries
+        ]
+        facts = {"origin": ledger.origin, "size": str(ledger.size), "entries": listed}
+        text.envelope("ledger-show", facts)
+        return
+    text.say(f" {ledger.origin}   {ledger.size:,} entries")
+    for index, e in entries:
+        about = " ".join(t for t in (e.told.step, e.told.reference_date) if t)
+        text.say(f" {index:>7,}  {e.at:%Y-%m-%d %H:%M:%S}  {e.told.event.value:<15} {about}")
+
+
+@command.command(name="check", help="Read every entry and compare with what was signed.")
+@project_option
+@json_option
+@click.pass_context
+def check(ctx: click.Context, project: Path | None, as_json: bool) -> None:
+    """Compute every root again from the entries; exits 3 where one differs."""
+    ledger = books.read_ledger(root_of(ctx, project))
+    checked = ledger.check()
+    if as_json:
+        data = {"entries": str(ledger.size), "checkpoints": str(checked)}
+        text.envelope("ledger-check", data)
+    else:
+        text.say(f" ● {ledger.size:,} entries give the roots of {checked:,} checkpoints")
+
+
+@command.command(name="prove", help="Prove that a tree of one size begins with a smaller one.")
+@project_option
+@click.option("--from", "first", type=click.IntRange(min=1), required=True, help="Smaller size.")
+@click.option("--to", "second", type=click.IntRange(min=1), default=None, help="Default: now.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def prove(
+    ctx: click.Context, project: Path | None, first: int, second: int | None, file: Path
+) -> None:
+    """Write the proof that a receiver asks for: `puntual verify --consistency FILE`."""
+    ledger = books.read_ledger(root_of(ctx, project))
+    second = ledger.size if second is None else second
+    if not first <= second <= ledger.size:
+        raise ProjectError(
+            "C1903",
+            "the ledger has no such two trees",
+            expected=f"1 <= from <= to <= {ledger.size}",
+            observed=f"from {first} to {second}",
+            next_step="puntual ledger show",
+        )
+    with translated(str(file)):
+        file.write_bytes(ledger_files.encode(consistency_of(ledger, first, second)))
+    text.say(f" ● {file}: {ledger.origin}, {first:,} → {second:,}")
+
+
+@command.command(name="anchor", help="Go on from a ledger that was set back; receivers see it.")
+@project_option
+@click.option("--reason", required=True, help="Why, in words; it stands in the ledger.")
+@click.pass_context
+def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
+    """
+    Accept that the last checkpoint that was shown is lost, and go on from here.
+
+    That is on record, with the size that was shown; a receiver who holds it refuses what
+    follows until people have talked.
+    """
+    root = root_of(ctx, project)
+    read, watch = reading.read(root), clock(None)
+    places.make_folder(places.lake_path(root))
+    apart = books.apart_path(root)
+    lost = read_apart(apart)
+    with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
+        with translated(str(apart)):
+            apart.unlink(missing_ok=True)
+        opened = books.open_books(root, read.name)
+        facts = {
+            "reason": reason,
+            "lost_size": "" if lost is None else str(lost.size),
+            "lost_root": "" if lost is None else lost.root.hex(),
+        }
+        by = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
+        catch_up(by, also=(Told(event=Event.ANCHOR, facts=facts),))
+        now = checkpoints.decode(opened.ledger.checkpoint(opened.ledger.size - 1))
+    text.say(f" ● {now.origin}: {now.size:,} entries from here on")
+
+
+@command.command(name="stamp", help="Ask an authority for a time stamp with every delivery.")
+@project_option
+@click.option("--url", required=True, help='Of the authority (RFC 3161); "" asks none any more.')
+@click.pass_context
+def stamp(ctx: click.Context, project: Path | None, url: str) -> None:
+    """Name the authority; a delivery waits at most 5 s for it, and goes without a token then."""
+    root = root_of(ctx, project)
+    path = books.stamp_path(root)
+    places.make_folder(path.parent)
+    with translated(str(path)):
+        path.write_text(url, encoding="utf-8")
+    text.say(f" ● {url or 'no authority'}")

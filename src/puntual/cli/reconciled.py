@@ -1,0 +1,124 @@
+"""What a day's reconciliation committed: hops, controls, findings, planted faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal
+from functools import reduce
+
+from puntual.checks.reconcile import DIGITS, is_broken, is_unknown
+from puntual.errors import ProjectError
+from puntual.evidence.facts import list_from_json
+from puntual.model.check import Severity
+from puntual.model.control import ControlKind, ControlResult, ControlState, Hop
+from puntual.model.finding import Finding, Verdict
+from puntual.model.manifest import Manifest
+from puntual.model.planted import PlantedFault
+
+PLANTED = frozenset({"R5001", "R5002"})
+"""Codes of findings about the comparisons themselves: no break of the day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """
+    A day as its steps committed it.
+
+    Attributes:
+        day: The reference date.
+        hops: Up to the warehouse, then to each file.
+        controls: By kind, then id.
+        findings: Of hops, controls and planted faults; passes too.
+        planted: Who sees which planted fault; None where the run planted none.
+    """
+
+    day: date
+    hops: tuple[Hop, ...]
+    controls: tuple[ControlResult, ...]
+    findings: tuple[Finding, ...]
+    planted: tuple[PlantedFault, ...] | None
+
+    @property
+    def first_break(self) -> Hop | None:
+        """The first hop that leaves a residual or has other keys."""
+        return next((h for h in self.hops if is_broken(h)), None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every hop and control agrees; a fault that nobody sees breaks nothing."""
+        standing = (f for f in self.findings if f.code not in PLANTED)
+        hops = any(is_broken(h) or is_unknown(h) for h in self.hops)
+        return not hops and all(f.verdict is Verdict.PASS for f in standing)
+
+
+def reconciled(
+    committed: Mapping[str, Manifest], day: date, *, dataset: str | None = None
+) -> Reconciled:
+    """
+    Read what a day's reconciliation committed.
+
+    Args:
+        committed: The day's manifests, by step.
+        day: The reference date.
+        dataset: Only this dataset's hops.
+
+    Raises:
+        ProjectError: C1005 the day did not come as far as its reconciliation.
+        EvidenceError: V2003 a manifest has another shape.
+    """
+    if "reconcile" not in committed:
+        raise ProjectError(
+            "C1005",
+            f"the run of {day.isoformat()} did not come as far as its reconciliation",
+            expected="a committed step reconcile",
+            observed=", ".join(sorted(committed)),
+            next_step=f"puntual run -d {day.isoformat()}",
+        )
+    facts = committed["reconcile"].facts
+    reports = [committed[s].facts for s in sorted(committed) if s.startswith("report:")]
+    hops = list_from_json(Hop, facts["hops"])
+    controls = list_from_json(ControlResult, facts.get("controls", []))
+    findings = list_from_json(Finding, facts["findings"])
+    for made in reports:
+        hops += list_from_json(Hop, made["ties"])
+        controls += list_from_json(ControlResult, made.get("controls", []))
+        findings += _of_reconciliation(list_from_json(Finding, made["findings"]))
+    kinds = list(ControlKind)
+    planted = facts.get("planted")
+    return Reconciled(
+        day=day,
+        hops=tuple(h for h in hops if dataset in (None, h.dataset)),
+        controls=tuple(sorted(controls, key=lambda c: (kinds.index(c.kind), c.id))),
+        findings=findings,
+        planted=None if planted is None else list_from_json(PlantedFault, planted),
+    )
+
+
+def _of_reconciliation(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(f for f in findings if f.code.startswith("R"))
+
+
+def total(values: Iterable[Decimal | int]) -> Decimal:
+    """Add numbers up exactly."""
+    return reduce(Context(prec=DIGITS).add, map(Decimal, values), Decimal(0))
+
+
+def hop_name(hop: Hop) -> str:
+    """Return what a hop is called: `movements: curated → warehouse`."""
+    return f"{hop.dataset}: {hop.left} → {hop.right}"
+
+
+def hop_state(hop: Hop) -> str:
+    """Return how a hop stands: `agrees`, `explained`, `broken` or `unknown`."""
+    if is_broken(hop):
+        return "broken"
+    if is_unknown(hop):
+        return "unknown"
+    return "explained" if hop.explained else "agrees"
+
+
+def control_is_warning(result: ControlResult) -> bool:
+    """Say whether a control that does not agree is a warning and no failure."""
+    return result.severity is Severity.WARN and result.state is not ControlState.MATCHED

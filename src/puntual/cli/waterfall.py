@@ -1,0 +1,211 @@
+"""The waterfall of a day as people read it: hops from left to right, then controls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from puntual.checks.control import told
+from puntual.checks.planted import sentence
+from puntual.cli.reconciled import PLANTED, Reconciled, hop_state, total
+from puntual.cli.wrap import WHOLE, wrapped
+from puntual.model.control import ControlResult, ControlState, Hop
+from puntual.model.finding import Verdict
+from puntual.model.manifest import Totals
+
+LABEL, WIDEST = 14, 22
+"""Characters of the label, and of a stage at most."""
+
+GLYPH = {"agrees": "●", "explained": "◐", "broken": "✕", "unknown": "?"}
+_OF_CONTROL = {
+    ControlState.MATCHED: "●",
+    ControlState.MISMATCHED: "✕",
+    ControlState.UNVERIFIED: "?",
+    ControlState.UNKNOWN: "?",
+    ControlState.EMPTY: "?",
+}
+_WORDS = {"agrees": "agree", "explained": "explained", "broken": "broken", "unknown": "unknown"}
+_KEYS = {True: "keys agree", False: "KEYS DIFFER", None: "keys not compared"}
+
+
+def lines(found: Reconciled) -> Iterator[str]:
+    """Yield the waterfall of a day, no line longer than 100 characters."""
+    states = Counter(hop_state(h) for h in found.hops)
+    standing = ", ".join(f"{states[s]} {_WORDS[s]}" for s in GLYPH if states[s])
+    matched = sum(c.state is ControlState.MATCHED for c in found.controls)
+    yield (
+        f" {'●' if found.ok else '✕'} {found.day.isoformat()}   {len(found.hops)} hops: {standing}"
+        f"   controls: {matched} of {len(found.controls)} matched"
+    )
+    for dataset in dict.fromkeys(h.dataset for h in found.hops):
+        hops = [h for h in found.hops if h.dataset == dataset]
+        yield f" {dataset}"
+        inner = [h for h in hops if not h.right.startswith("file ")]
+        for chain in _chains(inner):
+            yield from _chain(chain)
+        for hop in hops:
+            if hop.right.startswith("file "):
+                yield from _tie(hop)
+    if found.controls:
+        yield " controls"
+        yield from (line for c in found.controls for line in _control(c))
+    yield from _planted(found)
+    yield from _end(found)
+
+
+def _chains(hops: Sequence[Hop]) -> Iterator[list[Hop]]:
+    """Divide a dataset's hops where one does not begin where the last one ended."""
+    chain: list[Hop] = []
+    for hop in hops:
+        if chain and chain[-1].right != hop.left:
+            yield chain
+            chain = []
+        chain.append(hop)
+    if chain:
+        yield chain
+
+
+def _chain(hops: Sequence[Hop]) -> Iterator[str]:
+    """Yield the stages of a chain as columns: rows and sums, below each hop what became of it."""
+    stages = [hops[0].left, *(h.right for h in hops)]
+    width = min(WIDEST, (WHOLE - LABEL - 3) // len(stages))
+    totals = [hops[0].before, *(h.after for h in hops)]
+    yield _cells("", [s.upper() for s in stages], width)
+    yield _cells("rows", [_records(t) for t in totals], width)
+    yield _cells("", ["", *(_verdict(h, "") for h in hops)], width)
+    for name in sorted({n for t in totals if t is not None for n in t.sums}):
+        yield _cells(name, [_sum(t, name) for t in totals], width)
+        yield _cells("", ["", *(_verdict(h, name) for h in hops)], width)
+    yield _cells("keys", ["", *(_KEYS[h.keys_agree] for h in hops)], width)
+    for hop in hops:
+        yield from _details(hop)
+
+
+def _cells(label: str, cells: Sequence[str], width: int) -> str:
+    shown = "".join(_fit(c, width - 1).ljust(width) for c in cells)
+    return f"   {_fit(label, LABEL - 1).ljust(LABEL)}{shown}".rstrip()
+
+
+def _fit(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _records(totals: Totals | None) -> str:
+    return "no record" if totals is None else f"{totals.records:,}"
+
+
+def _sum(totals: Totals | None, name: str) -> str:
+    if totals is None:
+        return ""
+    return f"{totals.sums[name]:,f}" if name in totals.sums else "not summed"
+
+
+def _verdict(hop: Hop, name: str) -> str:
+    """Return what became of the rows ("") or a sum between two stages."""
+    if hop.before is None or hop.after is None or hop.residual_records is None:
+        return "? unknown"
+    if not name:
+        residual: Decimal | None = Decimal(hop.residual_records)
+        change = Decimal(hop.after.records - hop.before.records)
+    elif name in hop.residual_sums:
+        residual = hop.residual_sums[name]
+        change = total((hop.after.sums[name], hop.before.sums[name].copy_negate()))
+    else:
+        return "? not compared"
+    if residual:
+        return f"✕ {change:+,f}" if change else "✕ unexplained"
+    return f"◐ {change:+,f}" if change else "● ="
+
+
+def _details(hop: Hop) -> Iterator[str]:
+    """Yield what explains a hop, and what remains where something does or may."""
+    state = hop_state(hop)
+    if state == "agrees":
+        return
+    yield f"   {GLYPH[state]} {hop.left} → {hop.right}"
+    for explained in hop.explained:
+        yield _fit(f"     explained  {explained.cause}  {totals_line(explained.totals)}", WHOLE)
+    yield _fit(f"     residual   {residual_line(hop)}", WHOLE)
+    for part in hop.parts:
+        if part.residual_records or any(part.residual_sums.values()):
+            sums = "".join(f"  {n} {v:,f}" for n, v in sorted(part.residual_sums.items()))
+            yield _fit(
+                f"     {part.name}  residual {part.residual_records or 0:,} rows{sums}", WHOLE
+            )
+
+
+def totals_line(totals: Totals | None) -> str:
+    """Return counts and sums in one line."""
+    if totals is None:
+        return "no record"
+    sums = "".join(f"  {name} {value:,f}" for name, value in sorted(totals.sums.items()))
+    return f"{totals.records:,} rows{sums}"
+
+
+def residual_line(hop: Hop) -> str:
+    """Return what remains of a hop in one line."""
+    if hop.residual_records is None:
+        return "unknown: one side is missing"
+    sums = "".join(f"  {name} {value:,f}" for name, value in sorted(hop.residual_sums.items()))
+    return f"{hop.residual_records:,} rows{sums}   {_KEYS[hop.keys_agree]}"
+
+
+def _tie(hop: Hop) -> Iterator[str]:
+    state = hop_state(hop)
+    compared = sorted(hop.residual_sums) or ["rows"]
+    name = ", ".join(compared)
+    values = [
+        _records(t) if compared == ["rows"] else _sum(t, compared[0]) or "no answer"
+        for t in (hop.before, hop.after)
+    ]
+    sign = "=" if state == "agrees" else "≠" if state == "broken" else "?"
+    said = f"{values[0]} {sign} {values[1]}"
+    yield _fit(
+        f"   {GLYPH[state]} warehouse → {hop.right.ljust(22)} {name.ljust(14)} {said}", WHOLE
+    )
+
+
+def _control(result: ControlResult) -> Iterator[str]:
+    head = f"   {_OF_CONTROL[result.state]} {result.kind.value.ljust(11)}{result.id.ljust(28)}"
+    yield _fit(f"{head} {result.state.value.ljust(11)} {result.basis}", WHOLE).rstrip()
+    said = result.reason if result.state is not ControlState.MATCHED else _totals(result)
+    if said:
+        yield from wrapped(said, "       ")
+
+
+def _totals(result: ControlResult) -> str:
+    groups = sum(result.counts.values())
+    by = f"; {groups:,} groups by {', '.join(result.by)}" if result.by else ""
+    return "; ".join(told(m) for m in result.totals) + by
+
+
+def _planted(found: Reconciled) -> Iterator[str]:
+    if found.planted is None:
+        return
+    missed = [f for f in found.findings if f.code in PLANTED and f.verdict is not Verdict.PASS]
+    yield from wrapped(f"{'◐' if missed else '●'} {sentence(found.planted)}", " ")
+    for finding in missed:
+        yield from wrapped(f"{finding.code} {finding.message}", "   ")
+
+
+def _end(found: Reconciled) -> Iterator[str]:
+    broken = found.first_break
+    day = found.day.isoformat()
+    if broken is not None:
+        yield from wrapped(
+            f"First break: {broken.dataset}  {broken.left.upper()} → {broken.right.upper()}"
+            f"   residual {residual_line(broken)}",
+            " ",
+        )
+        yield f" next: puntual reconcile -d {day} --rows"
+        return
+    unknown = [h for h in found.hops if hop_state(h) == "unknown"]
+    if unknown:
+        names = ", ".join(f"{h.dataset} {h.left} → {h.right}" for h in unknown)
+        yield from wrapped(f"not compared: {names}", " ")
+    else:
+        yield " no break: every residual is zero"
+    wrong = [c for c in found.controls if c.state is not ControlState.MATCHED]
+    if wrong:
+        yield f" next: puntual reconcile -d {day} --rows {wrong[0].id}"

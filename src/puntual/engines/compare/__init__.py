@@ -1,0 +1,1 @@
+"""Compares the rows of two sides of any two engines, through their buckets."""

@@ -1,0 +1,157 @@
+"""Completes the exceptions of a day: who owns each, which clause lets it be, what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Context as ExactContext
+from decimal import Decimal
+
+from puntual.evidence.document import Resolved
+from puntual.evidence.exceptions import Effect, Entry, ExceptionClass, numbered
+from puntual.model.delivery import Decision
+from puntual.model.policy import Clause, Policy, Substitute
+
+SHOWN = 200
+"""Lines of the report that one effect names; how many more there are is told."""
+
+_EFFECT = {
+    Substitute.OMIT: "left out of the report by the policy",
+    Substitute.LAST_KNOWN: "an earlier day stands in by the policy",
+    Substitute.PLAN_B: "the report is made from raw alone, by the policy",
+}
+_GAPS = frozenset({ExceptionClass.ABSENT, ExceptionClass.MISMATCHED, ExceptionClass.UNVERIFIED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """
+    What a decision used of its policy.
+
+    Attributes:
+        decision: The decision.
+        policy: The policy that it names; None if it names none.
+        due_at: The deadline, from which an expected repair counts.
+    """
+
+    decision: Decision
+    policy: Policy | None
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """
+    The report as it was delivered.
+
+    Attributes:
+        columns: Name → values, in row order.
+        feeds: Name → the sources that it is made from; empty where that is not told.
+    """
+
+    columns: Mapping[str, tuple[object, ...]]
+    feeds: Mapping[str, frozenset[str]]
+
+
+def under(entries: Iterable[Entry], used: Used) -> tuple[Entry, ...]:
+    """Return the entries with the clause that lets each be, its owner and expected repair."""
+    return tuple(_under(entry, used) for entry in entries)
+
+
+def with_effects(
+    entries: Iterable[Entry], table: Table, sources: Mapping[str, str]
+) -> tuple[Entry, ...]:
+    """
+    Return the entries of gaps and quarantines with what they change in the report.
+
+    Args:
+        entries: In order.
+        table: The report.
+        sources: Dataset or rule → the source that it is about.
+    """
+    return tuple(_with_effects(entry, table, sources) for entry in entries)
+
+
+def resolved(before: Iterable[Entry], after: Iterable[Entry]) -> tuple[Resolved, ...]:
+    """Return the exceptions of a version that the next one does not name any more, by id."""
+    left = {(e.kind, e.about, e.code) for e in after}
+    return tuple(
+        Resolved(id=name, kind=entry.kind.value, about=entry.about)
+        for name, entry in numbered(before)
+        if (entry.kind, entry.about, entry.code) not in left
+    )
+
+
+def _under(entry: Entry, used: Used) -> Entry:
+    clause = _clause_of(entry, used)
+    if clause is None or used.policy is None:
+        return entry
+    hours = clause.repair_hours
+    repair = used.due_at + timedelta(hours=hours) if hours is not None else None
+    about_gap = entry.kind in _GAPS
+    return replace(
+        entry,
+        clause=f"{used.policy.name}/{clause.id}",
+        owner=clause.owner,
+        expected_repair="" if repair is None else repair.astimezone(UTC).isoformat(),
+        effect=_EFFECT[clause.substitute] if entry.effect == "holds the delivery" else entry.effect,
+        not_run=_covered(clause, used.decision) if about_gap else entry.not_run,
+    )
+
+
+def _clause_of(entry: Entry, used: Used) -> Clause | None:
+    codes = {entry.code} if entry.code else set()
+    for applied in used.decision.applied:
+        same = applied.about == entry.about and (not codes or applied.code in codes)
+        if same and used.policy is not None:
+            return used.policy.clause(applied.clause)
+    return None
+
+
+def _covered(clause: Clause, decision: Decision) -> tuple[str, ...]:
+    """Return the checks and controls that a clause covered in this decision, sorted."""
+    mine = {a.about for a in decision.applied if a.clause == clause.id}
+    return tuple(sorted(mine - {clause.source, clause.check}))
+
+
+def _with_effects(entry: Entry, table: Table, sources: Mapping[str, str]) -> Entry:
+    source = sources.get(entry.about)
+    left_out = entry.effect.startswith(("left out", "an earlier", "the day", "the report is made"))
+    if source is None or not left_out:
+        return entry
+    found = []
+    for name, values in table.columns.items():
+        feeds = table.feeds.get(name, frozenset())
+        if (feeds and source not in feeds) or not _is_number(values):
+            continue
+        shown = [(n, _text(v)) for n, v in enumerate(values, 1)]
+        found.append(
+            Effect(
+                column=name,
+                total=_text(_total(values)),
+                lines=tuple(shown[:SHOWN]),
+                more=max(0, len(shown) - SHOWN),
+                sure=bool(feeds),
+            )
+        )
+    return replace(entry, effects=tuple(found))
+
+
+def _is_number(values: tuple[object, ...]) -> bool:
+    known = [v for v in values if v is not None]
+    return bool(known) and all(
+        isinstance(v, int | Decimal) and not isinstance(v, bool) for v in known
+    )
+
+
+def _total(values: Iterable[object]) -> Decimal:
+    exact, total = ExactContext(prec=120), Decimal(0)
+    for value in values:
+        if isinstance(value, int | Decimal):
+            total = exact.add(total, Decimal(value))
+    return total
+
+
+def _text(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else "" if value is None else str(value)

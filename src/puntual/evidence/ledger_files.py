@@ -1,0 +1,196 @@
+"""
+What a delivery carries of the ledger and of its signatures: names and forms of those files.
+
+They are no part of the statement, which they prove; whatever else lies in a package is named
+by it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from puntual.evidence import canonical, shape
+from puntual.evidence.checkpoint import hash_of
+from puntual.evidence.merkle import MOST, Hash
+
+ENVELOPE = "statement.dsse.json"
+PROOF = "statement.tlog-proof"
+LEAF = "leaf.json"
+CONSISTENCY = "consistency.json"
+TRUST = "trust.json"
+STAMP = "timestamp.tsr"
+MANIFESTS = "manifests.json.gz"
+
+NEEDED = frozenset({ENVELOPE, PROOF, LEAF, CONSISTENCY, TRUST, MANIFESTS})
+ADDED = NEEDED | {STAMP}
+"""Files that the statement does not name."""
+
+SCHEMA = "puntual/consistency/1"
+MAX_PROOFS = 64
+
+_CONSISTENCY = frozenset({"schema", "origin", "size", "root", "proofs"})
+_EARLIER = frozenset({"size", "root", "hashes"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier tree, and the proof that the later one begins with it."""
+
+    size: int
+    root: Hash
+    path: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consistency:
+    """
+    That a tree extends earlier ones.
+
+    Attributes:
+        origin: Of the ledger.
+        size: Of the later tree.
+        root: Of the later tree.
+        earlier: By size, ascending.
+    """
+
+    origin: str
+    size: int
+    root: Hash
+    earlier: tuple[Earlier, ...]
+
+
+def encode(found: Consistency) -> bytes:
+    """Return the file's canonical bytes."""
+    return canonical.encode(
+        {
+            "schema": SCHEMA,
+            "origin": found.origin,
+            "size": str(found.size),
+            "root": _text(found.root),
+            "proofs": [
+                {"size": str(e.size), "root": _text(e.root), "hashes": [_text(h) for h in e.path]}
+                for e in found.earlier
+            ],
+        }
+    )
+
+
+def decode(data: bytes) -> Consistency:
+    """
+    Read the file; whether its proofs hold is the verifier's question.
+
+    Raises:
+        EvidenceError: V2001, V2002.
+    """
+    found = shape.record(canonical.decode(data), _CONSISTENCY, "$")
+    if found["schema"] != SCHEMA:
+        shape.refuse("$.schema", SCHEMA, "another format")
+    earlier = shape.items(found["proofs"], _earlier, "$.proofs")
+    sizes = [e.size for e in earlier]
+    if sizes != sorted(set(sizes)) or len(sizes) > MAX_PROOFS:
+        shape.refuse("$.proofs", f"at most {MAX_PROOFS}, by size, each once", "another list")
+    return Consistency(
+        origin=shape.text(found["origin"], "$.origin"),
+        size=_size(found["size"], "$.size"),
+        root=_hash(found["root"], "$.root"),
+        earlier=earlier,
+    )
+
+
+def _earlier(value: object, where: str) -> Earlier:
+    found = shape.record(value, _EARLIER, where)
+    return Earlier(
+        size=_size(found["size"], f"{where}.size"),
+        root=_hash(found["root"], f"{where}.root"),
+        path=shape.items(found["hashes"], _hash, f"{where}.hashes"),
+    )
+
+
+def _size(value: object, where: str) -> int:
+    size = shape.count(value, where)
+    if size > MOST:
+        shape.refuse(where, f"at most {MOST}", "more")
+    return size
+
+
+def _hash(value: object, where: str) -> Hash:
+    found = hash_of(shape.text(value, where))
+    if found is None:
+        shape.refuse(where, "a SHA-256 in Base64", "another text")
+    return found
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """
+    What a verifier remembers of a ledger.
+
+    Attributes:
+        root: Fingerprint of the root key.
+        trust: The newest trust file seen, as it was read.
+        checkpoints: Size → root of every tree that was accepted.
+    """
+
+    root: str
+    trust: bytes
+    checkpoints: Mapping[int, Hash]
+
+
+MEMORY = "puntual/verifier/1"
+
+
+def encode_memory(held: Mapping[str, Held]) -> bytes:
+    """Return a verifier's memory, by origin, as canonical bytes."""
+    return canonical.encode(
+        {
+            "schema": MEMORY,
+            "ledgers": {
+                origin: {
+                    "root": one.root,
+                    "trust": _text(one.trust),
+                    "checkpoints": [
+                        {"size": str(size), "root": _text(one.checkpoints[size])}
+                        for size in sorted(one.checkpoints)
+                    ],
+                }
+                for origin, one in held.items()
+            },
+        }
+    )
+
+
+def decode_memory(data: bytes) -> dict[str, Held]:
+    """
+    Read a verifier's memory.
+
+    Raises:
+        EvidenceError: V2001, V2002.
+    """
+    found = shape.record(canonical.decode(data), frozenset({"schema", "ledgers"}), "$")
+    if found["schema"] != MEMORY:
+        shape.refuse("$.schema", MEMORY, "another format")
+    return shape.mapping_of(found["ledgers"], _held, "$.ledgers")
+
+
+def _held(value: object, where: str) -> Held:
+    found = shape.record(value, frozenset({"root", "trust", "checkpoints"}), where)
+    pairs = shape.items(found["checkpoints"], _seen, f"{where}.checkpoints")
+    text = shape.text(found["trust"], f"{where}.trust")
+    try:
+        trust = base64.b64decode(text, validate=True)
+    except ValueError:
+        shape.refuse(f"{where}.trust", "Base64", "another text")
+    return Held(
+        root=shape.digest(found["root"], f"{where}.root"), trust=trust, checkpoints=dict(pairs)
+    )
+
+
+def _seen(value: object, where: str) -> tuple[int, Hash]:
+    found = shape.record(value, frozenset({"size", "root"}), where)
+    return _size(found["size"], f"{where}.size"), _hash(found["root"], f"{where}.root")

@@ -1,0 +1,118 @@
+"""A message as an e-mail, handed to a mail server (RFC 5321, RFC 5322)."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from puntual.errors import PermanentError, PuntualError, TransientError
+from puntual.model.notice import Message, Phase
+from puntual.model.route import Email
+from puntual.runner.message import lines, subject
+
+_TEMPORARY = range(400, 500)
+_WIRE = SMTP.clone(cte_type="7bit")
+"""Lines end with CR LF (RFC 5321 section 2.3.8); no server need know 8BITMIME."""
+
+
+def mail(channel: Email, message: Message) -> EmailMessage:
+    """
+    Return the e-mail of a message; the same message gives the same bytes.
+
+    Its `Message-ID` is the message's own id, and a resolution answers the alert's, so that a
+    reader shows one thread (RFC 5322 section 3.6.4).
+    """
+    notice = message.notice
+    found = EmailMessage(policy=_WIRE)
+    found["From"], found["To"] = channel.sender, channel.to
+    found["Subject"] = subject(message)
+    opened = message.phase is Phase.OPENED
+    at = notice.opened_at if opened else notice.resolved_at or notice.opened_at
+    found["Date"] = format_datetime(at)
+    found["Message-ID"] = _id(message.id, channel)
+    if message.answers:
+        found["In-Reply-To"] = found["References"] = _id(message.answers, channel)
+    found["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
+    found.set_content("\n".join(lines(message)) + "\n", charset="utf-8")
+    return found
+
+
+def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
+    """
+    Hand a message to the mail server, and return its answer.
+
+    Args:
+        channel: Server, addresses, and the names of the credentials.
+        message: What is said.
+        secret: Returns what `env:NAME` stands for.
+
+    Raises:
+        TransientError: D2001 no answer, or one that asks to come again (4yz).
+        PermanentError: D2002 refused, by the server (5yz) or since it does not prove who it is;
+            D2003 a credential is not set.
+    """
+    where = f"{channel.host}:{channel.port}"
+    credentials = (secret(channel.user), secret(channel.password)) if channel.user else None
+    try:
+        with smtplib.SMTP(channel.host, channel.port, timeout=channel.timeout) as server:
+            if channel.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if credentials is not None:
+                server.login(*credentials)
+            return _handed(server, channel, mail(channel, message))
+    except smtplib.SMTPResponseException as exc:
+        raise _refused(where, exc.smtp_code, str(exc.smtp_error)) from exc
+    except ssl.SSLCertVerificationError as exc:
+        raise _permanent(where, "a certificate that this machine trusts", exc.reason) from exc
+    except smtplib.SMTPNotSupportedError as exc:
+        raise _permanent(where, "STARTTLS and AUTH as declared", str(exc)) from exc
+    except (OSError, smtplib.SMTPException) as exc:
+        raise _transient(where, str(exc) or type(exc).__name__) from exc
+
+
+def _handed(server: smtplib.SMTP, channel: Email, made: EmailMessage) -> str:
+    server.ehlo_or_helo_if_needed()
+    for code, said in (server.mail(channel.sender), server.rcpt(channel.to)):
+        if code >= _TEMPORARY.start:
+            raise smtplib.SMTPResponseException(code, said.decode("utf-8", "replace"))
+    code, said = server.data(made.as_bytes())
+    if code >= _TEMPORARY.start:
+        raise smtplib.SMTPResponseException(code, said.decode("utf-8", "replace"))
+    return f"{code} {said.decode('utf-8', 'replace')}"
+
+
+def _id(digest: str, channel: Email) -> str:
+    return f"<{digest}@{channel.sender.rpartition('@')[2]}>"
+
+
+def _refused(where: str, code: int, said: str) -> PuntualError:
+    answer = f"{code} {said}"
+    if code in _TEMPORARY:
+        return _transient(where, answer)
+    return _permanent(where, "250, the message taken", answer)
+
+
+def _transient(where: str, observed: str) -> TransientError:
+    return TransientError(
+        "D2001",
+        f"the mail server {where} does not take a notice now: {observed}",
+        where=where,
+        expected="a mail server that answers",
+        observed=observed,
+        next_step="Nothing is lost: it is tried again. puntual notices shows what waits.",
+    )
+
+
+def _permanent(where: str, expected: str, observed: str) -> PermanentError:
+    return PermanentError(
+        "D2002",
+        f"the mail server {where} refuses a notice: {observed}",
+        where=where,
+        expected=expected,
+        observed=observed,
+        next_step="Correct the route in puntual.yaml: host, port, addresses, credentials.",
+    )

@@ -1,0 +1,71 @@
+"""
+Values that may not be shown, shown as what may: that they are there, how long, and which are equal.
+
+A mask is made with a salt that belongs to one day's reconciliation, so that equal values look
+equal within it and a table of digests made elsewhere is worth nothing. It is no encryption:
+whoever can guess a value can check the guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """
+    What may be shown of a day.
+
+    Attributes:
+        public: Dataset → its columns that are shown as they are; of another dataset, none.
+        salt: Of this day.
+        off: Show everything (`--unmask`).
+    """
+
+    public: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    salt: str = ""
+    off: bool = False
+
+    def shown(self, dataset: str, column: str, value: object) -> str | None:
+        """Return a value as text, masked where its column is classified; None is a null."""
+        if value is None:
+            return None
+        text = exact_text(value)
+        if self.off or column in self.public.get(dataset, frozenset()):
+            return text
+        return self.masked(text)
+
+    def masked(self, text: str) -> str:
+        """Return what may be shown of any text: how long it is, and a digest of 6 digits."""
+        return f"‹{len(text)} chars #{_digest(self.salt, text.encode('utf-8', 'replace'))}›"
+
+    def masked_bytes(self, data: bytes) -> str:
+        """Return what may be shown of bytes."""
+        return f"‹{len(data)} bytes #{_digest(self.salt, data)}›"
+
+
+def _digest(salt: str, data: bytes) -> str:
+    return hashlib.blake2b(data, key=salt.encode()[:64], digest_size=3).hexdigest()
+
+
+def exact_text(value: object) -> str:
+    """Return a value as text that loses nothing; a float has no place here and is said so."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def escaped(data: bytes) -> str:
+    r"""Return bytes as one line of ASCII that says them exactly: `\n`, `\t`, `\\`, `\xe9`."""
+    return "".join(_ESCAPES.get(b) or (chr(b) if 32 <= b < 127 else f"\\x{b:02x}") for b in data)
+
+
+_ESCAPES = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}

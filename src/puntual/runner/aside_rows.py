@@ -1,0 +1,92 @@
+"""
+The rows that left with a reason: set aside by the contract or by a check, duplicates, late ones.
+
+They are counted always, and named where that is asked: their residual is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from puntual.model.broken_row import BrokenRow, BrokenRows, RowClass
+from puntual.model.finding import Place
+from puntual.ports.engine import Day
+from puntual.runner import load as loading
+from puntual.runner.row_names import Drill, Known, named_rows
+
+_ASIDE = """
+SELECT class, reason, column_name, _object, _position {measures} FROM set_aside
+ORDER BY class, reason, _object, _position
+"""
+_OFFENDING = "SELECT _object, _position FROM offending ORDER BY _object, _position"
+
+
+def with_aside(drill: Drill, rows: BrokenRows, dataset: str) -> BrokenRows:
+    """Add what curation set aside: it is counted always, and named where that is asked."""
+    run = drill.run
+    aside = run.manifest(f"curate:{dataset}").of_role("set_aside")
+    if not any(o.records for o in aside):
+        return rows
+    measures = run.measures(dataset)
+    text = _ASIDE.format(measures="".join(f', "{m}"' for m in measures))
+    files = tuple(run.world.objects.locate(o) for o in aside)
+    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"set_aside": files})
+    counted = run.world.engine.query(
+        "SELECT class, count(*) FROM set_aside GROUP BY 1 ORDER BY 1", day, limit=None
+    )
+    counts = {RowClass(str(c)): int(str(n)) for c, n in zip(*counted.columns, strict=True)}
+    named: list[BrokenRow] = []
+    if drill.explained:
+        answer = run.world.engine.query(text, day, limit=drill.limit)
+        for of_class, reason, column, held, position, *amounts in zip(*answer.columns, strict=True):
+            pairs = zip(measures, amounts, strict=True)
+            named.append(
+                BrokenRow(
+                    of_class=RowClass(str(of_class)),
+                    reason=f"{reason} {column or ''}".strip(),
+                    amounts={m: a for m, a in pairs if isinstance(a, Decimal)},
+                    place=Place(object=str(held), position=int(str(position))),
+                )
+            )
+    return _joined(drill, rows, counts, named)
+
+
+def with_checks(drill: Drill, rows: BrokenRows, table: str) -> BrokenRows:
+    """Add what checks set aside before the load; one row may be named by several checks."""
+    run = drill.run
+    origin = run.origin(table)
+    counts: dict[RowClass, int] = {}
+    named: list[BrokenRow] = []
+    without = set(loading.without(run, table))
+    for item in run.manifest("validate").of_role("offending"):
+        path = run.world.objects.locate(item)
+        if origin is None or path not in without:
+            continue
+        counts[RowClass.QUARANTINED] = counts.get(RowClass.QUARANTINED, 0) + item.records
+        if drill.explained:
+            day = Day(
+                reference_date=run.date, zone=run.project.time_zone, tables={"offending": (path,)}
+            )
+            answer = run.world.engine.query(_OFFENDING, day, limit=drill.limit)
+            named += [
+                BrokenRow(
+                    of_class=RowClass.QUARANTINED,
+                    reason=f"check {item.detail['check']}",
+                    place=Place(object=str(held), position=int(str(position))),
+                )
+                for held, position in zip(*answer.columns, strict=True)
+            ]
+    known = Known(run=run, dataset=origin or table, key=run.key(origin or table), measures=())
+    return _joined(drill, rows, counts, named_rows(drill, tuple(named), known))
+
+
+def _joined(
+    drill: Drill, rows: BrokenRows, counts: Mapping[RowClass, int], named: Sequence[BrokenRow]
+) -> BrokenRows:
+    return replace(
+        rows,
+        rows=(*rows.rows, *named)[: drill.limit],
+        counts={**rows.counts, **counts},
+    )

@@ -1,0 +1,135 @@
+"""
+The rows behind a break: what is stored at the two ends of a hop, compared row by row.
+
+Raw against curated is raw parsed and judged anew against what curation stored; curated against a
+model is by place; curated against the warehouse by the declared key. Nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from puntual.checks.measures import quoted
+from puntual.model.broken_row import BrokenRows
+from puntual.model.control import Hop, Stage
+from puntual.ports.sides import Rows
+from puntual.runner import load as loading
+from puntual.runner.aside_rows import with_aside, with_checks
+from puntual.runner.file_rows import behind_file
+from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of, shaped
+from puntual.runner.sources import raw_day
+from puntual.runner.work import scratch
+from puntual.runner.world import DayRun
+
+
+def behind(drill: Drill, hop: Hop) -> BrokenRows:
+    """
+    Return the rows behind a hop.
+
+    Raises:
+        TransientError: The warehouse does not answer.
+        PermanentError: What is stored cannot be read.
+        EvidenceError: An object is missing or altered.
+    """
+    about = f"{hop.left} → {hop.right}"
+    if hop.left == Stage.SOURCE:
+        return BrokenRows(dataset=hop.dataset, about=about, notes=tuple(_landed(drill, hop)))
+    if hop.right == Stage.WAREHOUSE:
+        return _of_load(drill, hop.dataset, about)
+    if hop.right.startswith("file "):
+        return behind_file(drill.run, hop, about, limit=drill.limit)
+    if hop.left == Stage.RAW:
+        return _of_curation(drill, hop.dataset, about)
+    return _of_model(drill, hop, about)
+
+
+def _landed(drill: Drill, hop: Hop) -> Iterator[str]:
+    """Say what was landed, object by object: a source says totals, so no row can be named."""
+    run = drill.run
+    yield "the source gave totals, no rows: what is missing can only be named by its object"
+    for part in hop.parts:
+        if part.residual_records or any(part.residual_sums.values()):
+            sums = "".join(f", {n} {v:,f}" for n, v in sorted(part.residual_sums.items()))
+            yield f"{part.name}: residual {part.residual_records or 0:,} rows{sums}"
+    held = _held(run, hop.dataset)
+    for item in run.manifest(f"land:{hop.dataset}").objects:
+        name = item.detail.get("name", item.name.rpartition("/")[2])
+        if item.role == "data":
+            said = held.get(item.short, f"{item.records:,} rows")
+            yield f"landed  {item.short}  {name}  {said}"
+        elif item.role == "refused":
+            yield f"refused  {item.short}  {name}  {item.detail.get('reason', '')}".rstrip()
+
+
+def _held(run: DayRun, dataset: str) -> dict[str, str]:
+    """Count and sum each raw object, parsed anew: which of them is short is for a person to say."""
+    contract = run.project.contracts[dataset]
+    measures = run.measures(dataset)
+    sums = "".join(f", coalesce(sum({quoted(m)}), 0)" for m in measures)
+    asked = f"SELECT _object, count(*){sums} FROM {quoted(dataset)} GROUP BY 1"
+    with scratch(run, f"landed-{dataset}") as folder:
+        (answer,) = run.world.engine.ask_raw(raw_day(run, contract), (asked,), {}, folder)
+    return {
+        str(held): f"{int(str(rows)):,} rows"
+        + "".join(f"  {m} {a:,f}" for m, a in zip(measures, amounts, strict=True))
+        for held, rows, *amounts in zip(*answer.columns, strict=True)
+    }
+
+
+def _of_curation(drill: Drill, dataset: str, about: str) -> BrokenRows:
+    run = drill.run
+    contract = run.project.contracts[dataset]
+    made = run.manifest(f"curate:{dataset}")
+    with scratch(run, f"rows-{dataset}") as folder:
+        anew = run.world.engine.curate(raw_day(run, contract), folder)
+        paths = tuple(f.path for f in anew.files)
+        kinds = {c.name: c.type for c in contract.columns}
+        found = compared(
+            drill,
+            drill.sides.files(paths, Rows(), name=f"raw {dataset}, parsed anew"),
+            drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
+            key=PLACE,
+            columns=tuple(kinds),
+        )
+    known = Known(run=run, dataset=dataset, key=contract.key, measures=run.measures(dataset))
+    rows = rows_of(drill, found, known, about)
+    if made.inputs.get(contract.file) != contract.digest:
+        note = f"{contract.file} was changed since the run: raw is read by the contract of today"
+        rows = replace(rows, notes=(*rows.notes, note))
+    return with_aside(drill, rows, dataset)
+
+
+def _of_model(drill: Drill, hop: Hop, about: str) -> BrokenRows:
+    run, dataset = drill.run, hop.dataset
+    origin = run.origin(dataset) or dataset
+    measures = tuple(sorted(hop.residual_sums))
+    found = compared(
+        drill,
+        drill.sides.files(run.files(origin), Rows(), name=f"curated {origin}"),
+        drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
+        key=PLACE,
+        columns=measures,
+    )
+    known = Known(run=run, dataset=origin, key=run.key(origin), measures=measures)
+    return replace(rows_of(drill, found, known, about), dataset=origin)
+
+
+def _of_load(drill: Drill, table: str, about: str) -> BrokenRows:
+    run = drill.run
+    with ExitStack() as opened:
+        left = opened.enter_context(
+            drill.sides.files(
+                run.files(table),
+                Rows(),
+                name=f"curated {table}",
+                without=loading.without(run, table),
+            )
+        )
+        names = tuple(left.types())
+        key = run.key(table) or (PLACE if set(PLACE) <= set(names) else names)
+        right = drill.sides.table(table, run.date, Rows(), name=f"warehouse {table}")
+        found = shaped(drill, left, opened.enter_context(right), key=key, columns=names)
+    known = Known(run=run, dataset=table, key=run.key(table), measures=run.measures(table))
+    return with_checks(drill, rows_of(drill, found, known, about), table)

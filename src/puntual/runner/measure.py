@@ -1,0 +1,476 @@
+"""
+Measures the sides of controls through the ports, each place read once for all who ask.
+
+A side that cannot be read is said to be unknown, with its reason; a fault of the machine stops
+the step, as everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import assert_never
+
+from puntual.checks.control import Group, Key, Measured, Value, added
+from puntual.checks.measures import Scan, measures_sql, quoted, scan_of, scans
+from puntual.checks.tally import InexactError, Tally, text_of, value_of
+from puntual.errors import PermanentError, ProjectError, TransientError
+from puntual.evidence.facts import from_json, to_json
+from puntual.model.control import (
+    Asked,
+    Cause,
+    ControlRule,
+    ControlState,
+    DatabaseSide,
+    MeasureKind,
+    QuerySide,
+    ReportSide,
+    Side,
+    SideResult,
+    Stage,
+    StagedSide,
+    Term,
+)
+from puntual.model.source import DatabaseSource
+from puntual.planner.calendar import previous_business_day
+from puntual.ports.engine import Answer
+from puntual.runner import load as loading
+from puntual.runner.sources import raw_day, seal_of
+from puntual.runner.work import scratch
+from puntual.runner.world import DayRun
+
+MOST_KEYS = 1_000_000
+"""Groups that a side may have; a finer grain is compared by rows, not by groups."""
+
+_PARAMETER = re.compile(r"(?<![:\w]):reference_date\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRows:
+    """A report's file as it was read back: a column for each detail field."""
+
+    columns: Mapping[str, Sequence[object]]
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """
+    What one place answered.
+
+    Attributes:
+        groups: By key; the values in the order in which they were asked.
+        query: What a person can run to see the same.
+        lacks: Why there are no groups; `reason` tells.
+    """
+
+    groups: Mapping[Key, Group] = field(default_factory=dict)
+    query: str = ""
+    lacks: ControlState | None = None
+    reason: str = ""
+
+
+class Readings:
+    """
+    What the places that a day's controls name have answered, each asked once.
+
+    Args:
+        run: The day.
+        rules: The controls.
+        step: The step that asks, for its scratch folder and its recorded answers.
+        reports: The files of reports that have been made, by report.
+    """
+
+    def __init__(
+        self,
+        run: DayRun,
+        rules: Iterable[ControlRule],
+        *,
+        step: str,
+        reports: Mapping[str, ReportRows] | None = None,
+    ) -> None:
+        """Ask nothing yet."""
+        self._run = run
+        self._step = step
+        self._reports = reports or {}
+        terms = [t for r in rules for t in (*r.left, *r.right)]
+        self._asked = scans(t for t in terms if isinstance(t.side, StagedSide | QuerySide))
+        self._calendars = {
+            scan_of(t): r.calendar for r in rules for t in (*r.left, *r.right) if r.calendar
+        }
+        self._found: dict[Scan, Reading] = {}
+        self._raw: dict[tuple[str, str], Answer] = {}
+        self.databases: dict[str, object] = {}
+        self.unanswered = False
+
+    def side(self, rule: ControlRule, name: str) -> Measured:
+        """Measure one side of a control, `left` or `right`, and add its terms up."""
+        terms = rule.left if name == "left" else rule.right
+        readings = [self._term(rule, t, f"{rule.id}:{name}:{i}") for i, t in enumerate(terms)]
+        lacking = [r for r in readings if r.lacks is not None]
+        groups = added((r.groups, t.minus) for r, t in zip(readings, terms, strict=True))
+        counts = [g.rows for r in readings for g in r.groups.values()]
+        known = not lacking and all(c is not None for c in counts)
+        return Measured(
+            side=SideResult(
+                name=_joined(terms),
+                queries=tuple(r.query for r in readings),
+                rows=sum(c for c in counts if c is not None) if known else None,
+                reason="; ".join(r.reason for r in lacking),
+            ),
+            groups={} if lacking else groups,
+            lacks=_worst(lacking),
+        )
+
+    def raw(self, dataset: str, asked: Sequence[str], aside: tuple[str, ...]) -> list[Answer]:
+        """Answer SELECTs over a source's raw day, which is parsed anew for those it has not."""
+        missing = tuple(s for s in dict.fromkeys(asked) if (dataset, s) not in self._raw)
+        if missing:
+            run = self._run
+            raw = raw_day(run, run.project.contracts[dataset])
+            with scratch(run, f"{self._step}-raw-{dataset}") as folder:
+                tables = {"set_aside": aside}
+                answers = run.world.engine.ask_raw(raw, missing, tables, folder)
+            self._raw |= {(dataset, s): a for s, a in zip(missing, answers, strict=True)}
+        return [self._raw[dataset, s] for s in asked]
+
+    def _term(self, rule: ControlRule, term: Term, name: str) -> Reading:
+        side = term.side
+        match side:
+            case ReportSide():
+                return self._report(side, term)
+            case DatabaseSide():
+                return self._database(side, term, name)
+            case StagedSide(stage=Stage.SOURCE):
+                return self._source(side, term)
+            case StagedSide() | QuerySide():
+                if term.asked[0].kind is MeasureKind.VALUE:
+                    return self._value(side)
+                if any(a.kind is MeasureKind.DIGEST for a in term.asked):
+                    return self._digested(rule, term)
+                return self._scanned(term)
+            case _:
+                assert_never(side)
+
+    def _scanned(self, term: Term) -> Reading:
+        scan = scan_of(term)
+        if scan not in self._found:
+            self._found[scan] = self._read(scan)
+        found = self._found[scan]
+        places = [self._places(scan).index(a) for a in term.asked]
+        return replace(
+            found,
+            groups={
+                key: Group(rows=g.rows, values=tuple(g.values[p] for p in places))
+                for key, g in found.groups.items()
+            },
+        )
+
+    def _places(self, scan: Scan) -> tuple[Asked, ...]:
+        """Return what an engine is asked of a place, in order."""
+        special = (MeasureKind.VALUE, MeasureKind.DIGEST)
+        return tuple(a for a in self._asked[scan] if a.kind not in special)
+
+    def _read(self, scan: Scan) -> Reading:
+        side, asked = scan.side, self._places(scan)
+        if isinstance(side, QuerySide):
+            text = measures_sql(scan, asked, f"({side.sql})", day=None)
+            return self._asked_of_warehouse(scan, text)
+        assert isinstance(side, StagedSide)  # noqa: S101 - the others are read elsewhere
+        if side.stage is Stage.WAREHOUSE:
+            day = self._run.date
+            if side.previous:
+                yesterday = self._yesterday(side, self._calendars[scan])
+                if isinstance(yesterday, Reading):
+                    return yesterday
+                day = yesterday
+            text = measures_sql(scan, asked, quoted(side.dataset), day=day)
+            return self._asked_of_warehouse(scan, text)
+        text = measures_sql(scan, asked, quoted(side.dataset), day=None)
+        try:
+            if side.stage is Stage.RAW:
+                (answer,) = self.raw(side.dataset, (text,), aside_of(self._run, side.dataset))
+            else:
+                day_of = self._run.day((side.dataset,))
+                answer = self._run.world.engine.query(text, day_of, limit=MOST_KEYS)
+        except PermanentError as exc:
+            return unread(exc, text)
+        return reading(answer, scan, text)
+
+    def _yesterday(self, side: StagedSide, calendar: str) -> date | Reading:
+        """Return the previous business day, or why there is none to compare with."""
+        run = self._run
+        day = before(run, calendar)
+        if day is None:
+            reason = f"the calendar {calendar} does not say which day comes before {run.date}"
+            return Reading(query=side.dataset, lacks=_UNKNOWN, reason=reason)
+        if run.world.warehouse.loaded(side.dataset, day) is not None:
+            return day
+        reason = f"the warehouse holds no {side.dataset} of the business day before, {day}"
+        return Reading(query=f"{side.dataset} of {day}", lacks=_UNVERIFIED, reason=reason)
+
+    def _asked_of_warehouse(self, scan: Scan, text: str) -> Reading:
+        shown = shown_sql(text, self._run.date)
+        params = {"reference_date": self._run.date}
+        try:
+            answer = self._run.world.warehouse.query(text, params, limit=MOST_KEYS)
+        except PermanentError as exc:
+            return unread(exc, shown)
+        return reading(answer, scan, shown)
+
+    def _value(self, side: StagedSide | QuerySide) -> Reading:
+        """Return the one number that a query answers."""
+        assert isinstance(side, QuerySide)  # noqa: S101 - what has a value is a query
+        shown = shown_sql(side.sql, self._run.date)
+        params = {"reference_date": self._run.date}
+        try:
+            answer = self._run.world.warehouse.query(side.sql, params, limit=2)
+        except PermanentError as exc:
+            return unread(exc, shown)
+        cells = answer.columns[0] if len(answer.columns) == 1 else ()
+        if len(cells) != 1:
+            what = f"{len(answer.columns)} columns" if len(answer.columns) != 1 else _count(cells)
+            return Reading(query=shown, lacks=_UNKNOWN, reason=f"one number, not {what}")
+        if cells[0] is None:
+            return Reading(query=shown, lacks=_UNKNOWN, reason="no answer: null")
+        try:
+            value = value_of(cells[0])
+        except InexactError as exc:
+            return Reading(query=shown, lacks=_UNKNOWN, reason=str(exc))
+        if isinstance(value, str):
+            return Reading(query=shown, lacks=_UNKNOWN, reason="one number, not a text or date")
+        return Reading(query=shown, groups={(): Group(rows=None, values=(value,))})
+
+    def _source(self, side: StagedSide, term: Term) -> Reading:
+        """Read the control record that was landed with the day."""
+        published = self._run.manifest(f"land:{side.dataset}")
+        record = seal_of(published).control
+        kept = [o.detail.get("name", o.name) for o in published.of_role("control")]
+        query = f"control record of {side.dataset}" + (f": {', '.join(kept)}" if kept else "")
+        if record is None:
+            reason = "the source gave no control record"
+            return Reading(query=query, lacks=_UNVERIFIED, reason=reason)
+        values: list[Value] = [
+            value_of(record.count) if a.kind is MeasureKind.COUNT else record.sums.get(a.columns[0])
+            for a in term.asked
+        ]
+        return Reading(query=query, groups={(): Group(rows=record.count, values=tuple(values))})
+
+    def _report(self, side: ReportSide, term: Term) -> Reading:
+        file = self._reports.get(side.report)
+        query = f"the file of report {side.report}, read back through its layout"
+        if file is None:
+            reason = f"no file of {side.report} was made for this day"
+            return Reading(query=query, lacks=_UNKNOWN, reason=reason)
+        tally = Tally(term.asked, by=term.by, rows=term.rows)
+        try:
+            tally.add(file.columns, file.records)
+        except InexactError as exc:
+            return Reading(query=query, lacks=_UNKNOWN, reason=f"in the file stands {exc}")
+        return Reading(query=query, groups=tally.groups())
+
+    def _database(self, side: DatabaseSide, term: Term, name: str) -> Reading:
+        """Ask a source database; what it answered is recorded, since it may not again."""
+        before = self._run.recorded.get(self._step)
+        recorded = before.facts.get("databases") if before is not None else None
+        if isinstance(recorded, Mapping) and name in recorded:
+            self.databases[name] = recorded[name]
+            return _from_record(recorded[name])
+        found = self._fresh(side, term)
+        self.unanswered = self.unanswered or found.lacks is not None
+        self.databases[name] = _record(found)
+        return found
+
+    def _fresh(self, side: DatabaseSide, term: Term) -> Reading:
+        shown = shown_sql(side.sql, self._run.date)
+        source = self._run.project.sources[side.database]
+        databases = self._run.world.databases
+        assert isinstance(source, DatabaseSource)  # noqa: S101 - `check` refuses another kind
+        if databases is None:
+            reason = "source databases are not reached from here"
+            return Reading(query=shown, lacks=_UNKNOWN, reason=reason)
+        tally = Tally(term.asked, by=term.by)
+        asked = replace(source, query=side.sql)
+        try:
+            counted = databases.rows(asked, self._run.date, tally.columns, tally.add)
+        except (PermanentError, TransientError) as exc:
+            return unread(exc, shown, prefixes=("S",))
+        except InexactError as exc:
+            return Reading(query=shown, lacks=_UNKNOWN, reason=f"it answered {exc}")
+        if not tally.columns:  # only counted
+            values = tuple(Decimal(counted) for _ in term.asked)
+            return Reading(query=shown, groups={(): Group(rows=counted, values=values)})
+        return Reading(query=shown, groups=tally.groups())
+
+    def _digested(self, rule: ControlRule, term: Term) -> Reading:
+        """Take the keyed digest of a whole day's rows, on the lake or in the warehouse."""
+        side, world = term.side, self._run.world
+        assert isinstance(side, StagedSide)  # noqa: S101 - `check` refuses another side
+        values: list[Value] = []
+        rows = None
+        for asked in term.asked:
+            if side.stage is Stage.WAREHOUSE:
+                found = world.warehouse.totals(side.dataset, self._run.date, asked.columns, ())
+            else:
+                aside = Cause.QUARANTINED in rule.explained_by
+                found = world.engine.totals(
+                    self._run.files(side.dataset),
+                    asked.columns,
+                    (),
+                    algorithm=world.warehouse.digest_algorithm,
+                    without=loading.without(self._run, side.dataset) if aside else (),
+                )
+            rows = found.records
+            values.append(f"{found.algorithm}:{found.key_digest}")
+        text = f"key digest of {side.stage.value} {side.dataset} ({', '.join(asked.columns)})"
+        return Reading(query=text, groups={(): Group(rows=rows, values=tuple(values))})
+
+
+_UNKNOWN, _UNVERIFIED = ControlState.UNKNOWN, ControlState.UNVERIFIED
+
+
+def before(run: DayRun, calendar: str) -> date | None:
+    """Return the business day before the run's; None where the calendar does not know it."""
+    try:
+        return previous_business_day(run.project.calendars[calendar], run.date)
+    except ProjectError:
+        return None
+
+
+def aside_of(run: DayRun, source: str) -> tuple[str, ...]:
+    """Return the files that name what curation set aside of a source."""
+    objects = run.manifest(f"curate:{source}").of_role("set_aside")
+    return tuple(run.world.objects.locate(o) for o in objects)
+
+
+def reading(answer: Answer, scan: Scan, query: str) -> Reading:
+    """Return an engine's answer to `measures_sql` as groups."""
+    if answer.truncated:
+        reason = f"it has more than {MOST_KEYS:,} groups; choose a coarser grain"
+        return Reading(query=query, lacks=_UNKNOWN, reason=reason)
+    width = len(scan.by)
+    groups: dict[Key, Group] = {}
+    try:
+        for row in zip(*answer.columns, strict=True):
+            key = tuple(text_of(v) for v in row[:width])
+            values = tuple(value_of(v) for v in row[width + 1 :])
+            group = Group(rows=int(str(row[width])), values=values)
+            if key in groups:  # values that are told apart there, and not as text
+                groups |= added((({key: groups[key]}, False), ({key: group}, False)))
+            else:
+                groups[key] = group
+    except InexactError as exc:
+        return Reading(query=query, lacks=_UNKNOWN, reason=f"it answered {exc}")
+    return Reading(query=query, groups=groups)
+
+
+def unread(
+    exc: PermanentError | TransientError,
+    query: str,
+    *,
+    prefixes: tuple[str, ...] = ("Q", "S12"),
+) -> Reading:
+    """
+    Return the reading of a side that cannot be read; a fault of the machine goes on.
+
+    Raises:
+        PermanentError: The fault is not of the side.
+        TransientError: The same.
+    """
+    if not exc.code.startswith(prefixes):
+        raise exc
+    observed = f": {exc.observed}" if exc.observed else ""
+    return Reading(query=query, lacks=_UNKNOWN, reason=f"{exc.code} {exc.message}{observed}")
+
+
+def shown_sql(sql: str, day: date) -> str:
+    """Write the day into a SELECT, so that a person can run it as it stands."""
+    return _PARAMETER.sub(f"CAST('{day.isoformat()}' AS DATE)", sql)
+
+
+def _worst(lacking: Sequence[Reading]) -> ControlState | None:
+    states = {r.lacks for r in lacking}
+    if _UNKNOWN in states:
+        return _UNKNOWN
+    return _UNVERIFIED if states else None
+
+
+def _joined(terms: Sequence[Term]) -> str:
+    signs = [" − " if t.minus else " + " for t in terms]
+    signs[0] = "− " if terms[0].minus else ""
+    return "".join(s + _named(t) for s, t in zip(signs, terms, strict=True))
+
+
+def _named(term: Term) -> str:
+    side: Side = term.side
+    match side:
+        case StagedSide(previous=True):
+            return f"{side.stage.value} {side.dataset} of the business day before"
+        case StagedSide():
+            where = f" where {term.where}" if term.where else ""
+            to = f" with its {term.refers.dataset}" if term.refers is not None else ""
+            return f"{side.stage.value} {side.dataset}{where}{to}"
+        case ReportSide():
+            rows = ", ".join(f"{k} {v}" for k, v in sorted(term.rows.items()))
+            return f"report {side.report}" + (f" ({rows})" if rows else "")
+        case QuerySide():
+            return "query"
+        case DatabaseSide():
+            return f"database {side.database}"
+        case _:
+            assert_never(side)
+
+
+def _count(cells: Sequence[object]) -> str:
+    return "no row" if not cells else "several rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RecordedGroup:
+    """A group in a manifest; a value stands in `numbers` or in `texts`, at its place."""
+
+    key: Key
+    rows: int | None
+    numbers: tuple[Decimal | None, ...]
+    texts: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """A reading in a manifest."""
+
+    query: str
+    lacks: ControlState | None
+    reason: str
+    groups: tuple[_RecordedGroup, ...]
+
+
+def _record(found: Reading) -> object:
+    groups = tuple(
+        _RecordedGroup(
+            key=key,
+            rows=group.rows,
+            numbers=tuple(v if isinstance(v, Decimal) else None for v in group.values),
+            texts=tuple(v if isinstance(v, str) else None for v in group.values),
+        )
+        for key, group in found.groups.items()
+    )
+    recorded = _Recorded(query=found.query, lacks=found.lacks, reason=found.reason, groups=groups)
+    return to_json(recorded)
+
+
+def _from_record(data: object) -> Reading:
+    recorded = from_json(_Recorded, data)
+    groups = {
+        g.key: Group(
+            rows=g.rows,
+            values=tuple(t if n is None else n for n, t in zip(g.numbers, g.texts, strict=True)),
+        )
+        for g in recorded.groups
+    }
+    return Reading(
+        groups=groups, query=recorded.query, lacks=recorded.lacks, reason=recorded.reason
+    )

@@ -1,0 +1,95 @@
+"""
+Tells people: what is open or resolved goes through the outbox to each receiver.
+
+It decides nothing; who is told, and when again, is `planner.alert`'s answer. What is to be sent
+is durable before it is sent, so a crash between the two sends it at the next call: at least
+once, with an id by which a receiver drops a repeat (`failures.md` 72, 73).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from puntual.errors import PermanentError, TransientError
+from puntual.model.route import Posted, Route, Send
+from puntual.planner import alert
+from puntual.ports.channels import Channels, Outbox
+from puntual.ports.clock import Clock
+
+
+class Told(Protocol):
+    """Hears of each attempt, for a log."""
+
+    def __call__(self, send: Send) -> None:
+        """A send was tried; its state says whether it was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What telling needs: the outbox, the channels and the clock."""
+
+    outbox: Outbox
+    channels: Channels
+    clock: Clock
+
+
+def tell(post: Post, routes: Iterable[Route], project: str, told: Told) -> tuple[Send, ...]:
+    """
+    Send everything that is due now, each once.
+
+    Args:
+        post: The ports.
+        routes: As the project declares them.
+        project: Its name.
+        told: Hears of each attempt.
+
+    Returns:
+        What nobody has taken yet though it was tried: a failure to notify is itself told.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004 the outbox cannot be written.
+        TransientError: T2002.
+    """
+    declared = tuple(routes)
+    failing: list[Send] = []
+    for posted in post.outbox.unsettled():
+        tried = _tell_one(post, posted, declared, project, told)
+        failing += [send for send in tried.sends if send.failing]
+    return tuple(failing)
+
+
+def _tell_one(
+    post: Post, posted: Posted, routes: tuple[Route, ...], project: str, told: Told
+) -> Posted:
+    now = post.clock.now()
+    while True:
+        # Again after an attempt: one that failed opens the way to the routes that are a fallback.
+        changed = alert.queue(posted, routes, project, now)
+        if changed:
+            post.outbox.save(posted.number, changed)
+            posted = _with(posted, changed)
+        waiting = alert.due(posted, now)
+        if not waiting:
+            return posted
+        for send in waiting:
+            after = _try(post, posted, send, project)
+            post.outbox.save(posted.number, (after,))
+            posted = _with(posted, (after,))
+            told(after)
+
+
+def _try(post: Post, posted: Posted, send: Send, project: str) -> Send:
+    message = alert.message(project, posted.notice, send.phase)
+    try:
+        receipt = post.channels.send(send.channel, message)
+    except (TransientError, PermanentError) as fault:
+        return alert.failed(send, fault.code, fault.message, post.clock.now())
+    return alert.told(send, receipt, post.clock.now())
+
+
+def _with(posted: Posted, changed: Iterable[Send]) -> Posted:
+    sends = {(s.message, s.target): s for s in posted.sends}
+    sends |= {(s.message, s.target): s for s in changed}
+    return replace(posted, sends=tuple(sends.values()))

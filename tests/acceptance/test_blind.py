@@ -1,0 +1,76 @@
+"""A project that compares too little is told so; a file that is not the warehouse's is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from support.small import (
+    CONTRACT,
+    DAY,
+    ROWS,
+    SETTINGS,
+    drop,
+    good_day,
+    puntual,
+    run_day,
+    vouch,
+    write_project,
+)
+from support.tamper import alter_warehouse
+
+COUNTED = """\
+controls:
+  - id: rows_arrive
+    kind: end_to_end
+    left: SELECT count(*) FROM movements WHERE reference_date = :reference_date
+    right: SELECT 4
+    unit: rows
+"""
+
+
+def test_a_project_with_only_a_count_control_is_told_that_it_is_blind_to_a_changed_cent(
+    tmp_path: Path,
+) -> None:
+    measures = "      - {property: puntual.measures, value: [{column: amount, unit: MXN}]}\n"
+    contract = CONTRACT.replace(measures, "").replace(", primaryKey: true", "")
+    settings = SETTINGS.replace("    key: [payment_id]\n", "").replace(
+        "    measures: [{column: amount, unit: MXN}]\n", ""
+    )
+    files = {
+        "puntual.yaml": settings,
+        "contracts/payments.odcs.yaml": contract,
+        "controls/controls.yaml": COUNTED,
+    }
+    write_project(tmp_path, **files)
+    drop(tmp_path, ROWS)
+    vouch(tmp_path, 4, "330.35")
+    record = tmp_path / "control" / "payments_20260302.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"sums": {}}))
+    ran = run_day(tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    shown = puntual(tmp_path, "reconcile", "-d", DAY)
+    assert shown.code == 0, shown.out + shown.err
+    assert "R5001 payments: nothing sees a changed cent (amount), a flipped sign" in shown.out
+    found = puntual(tmp_path, "reconcile", "-d", DAY, "--json").data
+    assert isinstance(found["planted"], list)
+    by_fault = {p["fault"]: p for p in found["planted"]}
+    assert "rows_arrive" in by_fault["lost_row"]["seen_by"]
+    assert "rows_arrive" in by_fault["changed_cent"]["blind"]
+    assert by_fault["changed_cent"]["seen_by"] == []
+    (warned,) = [f for f in found["findings"] if f["code"] == "R5001"]  # type: ignore[attr-defined]
+    assert (warned["severity"], warned["on_fail"]) == ("warn", "flag")
+
+
+def test_a_line_of_the_report_that_the_warehouse_does_not_hold_is_named(tmp_path: Path) -> None:
+    assert run_day(good_day(tmp_path)).code == 0
+    alter_warehouse(tmp_path, "UPDATE movements SET amount = 250.51 WHERE payment_id = 'p2'")
+    ran = puntual(tmp_path, "reconcile", "-d", DAY, "--rows", "movements:payments_daily", "--json")
+    (found,) = json.loads(ran.out)["data"]["rows"]
+    (row,) = found["rows"]
+    assert (row["class"], row["line"]) == ("changed", "2")
+    assert [c["column"] for c in row["changed"]] == ["total"]
+    assert row["amounts"] == {"total": "0.01"}
+    shown = puntual(tmp_path, "reconcile", "-d", DAY, "--row", "p2", "--unmask").out
+    assert "REPORT PAYMENTS_DAILY" in shown
+    assert "p2;c1;250.50;2026-03-02\\n" in shown

@@ -1,0 +1,149 @@
+"""1,000 canaries in classified columns of the example bank: none is in anything that is told."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from support.small import Ran, puntual
+from support.tamper import copy_of
+
+from puntual.cli.main import main
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "credit-report"
+GOOD, WRONG = "2026-11-18", "2026-11-19"
+MARK = "QKXCANARY"
+DATA = (".puntual/lake/raw/", ".puntual/lake/curated/", ".puntual/warehouse", ".puntual/stream")
+"""What holds the data itself; everything else tells of it."""
+
+
+@dataclass
+class Bank:
+    """The bank with its canaries, and all that its commands have said."""
+
+    root: Path
+    planted: int
+    said: dict[str, Ran] = field(default_factory=dict)
+
+    def told(self) -> dict[str, bytes]:
+        """Return everything that was said or written, but for the data itself."""
+        found = {n: (r.out + r.err).encode() for n, r in self.said.items()}
+        for path in sorted(p for p in self.root.rglob("*") if p.is_file()):
+            name = str(path.relative_to(self.root))
+            made = name.startswith((".puntual/", "out/", "evidence/"))
+            if made and not name.startswith(DATA):
+                found[name] = path.read_bytes()
+        return found
+
+
+def canary(number: int) -> str:
+    return f"{MARK}{number:04}"
+
+
+def plant(root: Path) -> int:
+    """Put a canary into names and tax ids, and into texts, amounts and clients of branch lines."""
+    planted = 0
+    with closing(sqlite3.connect(root / "data" / "core.db")) as db, db:
+        clients = "SELECT DISTINCT client_id FROM clients WHERE snapshot_date IN (?, ?) ORDER BY 1"
+        for (client,) in db.execute(clients, (GOOD, WRONG)).fetchall()[:400]:
+            values = (canary(planted), canary(planted + 1), client)
+            planted += 2
+            db.execute("UPDATE clients SET name = ?, tax_id = ? WHERE client_id = ?", values)
+    for day, last in ((GOOD, 900), (WRONG, 1000)):
+        for path in sorted((root / "inbox").glob(f"branch_{day.replace('-', '')}_*.csv")):
+            head, *lines = path.read_text("latin-1").splitlines()
+            names = head.split(";")
+            for i, line in enumerate(lines):
+                cells = dict(zip(names, line.split(";"), strict=True))
+                if planted == last:
+                    break
+                number = planted
+                planted += 1
+                column = names[-1]
+                if day == WRONG:
+                    column = ("importe", "cliente", names[-1])[i % 3]
+                cells[column] = canary(number)
+                lines[i] = ";".join(cells.values())
+            path.write_text("\n".join([head, *lines]) + "\n", "latin-1", newline="\n")
+    return planted
+
+
+def within(root: Path, *arguments: str) -> Ran:
+    """Run the command in this process."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(["-C", str(root), *arguments])
+        out.flush()
+    buffer = out.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return Ran(code, buffer.getvalue().decode(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    root = copy_of(EXAMPLE, tmp_path_factory.mktemp("canaries") / "project")
+    command = [sys.executable, str(root / "generate.py"), "--into", str(root), "--seed", "42"]
+    subprocess.run(command, check=True, capture_output=True)
+    found = Bank(root, plant(root))
+    within(root, "stream", "create", "--stream", "card-events", "--shards", "1")
+    put = ("stream", "put", "--stream", "card-events", "--key", "client_id")
+    early = ("--as-of", "2026-11-20T05:00:00-06:00")
+    for day, at in ((GOOD, "2026-11-19T05:00:00-06:00"), (WRONG, early[1])):
+        file = str(root / f"data/card_events/{day}.jsonl")
+        found.said[f"put {day}"] = within(root, *put, "--as-of", f"{day}T21:00:00-06:00", file)
+        found.said[f"run {day}"] = puntual(root, "run", "-d", day, "--as-of", at)
+    row = ("lineage", "arrears_daily", "-d", GOOD, "--row", "line:2")
+    number = ("lineage", "credit_daily", "-d", GOOD, "--row", "line:2", "--sql", "--left-out")
+    for said in (
+        ("check",),
+        ("status", "--json", *early),
+        ("explain", "credit_daily", "-d", WRONG),
+        ("exceptions", "-d", WRONG, "--json"),
+        ("exceptions", "-d", WRONG),
+        ("reconcile", "-d", WRONG, "--rows"),
+        ("reconcile", "-d", WRONG, "--rows", "--json"),
+        ("verify", "-d", GOOD),
+        (*number, "--column", "branch_net"),
+        (*row, "--column", "balance", "--json"),
+        (*row, "--column", "client_id"),
+        (
+            "lineage",
+            "arrears_daily",
+            "-d",
+            GOOD,
+            "--row",
+            f"client_id={canary(1)}",
+            "--column",
+            "balance",
+        ),
+        ("export", "openlineage", "-d", f"{GOOD}..{WRONG}"),
+    ):
+        asked = tuple(a for a in said if MARK not in a)
+        found.said[" ".join(asked)] = within(root, *said)
+    return found
+
+
+def test_the_canaries_are_there_and_every_path_was_taken(bank: Bank) -> None:
+    assert bank.planted == 1000
+    codes = {name: ran.code for name, ran in bank.said.items()}
+    good, wrong = bank.said[f"run {GOOD}"], bank.said[f"run {WRONG}"]
+    assert good.code == 0, good.out + good.err
+    assert wrong.code == 1
+    assert 70 not in codes.values()
+    assert "S2" in wrong.out + bank.said[f"exceptions -d {WRONG}"].out
+    assert "not_a_decimal" in bank.said[f"exceptions -d {WRONG} --json"].out
+    assert all("● every record" in r.out for n, r in bank.said.items() if "--left-out" in n)
+
+
+def test_no_canary_is_in_what_is_printed_logged_noticed_stated_or_exported(bank: Bank) -> None:
+    told = bank.told()
+    assert any("journal" in n for n in told)
+    assert any(n.startswith("evidence/") for n in told)
+    assert any("manifests" in n for n in told)
+    assert [n for n, data in told.items() if MARK.encode() in data] == []

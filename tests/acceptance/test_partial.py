@@ -1,0 +1,222 @@
+"""What may be delivered when something is missing: by an approved policy, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from support.partial import (
+    POLICY,
+    REPORT,
+    approve,
+    partial_project,
+    send_cards,
+    send_payments,
+    sign_policy,
+)
+from support.small import DAY, Ran, digests, only_delivery, puntual, run_day
+
+EARLY, DECIDED = "2026-03-03T05:00:00-06:00", "2026-03-03T06:50:00-06:00"
+LATER = "2026-03-03T11:00:00-06:00"
+STEM = "out/payments_daily_20260302"
+
+
+def _document(root: Path, version: int) -> dict[str, Any]:
+    found = json.loads((root / f"{STEM}_v{version}.exceptions.json").read_text())
+    schema = json.loads(puntual(root, "exceptions", "--schema").out)
+    jsonschema.Draft202012Validator(schema).validate(found)
+    assert isinstance(found, dict)
+    return found
+
+
+def _codes(ran: Ran) -> set[str]:
+    return {r["code"] for r in only_delivery(ran)["reasons"]}
+
+
+@pytest.mark.row("f33")
+def test_a_missing_source_is_waited_for_left_out_by_policy_and_then_replaced_in_full(
+    tmp_path: Path,
+) -> None:
+    root = partial_project(tmp_path)
+    send_payments(root)
+    approve(root)
+
+    waiting = run_day(root, "--json", as_of=EARLY)
+    assert waiting.code == 6, waiting.out + waiting.err
+    assert "P3001" in _codes(waiting)
+    assert not (root / "out").exists()
+
+    partial = run_day(root, as_of=DECIDED)
+    assert partial.code == 4, partial.out + partial.err
+    assert (root / f"{STEM}_v1.txt").read_text() == (
+        "H|20260302|partial|SIN TARJETAS\nP|3|350.60|0.00\nR|1|-20.25|0.00\nT|2|330.35\n"
+    )
+    (entry,) = _document(root, 1)["exceptions"]
+    assert (entry["class"], entry["about"]) == ("absent", "cards")
+    assert entry["policy_clause"] == "cards/cards_absent"
+    assert (entry["owner"], entry["expected_repair"]) == (
+        "Cards platform",
+        "2026-03-04T13:00:00+00:00",
+    )
+    assert entry["first_seen"] == "2026-03-03T11:00:00+00:00"
+    changed = {e["column"] for e in entry["effects"]}
+    assert "cards" in changed
+    assert "total" not in changed
+    assert "parcial" in (root / f"{STEM}_v1.notice.es.txt").read_text()
+    first = digests(root / "out") | digests(root / "evidence")
+
+    still = run_day(root, as_of=LATER)
+    assert still.code == 4, still.out + still.err
+    assert digests(root / "out") | digests(root / "evidence") == first
+
+    send_cards(root)
+    full = run_day(root, as_of=LATER)
+    assert full.code == 0, full.out + full.err
+    assert "P|3|350.60|15.00" in (root / f"{STEM}_v2.txt").read_text()
+    replaced = _document(root, 2)["supersedes"]
+    assert replaced["delivery"] == f"{REPORT}/{DAY}/v1"
+    assert replaced["resolved"] == [{"id": "E-001", "class": "absent", "about": "cards"}]
+    now = digests(root / "out") | digests(root / "evidence")
+    assert {name: now[name] for name in first} == first
+    states = puntual(root, "status", "--as-of", LATER, "--all", "--json").data["deliveries"]
+    assert isinstance(states, list)
+    both = {d["version"]: d["state"] for d in states if d["reference_date"] == DAY}
+    assert both == {1: "superseded", 2: "sent"}
+    differ = puntual(root, "diff", REPORT, "-d", DAY)
+    assert differ.code == 1
+    assert "cards            2 rows   total 0.00 → 30.00 (+30.00)" in differ.out
+    assert "inputs NOT same, code same, rules same, layout same" in differ.out
+
+
+def test_a_policy_whose_file_changed_after_it_was_approved_counts_no_more(tmp_path: Path) -> None:
+    root = partial_project(tmp_path)
+    send_payments(root)
+    approve(root)
+    policy = root / "policies/cards.yaml"
+    policy.write_text(policy.read_text().replace("SIN TARJETAS", "SIN TARJETA"))
+    held = run_day(root, "--json", as_of=DECIDED)
+    assert held.code == 1, held.out + held.err
+    assert "P3002" in _codes(held)
+    listed = puntual(root, "policy")
+    assert listed.code == 6
+    assert "2 signature(s) of other bytes are void" in listed.out
+    twice = sign_policy(root, "Ana", "compliance")
+    assert twice.code == 6
+    again = sign_policy(root, "Ana", "compliance")
+    assert (again.code, "P3042" in again.err) == (2, True)
+
+
+def test_a_policy_that_has_ended_by_the_due_day_holds(tmp_path: Path) -> None:
+    ended = POLICY.replace(
+        'valid_until: "2026-12-30"\napproval', 'valid_until: "2026-03-02"\napproval'
+    )
+    root = partial_project(tmp_path, ended)
+    send_payments(root)
+    approve(root)
+    held = run_day(root, "--json", as_of=DECIDED)
+    assert held.code == 1, held.out + held.err
+    assert "P3003" in _codes(held)
+    checked = puntual(root, "check", "--as-of", DECIDED)
+    assert (checked.code, "C1706" in checked.out) == (2, True)
+
+
+def test_a_delivery_that_needs_two_people_is_sent_when_two_different_ones_have_signed_it(
+    tmp_path: Path,
+) -> None:
+    signed = "{mode: signed, roles: [compliance, operations], people: 2}"
+    root = partial_project(tmp_path, POLICY.replace("{mode: automatic}", signed))
+    send_payments(root)
+    approve(root)
+    made = run_day(root, "--json", as_of=DECIDED)
+    assert made.code == 6, made.out + made.err
+    assert only_delivery(made)["state"] == "ready"
+    assert "P3011" in _codes(made)
+    one = ("sign", "delivery", REPORT, "-d", DAY, "--as-of", DECIDED)
+    assert puntual(root, *one, "--as", "Ana", "--role", "compliance").code == 6
+    same = puntual(root, *one, "--as", "Ana", "--role", "compliance")
+    assert (same.code, "P3042" in same.err) == (2, True)
+    other = puntual(root, *one, "--as", "Sara", "--role", "operations")
+    assert (other.code, "P3041" in other.err) == (2, True)
+    assert puntual(root, "deliver", "-d", DAY, "--as-of", DECIDED).code == 6
+    assert not (root / "out").exists()
+    assert puntual(root, *one, "--as", "Luis", "--role", "operations").code == 0
+    sent = puntual(root, "deliver", "-d", DAY, "--as-of", DECIDED)
+    assert sent.code == 4, sent.out + sent.err
+    assert (root / f"{STEM}_v1.txt").is_file()
+
+
+def test_a_warehouse_that_is_down_at_the_decision_time_leaves_plan_b_and_its_known_error(
+    tmp_path: Path,
+) -> None:
+    day, due = "2026-03-03", "2026-03-04"
+    root = partial_project(tmp_path)
+    approve(root)
+    send_payments(root)
+    send_cards(root)
+    assert run_day(root, as_of=EARLY).code == 0
+    send_payments(root, day)
+    send_cards(root, day)
+    warehouse = root / ".puntual/warehouse.duckdb"
+    warehouse.write_bytes(b"no database" * 1000)
+    assert run_day(root, day=day, as_of=f"{due}T05:00:00-06:00").code == 3
+    down = run_day(root, day=day, as_of=f"{due}T06:50:00-06:00")
+    assert down.code == 4, down.out + down.err
+    assert "emergency" in down.out
+    told = json.loads((root / "out/payments_daily_20260303_v1.exceptions.json").read_text())
+    assert [(p["column"], p["days"], p["worst_difference"]) for p in told["plan_b"]] == [
+        ("cards", "1", "0.00"),
+        ("payments", "1", "0"),
+        ("total", "1", "0.00"),
+    ]
+    (entry,) = told["exceptions"]
+    assert (entry["class"], entry["policy_clause"]) == ("fault", "cards/warehouse_down")
+    warehouse.unlink()
+    up = run_day(root, day=day, as_of=f"{due}T09:00:00-06:00")
+    assert up.code == 0, up.out + up.err
+    assert (root / "out/payments_daily_20260303_v2.txt").is_file()
+
+
+def test_a_plan_b_that_fails_hurts_no_full_delivery(tmp_path: Path) -> None:
+    root = partial_project(tmp_path)
+    send_payments(root)
+    send_cards(root)
+    sql = root / f"reports/{REPORT}/emergency.sql"
+    broken = "sum(CAST(client_id AS BIGINT)) AS payments"  # 'c1' is no number: at run time
+    sql.write_text(sql.read_text().replace("count(*) AS payments", broken))
+    ran = run_day(root, as_of=EARLY)
+    assert (ran.code, "plan B failed: P3021" in ran.out) == (0, True), ran.out + ran.err
+
+
+@pytest.mark.row("f31")
+def test_late_data_is_amended_with_a_reason_once_and_nothing_of_v1_is_touched(
+    tmp_path: Path,
+) -> None:
+    root = partial_project(tmp_path)
+    send_payments(root)
+    send_cards(root)
+    assert run_day(root, as_of=EARLY).code == 0
+    first = digests(root / "out") | digests(root / "evidence")
+    amend = ("amend", "-d", DAY, "-r", REPORT, "--as-of", LATER)
+    nothing = puntual(root, *amend)
+    assert (nothing.code, "P3031" in nothing.err) == (2, True), nothing.out + nothing.err
+    late = root / "inbox/payments_20260302_2.csv"
+    late.write_text("payment_id;client_id;amount;paid_on\np9;c9;9.99;2026-03-02\n")
+    late.with_name(late.name + ".ok").touch()
+    record = json.loads((root / "control/payments_20260302.json").read_text())
+    record |= {"count": "5", "sums": {"amount": "340.34"}}
+    (root / "control/payments_20260302.json").write_text(json.dumps(record))
+    assert puntual(root, *amend, "--yes").code == 2
+    shown = puntual(root, *amend)
+    assert shown.code == 6, shown.out + shown.err
+    assert "total            1 rows   total 330.35 → 340.34 (+9.99)" in shown.out
+    assert digests(root / "out") == {n: d for n, d in first.items() if n in digests(root / "out")}
+    sent = puntual(root, *amend, "--yes", "--reason", "a branch sent late")
+    assert sent.code == 0, sent.out + sent.err
+    assert _document(root, 2)["supersedes"]["reason"] == "a branch sent late"
+    now = digests(root / "out") | digests(root / "evidence")
+    assert {name: now[name] for name in first} == first
+    again = puntual(root, *amend, "--yes", "--reason", "again")
+    assert (again.code, "P3031" in again.err) == (2, True)

@@ -1,0 +1,106 @@
+"""Proof: a delivery leaves signed and on record, and an auditor without the project checks it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.small import DAY, ROWS, digests, drop, good_day, puntual, run_day, vouch
+
+VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "verify_delivery.py"
+PACK = "evidence/payments_daily_20260302_v1"
+
+
+def root_key(root: Path) -> str:
+    return str(puntual(root, "key", "list", "--json").data["root"])
+
+
+@pytest.mark.row("f77", "f78")
+def test_an_auditor_with_a_folder_and_a_fingerprint_verifies_without_the_project(
+    tmp_path: Path,
+) -> None:
+    bank, desk = tmp_path / "bank", tmp_path / "desk"
+    bank.mkdir()
+    done = run_day(good_day(bank))
+    assert done.code == 0, done.err
+    assert "keys were made" in done.out
+    given = puntual(bank, "key", "export", str(desk))
+    assert given.code == 0, given.err
+    shutil.copytree(bank / PACK, desk / "package")
+    key, state = root_key(bank), str(desk / "seen.json")
+    isolated = [sys.executable, "-I", "verify_delivery.py", "package", "--state", state]
+    for more, code in (([], 1), (["--root", key], 0), ([], 0), (["--root", "0" * 64], 1)):
+        told = subprocess.run(
+            [*isolated, *more], cwd=desk, capture_output=True, text=True, check=False
+        )
+        assert told.returncode == code, told.stdout + told.stderr
+    here = puntual(desk, "verify", str(desk / "package"), "--root", key, "--state", state)
+    assert (here.code, "seen before" in here.out) == (0, True), here.out + here.err
+    sizes = {p.name: p.stat().st_size for p in (desk / "package").iterdir()}
+    assert sum(sizes.values()) <= 50_000, sizes
+
+
+@pytest.mark.row("f78")
+def test_a_delivery_waits_for_its_approvers_and_their_signatures_travel_with_it(
+    tmp_path: Path,
+) -> None:
+    good_day(tmp_path)
+    run_day(tmp_path)
+    for name in ("ana", "luis"):
+        made = puntual(tmp_path, "key", "create", name, "--role", "approver")
+        assert made.code == 0, made.err
+    assert puntual(tmp_path, "key", "require", "--full", "2").code == 0
+    day = "2026-03-03"
+    drop(tmp_path, tuple(r.replace(DAY, day) for r in ROWS), day=day)
+    vouch(tmp_path, 4, "330.35", day=day)
+    held = run_day(tmp_path, day=day, as_of="2026-03-04T05:00:00-06:00")
+    assert held.code == 6, held.out + held.err
+    assert not list((tmp_path / "out").glob("*20260303*"))
+    for name in ("ana", "luis"):
+        signed = puntual(tmp_path, "key", "sign", "-d", day, "--name", name)
+        assert signed.code == 0, signed.err
+    sent = run_day(tmp_path, day=day, as_of="2026-03-04T05:10:00-06:00")
+    assert sent.code == 0, sent.out + sent.err
+    checked = puntual(tmp_path, "verify")
+    assert (checked.code, "ana, luis (2 needed)" in checked.out) == (0, True), checked.out
+    events = puntual(tmp_path, "ledger", "show", "-n", "99", "--json").data["entries"]
+    assert isinstance(events, list)
+    assert sum(e["event"] == "approval" for e in events) == 2
+    assert {"plan", "land", "seal", "finding", "decision", "attest", "deliver", "key"} <= {
+        e["event"] for e in events
+    }
+
+
+@pytest.mark.row("f9")
+def test_a_run_on_a_restored_older_backup_stops_until_an_operator_anchors(tmp_path: Path) -> None:
+    run_day(good_day(tmp_path))
+    shutil.copytree(tmp_path / ".puntual", tmp_path / "backup")
+    day = "2026-03-03"
+    drop(tmp_path, tuple(r.replace(DAY, day) for r in ROWS), day=day)
+    vouch(tmp_path, 4, "330.35", day=day)
+    second = ("2026-03-04T05:00:00-06:00",)
+    assert run_day(tmp_path, day=day, as_of=second[0]).code == 0
+    before = digests(tmp_path / "evidence")
+    shutil.rmtree(tmp_path / ".puntual")
+    (tmp_path / "backup").rename(tmp_path / ".puntual")
+    refused = run_day(tmp_path, day=day, as_of=second[0])
+    assert (refused.code, "V4003" in refused.err) == (3, True), refused.out + refused.err
+    assert digests(tmp_path / "evidence") == before
+    assert puntual(tmp_path, "ledger", "anchor", "--reason", "the newest copy is lost").code == 0
+    shown = puntual(tmp_path, "ledger", "show", "--json").data["entries"]
+    assert "the newest copy is lost" in json.dumps(shown)
+
+
+def test_nothing_of_a_row_stands_in_the_ledger_or_in_what_proves_it(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    drop(tmp_path, (*ROWS, "p5;CANARY-5;7.00;not a day"))
+    vouch(tmp_path, 5, "337.35")
+    run_day(tmp_path)
+    kept = [p for p in (tmp_path / ".puntual/ledger").rglob("*") if p.is_file()]
+    kept += [p for p in (tmp_path / "evidence").rglob("*") if p.is_file()]
+    assert kept
+    assert not [p for p in kept if b"CANARY" in p.read_bytes()]

@@ -1,0 +1,66 @@
+"""A policy is refused where it names what is not there, or says two things at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.partial import POLICY, partial_project
+
+from puntual.project.complaints import show
+from puntual.project.read import lint
+
+
+def _shown(root: Path, old: str = "", new: str = "") -> list[str]:
+    assert old in POLICY
+    partial_project(root, POLICY.replace(old, new, 1) if old else POLICY)
+    return [show(c).splitlines()[0] for c in lint(root)[1]]
+
+
+def test_a_right_policy_has_no_complaint_and_is_read_whole(tmp_path: Path) -> None:
+    partial_project(tmp_path)
+    project, complaints, _ = lint(tmp_path)
+    assert complaints == ()
+    assert project is not None
+    assert [c.id for c in project.policies["cards"].clauses] == ["cards_absent", "warehouse_down"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "says"),
+    [
+        ("source: cards", "source: card", "C1012", "no source is called 'card'"),
+        ("roles: [compliance,", "roles: [complience,", "C1702", "'complience'"),
+        ("people: 2", "people: 4", "C1701", "4 different people are asked for"),
+        ("sources: [payments]", "sources: [cards]", "C1701", "must be there under 'minimum'"),
+        ('valid_until: "2026-12-30"', 'valid_until: "2025-12-30"', "C1701", "before it begins"),
+        ("    substitute: omit", "    substitute: last_known", "C1701", "limits: {age: DAYS}"),
+        ("substitute: plan_b", "substitute: omit", "C1701", "a fault leaves no report"),
+        ("when: [absent]", "when: [absnt]", "C1011", "'absnt' is not a possible gap"),
+        ("author: Sara", "author: Luis", "C1701", "wrote it and would have to approve it"),
+        ("    owner: Cards", "    onwer: Cards", "C1008", "unknown key 'onwer'"),
+        ("id: warehouse_down", "id: cards_absent", "C1303", "stands twice"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(
+    tmp_path: Path, old: str, new: str, code: str, says: str
+) -> None:
+    found = _shown(tmp_path, old, new)
+    assert any(code in line and says in line and "policies/cards.yaml:" in line for line in found)
+
+
+def test_automatic_without_the_regulators_acceptance_is_refused(tmp_path: Path) -> None:
+    line = next(part for part in POLICY.splitlines(True) if part.startswith("acceptance"))
+    assert any("C1703" in said for said in _shown(tmp_path, line, ""))
+
+
+def test_plan_b_without_its_sql_is_refused(tmp_path: Path) -> None:
+    partial_project(tmp_path)
+    (tmp_path / "reports/payments_daily/emergency.sql").unlink()
+    assert "C1704" in {c.code for c in lint(tmp_path)[1]}
+
+
+def test_plan_b_with_other_columns_is_refused(tmp_path: Path) -> None:
+    partial_project(tmp_path)
+    sql = tmp_path / "reports/payments_daily/emergency.sql"
+    sql.write_text(sql.read_text().replace("AS cards", "AS carts"))
+    assert "C1705" in {c.code for c in lint(tmp_path)[1]}

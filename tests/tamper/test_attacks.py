@@ -1,0 +1,166 @@
+"""The attacks A1 to A6 of `evidence.md` 6, the two that nobody can notice included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tamper.bank import Bank, Judge, bank
+
+from puntual.errors import PermanentError
+from puntual.evidence import dsse
+from puntual.evidence.trust import Role, opened
+from puntual.evidence.trust_keys import verifies
+
+pytestmark = pytest.mark.row("f77", "f78")
+
+
+def judge(tmp_path: Path, made: Bank) -> Judge:
+    (tmp_path / "judge").mkdir()
+    return Judge(tmp_path / "judge", made.fingerprint)
+
+
+def signed(made: Bank, version: int, report: bytes = b"1|2.00\n") -> dict[str, bytes]:
+    files = made.attest(version, report)
+    made.approve(files, "person-0")
+    return made.packed(files)
+
+
+def test_what_was_approved_and_put_on_record_is_verified_again_and_again(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    reader = judge(tmp_path, made)
+    first, second = signed(made, 1), signed(made, 2)
+    assert reader.accepts(first)
+    assert reader.accepts(second)
+    assert reader.accepts(first)
+    assert reader.fresh().accepts(second)
+
+
+def test_a1_rewritten_without_any_key_is_rejected(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    forger = bank(tmp_path / "forger", approvers=1)
+    reader = judge(tmp_path, made)
+    true, false = signed(made, 1), signed(forger, 1, b"1|9.00\n")
+    assert not reader.accepts(false)
+    assert not reader.accepts({**true, "credit_daily.txt": b"1|9.00\n"})
+    assert not reader.accepts({**false, "trust.json": true["trust.json"]})
+    assert reader.accepts(true)
+    assert not reader.accepts(false)
+
+
+def test_a2_without_an_approver_the_stolen_keys_of_pipeline_and_log_are_not_enough(
+    tmp_path: Path,
+) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    reader = judge(tmp_path, made)
+    thief = made.copy(tmp_path / "thief")
+    lax = bank(tmp_path / "lax")
+    stolen = thief.attest(1, b"1|9.00\n")
+    with pytest.raises(PermanentError, match="V5004"):
+        thief.packed(stolen)
+    files = signed(made, 1)
+    unsigned = without_people(files)
+    assert not reader.accepts(unsigned)
+    assert not reader.accepts({**unsigned, "trust.json": lax.deliver(1)["trust.json"]})
+    assert reader.accepts(files)
+
+
+def without_people(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a package with the pipeline's signature alone."""
+    known = {k.keyid: k.role for k in opened(files["trust.json"], verifies).keys}
+    whole = dsse.decode(files["statement.dsse.json"], dsse.STATEMENT)
+    kept = tuple(s for s in whole.signatures if known[s.keyid] is Role.PIPELINE)
+    bare = dsse.Envelope(payload=whole.payload, kind=whole.kind, signatures=kept)
+    return {**files, "statement.dsse.json": dsse.encode(bare)}
+
+
+def test_a3_a4_all_keys_rewrite_a_past_day_and_only_an_earlier_checkpoint_tells(
+    tmp_path: Path,
+) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    rewriter = made.copy(tmp_path / "rewriter")
+    reader = judge(tmp_path, made)
+    assert reader.accepts(signed(made, 1))
+    signed(rewriter, 1, b"1|9.00\n")
+    rewritten = signed(rewriter, 2)
+    assert reader.fresh().accepts(rewritten), "documents the limit: nobody outside had seen it"
+    assert not reader.accepts(rewritten)
+    assert reader.accepts(signed(made, 2))
+
+
+def test_a5_a_delivery_that_is_erased_from_the_ledger_is_noticed_by_who_saw_it(
+    tmp_path: Path,
+) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    eraser = made.copy(tmp_path / "eraser")
+    reader = judge(tmp_path, made)
+    assert reader.accepts(signed(made, 1))
+    signed(eraser, 2)
+    assert not reader.accepts(signed(eraser, 3))
+
+
+def test_a6_the_same_is_noticed_by_nobody_if_nobody_outside_saw_it(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank", approvers=1)
+    eraser = made.copy(tmp_path / "eraser")
+    signed(made, 1)
+    reader = judge(tmp_path, made)
+    assert reader.accepts(signed(eraser, 2)), "documents the limit"
+
+
+def test_a_verifier_never_goes_backwards_to_what_it_has_not_seen(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank")
+    reader = judge(tmp_path, made)
+    first, second = made.deliver(1), made.deliver(2)
+    assert reader.accepts(second)
+    assert not reader.accepts(first)
+
+
+def test_nothing_is_taken_on_the_packages_own_word(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank")
+    reader = judge(tmp_path, made)
+    files = made.deliver(1)
+    assert not reader.accepts(files, root="")
+    assert not reader.accepts(files, root="0" * 64)
+    assert reader.accepts(files)
+    assert reader.accepts(files, root=""), "the root key is remembered"
+
+
+def test_the_same_person_twice_is_one(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank", approvers=2)
+    files = made.attest(1)
+    made.approve(files, "person-0")
+    made.approve(files, "person-0")
+    with pytest.raises(PermanentError, match="1 of 2"):
+        made.packed(files)
+    made.approve(files, "person-1")
+    assert judge(tmp_path, made).accepts(made.packed(files))
+
+
+def test_what_a_key_signed_counts_after_its_rotation_and_after_a_revocation(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank")
+    reader = judge(tmp_path, made)
+    first = made.deliver(1)
+    for name in ("pipeline", "log"):
+        made.keys.rotate(name, size=made.ledger().size)
+    second = made.deliver(2)
+    assert reader.accepts(first)
+    assert reader.accepts(second)
+    assert reader.accepts(first)
+    made.keys.revoke("pipeline", since=made.ledger().size, why="stolen")
+    made.keys.create("pipeline-b", Role.PIPELINE, size=made.ledger().size)
+    third = made.deliver(3)
+    assert reader.accepts(third)
+    assert reader.accepts(second)
+
+
+def test_what_a_revoked_key_signs_does_not_count_even_with_the_old_trust_file(
+    tmp_path: Path,
+) -> None:
+    made = bank(tmp_path / "bank")
+    reader = judge(tmp_path, made)
+    thief = made.copy(tmp_path / "thief")
+    stolen = thief.deliver(1, b"1|9.00\n")
+    made.keys.revoke("pipeline", since=1, why="stolen")
+    made.keys.create("pipeline-b", Role.PIPELINE, size=made.ledger().size)
+    assert reader.accepts(made.deliver(1))
+    assert not reader.accepts(stolen)
