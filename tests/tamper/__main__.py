@@ -1,4 +1,4 @@
-"""`make tamper`: a hundred thousand changed packages before both verifiers, on every core."""
+"""`make tamper`: 100,000 and more changed packages before both verifiers, on every core."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ def main(number: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 106_000))
