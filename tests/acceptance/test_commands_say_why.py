@@ -323,7 +323,12 @@ def test_interrupted_inside_a_query_ends_with_130(tmp_path: Path) -> None:
     hook = (
         "import os, signal, sys, threading\n"
         "from puntual.cli import main\n"
-        "threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "from puntual.local import catalog\n"
+        "asked = catalog.query\n"
+        "def query(*args, **more):\n"  # importing may take longer than any timer from the start
+        "    threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    return asked(*args, **more)\n"
+        "catalog.query = query\n"
         f"sys.argv = ['puntual', '-C', {str(tmp_path)!r}, 'query', {slow!r}]\n"
         "main.entry()\n"
     )

@@ -19,7 +19,11 @@ from pathlib import Path
 from puntual.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKED = {"src/puntual": "puntual", "examples/credit-report": "puntual/cli/example"}
+PACKED = {
+    "src/puntual": "puntual",
+    "examples/credit-report": "puntual/cli/example",
+    "verifier": "puntual/cli/verifier",
+}
 """What the wheel holds: folder of the checkout, and its place in the wheel."""
 
 
