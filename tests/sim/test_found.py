@@ -48,7 +48,9 @@ def test_a_run_that_lost_its_lease_takes_nothing_back_that_a_later_one_has_sent(
     monkeypatch.setattr(delivery, "due_of", lambda *_: SENT.due_at)
     clock = SimpleNamespace(now=lambda: SENT.due_at)
     run = SimpleNamespace(
-        world=SimpleNamespace(journal=journal, clock=clock, zone=None),
+        world=SimpleNamespace(
+            journal=journal, clock=clock, zone=None, pointers=SqlitePointers(tmp_path / "state.db")
+        ),
         project=SimpleNamespace(reports={"payments_daily": None}),
         published={},
         date=DAY,
