@@ -289,17 +289,29 @@ def _note_one(
         ready = replace(before[0], reasons=(reason,))
         desk.journal.save(ready, replacing=frozenset({State.READY}))
         return
-    due_at = due_of(project, name, day, zone)
-    delivery = Delivery(
-        id=DeliveryId(report=name, reference_date=day, version=1),
+    delivery = collecting(project, desk, day, name, reasons=(reason,))
+    replaced = frozenset() if only_new else frozenset({State.COLLECTING})
+    desk.journal.save(delivery, replacing=replaced)
+
+
+def collecting(
+    project: Project, desk: Desk, day: date, report: str, *, reasons: tuple[Reason, ...] = ()
+) -> Delivery:
+    """
+    Return the delivery of a day of which nothing has been decided.
+
+    Raises:
+        ProjectError: P1001 the calendar does not cover the due day.
+    """
+    due_at = due_of(project, report, day, zone)
+    return Delivery(
+        id=DeliveryId(report=report, reference_date=day, version=1),
         state=State.COLLECTING,
         completeness=None,
         timeliness=timeliness(due_at, desk.clock.now(), None),
         due_at=due_at,
-        reasons=(reason,),
+        reasons=reasons,
     )
-    replaced = frozenset() if only_new else frozenset({State.COLLECTING})
-    desk.journal.save(delivery, replacing=replaced)
 
 
 def run_id(day: date, epoch: int) -> str:

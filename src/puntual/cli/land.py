@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from puntual.cli import reading, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
-from puntual.cli.day import WAITING
+from puntual.cli.day import WAITING, collecting
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -21,14 +20,11 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.progress import Silent
-from puntual.local.worker import ForkedWorker
+from puntual.cli.workshop import working
 from puntual.model.check import Severity
-from puntual.model.delivery import Delivery, DeliveryId, State
 from puntual.model.notice import Notice, Obligation
 from puntual.model.project import Project
 from puntual.model.source import DatabaseSource
-from puntual.planner.calendar import due_of
-from puntual.planner.decide import timeliness
 from puntual.planner.flow import flow
 from puntual.planner.obligation import owed_on
 from puntual.planner.plan import look
@@ -67,14 +63,8 @@ def command(
     sources = early_sources(read)
     landed: dict[str, str] = {}
     with wiring.open_desk(root, watch) as (desk, give_up), wiring.leased(root, watch) as held:
-        opener = wiring.WorldOpener(read, root, watch)
-        worker = ForkedWorker(
-            read,
-            opener.open,
-            before_fork=wiring.in_turn(give_up, held.give_up, opener.another),
-            tick=Silent().tick,
-        )
-        with closing(worker):
+        closed = wiring.in_turn(give_up, held.give_up)
+        with working(read, root, watch, give_up=closed, tick=Silent().tick) as worker:
             for day in days:
                 _collecting(read, desk, day)
                 planned = look(read, day, tuple(read.reports), sources)
@@ -110,15 +100,7 @@ def early_sources(project: Project) -> tuple[str, ...]:
 def _collecting(project: Project, desk: Desk, day: date) -> None:
     """Write down that the day's deliveries are being collected, where nothing is known of them."""
     for name in owed_on(project, tuple(sorted(project.reports)), day):
-        due_at = due_of(project, name, day, zone)
-        delivery = Delivery(
-            id=DeliveryId(report=name, reference_date=day, version=1),
-            state=State.COLLECTING,
-            completeness=None,
-            timeliness=timeliness(due_at, desk.clock.now(), None),
-            due_at=due_at,
-        )
-        desk.journal.save(delivery, replacing=frozenset())
+        desk.journal.save(collecting(project, desk, day, name), replacing=frozenset())
 
 
 class _Unsaid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -33,8 +33,8 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.shown import delivery_json, notice_json
+from puntual.cli.workshop import working
 from puntual.errors import EvidenceError, ProjectError
-from puntual.local.worker import ForkedWorker
 from puntual.model.delivery import Completeness, Delivery, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.project import Project
@@ -110,14 +110,8 @@ def command(
         _fit(read, root, days, desk, quiet=as_json)
         with _led(read, root, watch, days, desk) as held:
             shown = Shown(quiet=as_json)
-            opener = wiring.WorldOpener(read, root, watch)
-            worker = ForkedWorker(
-                read,
-                opener.open,
-                before_fork=wiring.in_turn(give_up, held.give_up, opener.another),
-                tick=shown.tick,
-            )
-            with closing(worker):
+            closed = wiring.in_turn(give_up, held.give_up)
+            with working(read, root, watch, give_up=closed, tick=shown.tick) as worker:
                 for owed in _landed(root, days):
                     made.deliveries += one_day(
                         read,
@@ -129,8 +123,6 @@ def command(
                         shown=shown,
                         approvals=wiring.approvals(root),
                     )
-            if worker.bug_while_closing:
-                raise RuntimeError("the process that did the steps failed when all was done")
             wiring.show_views(root)
             books.say_made(root, keyless=keyless, quiet=as_json)
             made.faults += _faults(root, made.deliveries)

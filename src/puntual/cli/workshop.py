@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,38 @@ class Workshop:
 
 
 @contextmanager
+def working(
+    project: Project,
+    root: Path,
+    clock: Clock,
+    *,
+    give_up: Callable[[], None],
+    tick: Callable[[], None],
+) -> Iterator[Worker]:
+    """
+    Lend what does steps; the lease is held by the caller.
+
+    Args:
+        project: As it was read; every worker goes on with it.
+        root: Its folder.
+        clock: Of the run.
+        give_up: Closes the caller's SQLite files for a while, before a process is forked.
+        tick: Called while a step runs.
+
+    Raises:
+        RuntimeError: The process failed when all was done: a bug, its traceback is printed.
+    """
+    opener = wiring.WorldOpener(project, root, clock)
+    worker = ForkedWorker(
+        project, opener.open, before_fork=wiring.in_turn(give_up, opener.another), tick=tick
+    )
+    with closing(worker):
+        yield worker
+    if worker.bug_while_closing:
+        raise RuntimeError("the process that did the steps failed when all was done")
+
+
+@contextmanager
 def workshop(project: Project, root: Path, clock: Clock, *, quiet: bool) -> Iterator[Workshop]:
     """
     Hold the run's lease and lend what carries a plan out.
@@ -40,14 +72,6 @@ def workshop(project: Project, root: Path, clock: Clock, *, quiet: bool) -> Iter
         wiring.leased(root, clock) as held,
     ):
         shown = Shown(quiet=quiet)
-        opener = wiring.WorldOpener(project, root, clock)
-        worker = ForkedWorker(
-            project,
-            opener.open,
-            before_fork=wiring.in_turn(give_up, held.give_up, opener.another),
-            tick=shown.tick,
-        )
-        with closing(worker):
+        closed = wiring.in_turn(give_up, held.give_up)
+        with working(project, root, clock, give_up=closed, tick=shown.tick) as worker:
             yield Workshop(desk=desk, worker=worker, epoch=held.epoch, shown=shown)
-        if worker.bug_while_closing:
-            raise RuntimeError("the process that did the steps failed when all was done")

@@ -37,6 +37,17 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def adjoined(parts: Iterable[str]) -> list[str]:
+    """Return the expressions of a `concat`, neighbouring literals put together."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and part.startswith("'") and joined[-1].startswith("'"):
+            joined[-1] = f"{joined[-1][:-1]}{part[1:]}"
+        else:
+            joined.append(part)
+    return joined
+
+
 def literal(text: str) -> str:
     """Write a text as an SQL literal, for places where no parameter may stand."""
     if "\0" in text:

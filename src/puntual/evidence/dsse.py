@@ -7,7 +7,6 @@ Signatures are made and judged elsewhere; a `keyid` is a hint that nobody authen
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 from puntual.evidence import canonical, shape
@@ -81,7 +80,7 @@ def decode(data: bytes, kind: str) -> Envelope:
     if found["payloadType"] != kind:
         shape.refuse("$.payloadType", kind, "another type")
     envelope = Envelope(
-        payload=_bytes(found["payload"], "$.payload"),
+        payload=shape.base64_of(found["payload"], "$.payload"),
         kind=kind,
         signatures=shape.items(found["signatures"], _signature, "$.signatures"),
     )
@@ -96,16 +95,5 @@ def _signature(value: object, where: str) -> Signature:
     found = shape.record(value, _SIGNATURE, where)
     return Signature(
         keyid=shape.digest(found["keyid"], f"{where}.keyid"),
-        sig=_bytes(found["sig"], f"{where}.sig"),
+        sig=shape.base64_of(found["sig"], f"{where}.sig"),
     )
-
-
-def _bytes(value: object, where: str) -> bytes:
-    text = shape.text(value, where)
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if base64.b64encode(data).decode() != text:
-        shape.refuse(where, "Base64 in its one spelling", "another text")
-    return data

@@ -181,11 +181,7 @@ def decode_memory(data: bytes) -> dict[str, Held]:
 def _held(value: object, where: str) -> Held:
     found = shape.record(value, frozenset({"root", "trust", "checkpoints"}), where)
     pairs = shape.items(found["checkpoints"], _seen, f"{where}.checkpoints")
-    text = shape.text(found["trust"], f"{where}.trust")
-    try:
-        trust = base64.b64decode(text, validate=True)
-    except ValueError:
-        shape.refuse(f"{where}.trust", "Base64", "another text")
+    trust = shape.base64_of(found["trust"], f"{where}.trust")
     return Held(
         root=shape.digest(found["root"], f"{where}.root"), trust=trust, checkpoints=dict(pairs)
     )

@@ -15,7 +15,7 @@ from puntual.evidence.document import Context
 from puntual.evidence.exceptions import Entry, numbered
 from puntual.evidence.notice_words import LANGUAGES, PHRASES, WORDS
 from puntual.model.delivery import Completeness, Decision, DeliveryId
-from puntual.model.shown import printable
+from puntual.model.shown import markup, printable
 
 Row = tuple[str, str]
 """A label and its text."""
@@ -208,9 +208,6 @@ def _table(rows: Iterable[Row]) -> str:
     return f"<table><tbody>{body}</tbody></table>"
 
 
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-
-
 def _safe(text: str) -> str:
     """Return a text that HTML shows as it is, wherever it stands."""
-    return printable(text).translate(_ESCAPES)
+    return markup(printable(text))

@@ -8,12 +8,11 @@ nothing that a network would have to give. Every text is escaped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from xml.sax.saxutils import escape
 
 from puntual.evidence.statement import Claims
 from puntual.evidence.text import NOT_PROVEN, PROVEN
 from puntual.model.manifest import Digest
-from puntual.model.shown import printable
+from puntual.model.shown import markup, printable
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
@@ -36,7 +35,7 @@ def evidence_page(claims: Claims, exceptions: int, digests: Mapping[str, Digest]
 
 
 def _parts(claims: Claims, exceptions: int, digests: Mapping[str, Digest]) -> Iterator[str]:
-    title = escape(f"Evidence of {claims.delivery}")
+    title = _escaped(f"Evidence of {claims.delivery}")
     whole = claims.decision.completeness
     yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
     yield '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -78,17 +77,22 @@ def _checks(claims: Claims) -> Iterator[tuple[str, ...]]:
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(h)}</th>" for h in heads) if any(heads) else ""
+    head = "".join(f"<th>{_escaped(h)}</th>" for h in heads) if any(heads) else ""
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"<table><caption>{escape(title)}</caption><tr>{head}</tr>{body}</table>"
+    return f"<table><caption>{_escaped(title)}</caption><tr>{head}</tr>{body}</table>"
 
 
 def _cell(text: str) -> str:
     code = len(text) == 64 and " " not in text
-    shown = escape(printable(text))
+    shown = _escaped(printable(text))
     return f"<td><code>{shown}</code></td>" if code else f"<td>{shown}</td>"
 
 
 def _list(lines: Iterable[str]) -> str:
     text = "\n".join(lines).replace("\n  ", " ")
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in text.split("\n")) + "</ul>"
+    return "<ul>" + "".join(f"<li>{_escaped(line)}</li>" for line in text.split("\n")) + "</ul>"
+
+
+def _escaped(text: str) -> str:
+    """Return a text for between tags; none stands in an attribute here."""
+    return markup(text, quotes=False)

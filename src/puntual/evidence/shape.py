@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -72,6 +73,18 @@ def digest(value: object, where: str) -> Digest:
     if not digests.is_digest(found):
         refuse(where, "64 lower-case hex digits", f"a text of {len(found)} characters")
     return found
+
+
+def base64_of(value: object, where: str, expected: str = "Base64 in its one spelling") -> bytes:
+    """Return the bytes that a text says in Base64, as this program would write it."""
+    found = text(value, where)
+    try:
+        data = base64.b64decode(found, validate=True)
+    except ValueError:
+        refuse(where, expected, "another text")
+    if base64.b64encode(data).decode() != found:
+        refuse(where, expected, "another text")
+    return data
 
 
 def day(value: object, where: str) -> date:

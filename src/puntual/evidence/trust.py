@@ -10,7 +10,6 @@ rotated; nothing that it signs after it does.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -334,12 +333,8 @@ def _read_threshold(value: object, where: str) -> Mapping[Role, int]:
 
 
 def _public(value: object, where: str) -> bytes:
-    text = shape.text(value, where)
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if not 32 < len(data) < 1024 or base64.b64encode(data).decode() != text:
+    data = shape.base64_of(value, where, "a public key in Base64")
+    if not 32 < len(data) < 1024:
         shape.refuse(where, "a public key in Base64", "another text")
     return data
 

@@ -25,7 +25,7 @@ from puntual.failpoints import failpoint
 from puntual.local.disk import (
     link_new,
     make_folder,
-    open_regular,
+    read_regular,
     sync_folder,
     translated,
     write_synced,
@@ -172,8 +172,7 @@ class CommitLog:
         path = self._path(number)
         with translated(str(path)):
             try:
-                with open_regular(path) as file:
-                    return file.read()
+                return read_regular(path)
             except FileNotFoundError:
                 return None
 

@@ -146,6 +146,17 @@ def open_regular(path: Path) -> BufferedReader:
     return os.fdopen(fd, "rb")
 
 
+def read_regular(path: Path) -> bytes:
+    """
+    Return the bytes of a regular file.
+
+    Raises:
+        OSError: It is no regular file, or cannot be read.
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
 def create(path: Path, mode: int) -> BufferedWriter:
     """Create a file that must not exist yet, for writing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

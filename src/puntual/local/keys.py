@@ -43,6 +43,7 @@ from puntual.local.disk import (
     link_new,
     make_folder,
     open_regular,
+    read_regular,
     sync_folder,
     translated,
     write_synced,
@@ -261,7 +262,7 @@ class LocalKeys:
         folder = self._folder / "approvals" / statement
         with translated(str(folder)):
             names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-            return {name: _read(folder / name) for name in names if len(name) == 64}
+            return {name: read_regular(folder / name) for name in names if len(name) == 64}
 
     @cached_property
     def _current(self) -> tuple[Trust, bytes]:
@@ -269,7 +270,7 @@ class LocalKeys:
         if not version:
             raise _no_key("any role", f"no trust file in {self._folder}")
         with translated(str(self._folder)):
-            data = _read(self._folder / f"trust.{version}.json")
+            data = read_regular(self._folder / f"trust.{version}.json")
         return trust.opened(data, verifies), data
 
     def _version(self) -> int:
@@ -402,16 +403,11 @@ class LocalKeys:
 
     def _found(self, path: Path) -> str:
         path = path.with_suffix(".passphrase")
-        return _read(path).decode() if path.is_file() else ""
+        return read_regular(path).decode() if path.is_file() else ""
 
 
 def _public(private: Ed25519PrivateKey) -> bytes:
     return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _read(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return file.read()
 
 
 def _no_key(role: str, observed: str) -> PermanentError:

@@ -30,7 +30,7 @@ from puntual.failpoints import failpoint
 from puntual.local.disk import (
     link_new,
     make_folder,
-    open_regular,
+    read_regular,
     sync_folder,
     translated,
     write_synced,
@@ -157,7 +157,7 @@ class LocalLedger:
         with translated(str(path)):
             if not path.is_file() and self._place(path, data):
                 sync_folder(path.parent)
-            return _read(path)
+            return read_regular(path)
 
     def check(self) -> int:
         """
@@ -207,7 +207,7 @@ class LocalLedger:
         path = self._folder / "entries" / f"{start:012}.jsonl"
         with translated(str(path)):
             try:
-                data = _read(path)
+                data = read_regular(path)
             except FileNotFoundError:
                 self._broken(start, "a batch of entries", "no such file")
         if not data.endswith(b"\n"):
@@ -218,7 +218,7 @@ class LocalLedger:
         path = self._folder / "checkpoints" / f"{size:012}"
         with translated(str(path)):
             try:
-                return _read(path)
+                return read_regular(path)
             except FileNotFoundError:
                 return self._broken(size, "a checkpoint", "no such file")
 
@@ -226,7 +226,7 @@ class LocalLedger:
         """Refuse a ledger that does not hold what was shown before."""
         with translated(str(self._apart)):
             try:
-                seen = checkpoints.decode(_read(self._apart))
+                seen = checkpoints.decode(read_regular(self._apart))
             except FileNotFoundError:
                 return
         same = seen.origin == self._origin and seen.size <= len(self._tree)
@@ -324,7 +324,7 @@ def read_apart(path: Path) -> Checkpoint | None:
     """
     with translated(str(path)):
         try:
-            return checkpoints.decode(_read(path))
+            return checkpoints.decode(read_regular(path))
         except FileNotFoundError:
             return None
 
@@ -340,7 +340,7 @@ def _add(path: Path, hashes: Sequence[bytes], before: int) -> None:
 
 def _hashes(path: Path) -> list[bytes]:
     try:
-        data = _read(path)
+        data = read_regular(path)
     except FileNotFoundError:
         return []
     return [data[i : i + SIZE] for i in range(0, len(data) - SIZE + 1, SIZE)]
@@ -353,11 +353,6 @@ def _numbers(folder: Path, suffix: str) -> list[int]:
         return []
     stems = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
     return sorted(int(stem) for stem in stems if stem.isdigit() and len(stem) == 12)
-
-
-def _read(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return file.read()
 
 
 def _fenced(expected: str, observed: str) -> NoReturn:

@@ -24,6 +24,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_QUOTES = str.maketrans({'"': "&quot;", "'": "&#x27;"})
+
+
+def markup(text: str, *, quotes: bool = True) -> str:
+    """Return a text as HTML says it; `quotes` too where it may stand in an attribute."""
+    found = text.translate(_MARKUP)
+    return found.translate(_QUOTES) if quotes else found
+
+
 def no_formula(text: str) -> str:
     """
     Return a text that no spreadsheet computes: an apostrophe stands before what would begin one.

@@ -9,7 +9,7 @@ same on all (docs/reference/digest.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,14 @@ class Bucket:
     rows: int
     high: int
     low: int
+
+    @staticmethod
+    def told(answer: Iterable[Sequence[object]]) -> dict[int, Bucket]:
+        """Return the buckets of an engine's rows of (bucket, rows, high, low)."""
+        return {
+            int(str(bucket)): Bucket(rows=int(str(rows)), high=int(str(high)), low=int(str(low)))
+            for bucket, rows, high, low in answer
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,13 @@ class Encoded:
     high: int
     low: int
     values: tuple[str | None, ...]
+
+    @classmethod
+    def told(cls, row: Sequence[object]) -> Encoded:
+        """Return an engine's row of (key, high, low, values …)."""
+        key, high, low, *texts = row
+        values = tuple(None if text is None else str(text) for text in texts)
+        return cls(str(key), int(str(high)), int(str(low)), values)
 
 
 class Side(Protocol):

@@ -33,10 +33,7 @@ def read_control(section: Section, known: Known) -> ControlRule | None:
     declared = read_declared(section, known, name)
     if declared is None:
         return None
-    on_fail = section.choice("on_fail", OnFail, OnFail.HOLD) or OnFail.HOLD
-    if on_fail is OnFail.QUARANTINE:
-        message = "a control has no rows to quarantine"
-        section.complain("C1302", message, "on_fail", hint="continue, flag or hold")
+    on_fail = read_on_fail(section, "on_fail")
     severity = section.choice("severity", Severity, Severity.ERROR) or Severity.ERROR
     basis, description = section.text("basis", ""), section.text("description", "")
     may_be_empty = section.boolean("may_be_empty", False)
@@ -51,6 +48,15 @@ def read_control(section: Section, known: Known) -> ControlRule | None:
         description=description,
         may_be_empty=may_be_empty,
     )
+
+
+def read_on_fail(section: Section, key: str) -> OnFail:
+    """Read what happens when a control fails; complain of what it has no rows for."""
+    on_fail = section.choice(key, OnFail, OnFail.HOLD) or OnFail.HOLD
+    if on_fail is OnFail.QUARANTINE:
+        message = "a control has no rows to quarantine"
+        section.complain("C1302", message, key, hint="continue, flag or hold")
+    return on_fail
 
 
 def read_declared(section: Section, known: Known, name: str) -> Declared | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from puntual.model.check import OnFail, Severity
+from puntual.model.check import Severity
 from puntual.model.control import (
     Asked,
     ControlKind,
@@ -27,7 +27,7 @@ from puntual.model.control import (
     Term,
 )
 from puntual.project.around import Known
-from puntual.project.controls import read_declared, rule_of
+from puntual.project.controls import read_declared, read_on_fail, rule_of
 from puntual.project.extras import read_extras
 from puntual.project.forms import Declared
 from puntual.project.odcs import is_reconciliation
@@ -69,10 +69,7 @@ def _rule(section: Section, dataset: str, column: str, known: Known) -> ControlR
     declared = _declared(section, dataset, column, known, name)
     severity = _severity(section)
     kind = extras.choice("kind", ControlKind, ControlKind.BUSINESS) or ControlKind.BUSINESS
-    on_fail = extras.choice("onFail", OnFail, OnFail.HOLD) or OnFail.HOLD
-    if on_fail is OnFail.QUARANTINE:
-        message = "a control has no rows to quarantine"
-        extras.complain("C1302", message, "onFail", hint="continue, flag or hold")
+    on_fail = read_on_fail(extras, "onFail")
     basis, may_be_empty = extras.text("basis", ""), extras.boolean("mayBeEmpty", False)
     tolerance = extras.amount("tolerance", "0")
     description = section.text("description", "")

@@ -127,3 +127,8 @@ def test_a_row_without_a_partner_is_told_from_one_that_a_condition_drops() -> No
 def test_conjuncts_are_what_and_joins_and_nothing_else() -> None:
     tree = sqlglot.parse_one("a = 1 AND (b = 2 AND NOT c) AND (d OR e)", read="duckdb")
     assert [text_of(c) for c in conjuncts(tree)] == ["a = 1", "b = 2", "NOT c", "(d OR e)"]
+
+
+@pytest.mark.parametrize("sql", ["SELECT FROM WHERE", "SELECT nothing.x FROM", "DROP TABLE ledger"])
+def test_a_text_that_is_no_select_has_no_names_to_resolve(sql: str) -> None:
+    assert qualified(sql, WAREHOUSE) is None

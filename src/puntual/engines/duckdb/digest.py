@@ -13,7 +13,7 @@ from typing import assert_never
 
 from puntual.checks.comparable import no_such_column, not_as_declared, readable
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
 from puntual.model.difference import Shape
 
@@ -93,7 +93,7 @@ def encoding_sql(
             parts += [f"'{tag}'", f"strlen({text})", "':'", text]
         else:
             parts += [f"'{tag}'", text, "';'"]
-    return f"concat({', '.join(_joined(parts))})"
+    return f"concat({', '.join(adjoined(parts))})"
 
 
 def digested(
@@ -270,14 +270,3 @@ def _endless(name: str, number: str, middle: str) -> str:
         f"CASE WHEN isfinite({name}) THEN CAST({number} AS VARCHAR) "
         f"WHEN {name} > {middle} THEN 'Infinity' WHEN {name} < {middle} THEN '-Infinity' END"
     )
-
-
-def _joined(parts: Sequence[str]) -> list[str]:
-    """Put neighbouring literals together."""
-    joined: list[str] = []
-    for part in parts:
-        if joined and part.startswith("'") and joined[-1].startswith("'"):
-            joined[-1] = f"{joined[-1][:-1]}{part[1:]}"
-        else:
-            joined.append(part)
-    return joined

@@ -56,10 +56,7 @@ class DuckDBSide:
 
     def buckets(self, shape: Shape, *, native: bool = False) -> Mapping[int, Bucket]:
         """Return every bucket that has rows; raises as the port says."""
-        return {
-            int(str(bucket)): Bucket(rows=int(str(rows)), high=int(str(high)), low=int(str(low)))
-            for bucket, rows, high, low in self._session.rows(self.query(shape, native=native))
-        }
+        return Bucket.told(self._session.rows(self.query(shape, native=native)))
 
     def rows(
         self,
@@ -74,13 +71,7 @@ class DuckDBSide:
         if keys is not None and not keys:
             return
         statement = self._rows_sql(shape, buckets, values=values, keys=keys, native=native)
-        for key, high, low, *texts in self._session.stream(statement):
-            yield Encoded(
-                str(key),
-                int(str(high)),
-                int(str(low)),
-                tuple(None if text is None else str(text) for text in texts),
-            )
+        yield from map(Encoded.told, self._session.stream(statement))
 
     def _rows_sql(
         self,

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from puntual.checks.comparable import no_such_column, not_as_declared, readable
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
 from puntual.model.difference import Shape
 
@@ -110,7 +110,7 @@ def encoding_sql(
             parts += [f"'{tag}'", f"octet_length({length})", "':'", text]
         else:
             parts += [f"'{tag}'", text, "';'"]
-    return f"concat({', '.join(_joined(parts))})"
+    return f"concat({', '.join(adjoined(parts))})"
 
 
 def digested(
@@ -293,17 +293,6 @@ def _number(name: str, found: Typed, scale: int) -> str:
         return f"{name}::text" if found.type.scale == scale else f"round({name}, {scale})::text"
     rounded = f"round({name}, {scale})"
     return f"CASE WHEN {name} = {rounded} THEN {rounded}::text ELSE trim_scale({name})::text END"
-
-
-def _joined(parts: Sequence[str]) -> list[str]:
-    """Put neighbouring literals together."""
-    joined: list[str] = []
-    for part in parts:
-        if joined and part.startswith("'") and joined[-1].startswith("'"):
-            joined[-1] = f"{joined[-1][:-1]}{part[1:]}"
-        else:
-            joined.append(part)
-    return joined
 
 
 _WORDS = {

@@ -88,10 +88,7 @@ class PostgreSQLSide:
         statement = self.query(shape, native=native)
         with translated(self.name):
             rows = self._connected().execute(statement.encode()).fetchall()
-        return {
-            int(str(bucket)): Bucket(rows=int(str(rows)), high=int(str(high)), low=int(str(low)))
-            for bucket, rows, high, low in rows
-        }
+        return Bucket.told(rows)
 
     def rows(
         self,
@@ -111,13 +108,7 @@ class PostgreSQLSide:
         with translated(self.name), self._connected().cursor("puntual_side") as cursor:
             cursor.itersize = _BLOCK
             cursor.execute(statement.encode())
-            for key, high, low, *texts in cursor:
-                yield Encoded(
-                    str(key),
-                    int(str(high)),
-                    int(str(low)),
-                    tuple(None if text is None else str(text) for text in texts),
-                )
+            yield from map(Encoded.told, cursor)
 
     def _rows_sql(
         self,
