@@ -324,6 +324,7 @@ def test_interrupted_inside_a_query_ends_with_130(tmp_path: Path) -> None:
         "import os, signal, sys, threading\n"
         "from puntual.cli import main\n"
         "from puntual.local import catalog\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         "asked = catalog.query\n"
         "def query(*args, **more):\n"  # importing may take longer than any timer from the start
         "    threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
