@@ -35,6 +35,7 @@ POINTS: dict[str, str] = {
     "file.bytes": "Bytes on their way into a file; none is written yet.",
     "file.written": "Bytes are in the page cache, not on the disk; a kill leaves a temporary file.",
     "file.synced": "A file is durable under its temporary name; a kill leaves it as litter.",
+    "file.named": "A small file has its name as well; a kill leaves the temporary one as litter.",
     "objects.named": "An object has its name, which may not be durable yet; nothing names it.",
     "objects.placed": "An object and its name are durable; no manifest names it yet.",
     "objects.scratch": "An attempt has its empty scratch folder; the next start removes it.",

@@ -179,7 +179,10 @@ def test_the_next_start_removes_what_was_left_half_way(sent: Path, tmp_path: Pat
     root = Path(shutil.copytree(sent, tmp_path / "project"))
     left = [
         root / LAKE / ".tmp/0123",
-        root / ".puntual/state.commits/.tmp/4567",
+        root / f".puntual/state.commits/.tmp/.puntual-{'4' * 32}",
+        root / f".puntual/ledger/.tmp/.puntual-{'5' * 32}",
+        root / f".puntual/keys/.puntual-{'6' * 32}",
+        root / f".puntual-{'7' * 32}",
         root / ".puntual/trial-0123456789ab/0/x",
     ]
     for path in left:

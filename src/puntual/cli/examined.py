@@ -178,7 +178,7 @@ def _state(root: Path) -> Iterator[Answer]:
 
 
 def _litter(root: Path) -> Answer:
-    found = litter(places.state_folder(root))
+    found = litter(places.state_folder(root), places.temporary(root))
     if not found:
         return "litter", "ok", "dead runs have left nothing"
     return "litter", "warn", f"{', '.join(found)}: removed when the next run begins"

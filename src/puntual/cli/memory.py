@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from puntual.evidence.ledger_files import Held, decode_memory, encode_memory
-from puntual.local.disk import make_folder, open_regular, sync_folder, translated, write_synced
+from puntual.local.disk import make_folder, open_regular, translated
+from puntual.local.whole import replace
 
 
 def default_memory() -> Path:
@@ -41,10 +40,4 @@ def write_memory(path: Path, held: Mapping[str, Held]) -> None:
     """
     with translated(str(path)):
         make_folder(path.parent)
-        temp = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            write_synced(temp, encode_memory(held), 0o600)
-            os.replace(temp, path)
-            sync_folder(path.parent)
-        finally:
-            temp.unlink(missing_ok=True)
+        replace(path, encode_memory(held), 0o600)

@@ -54,6 +54,13 @@ def approvals_path(root: Path) -> Path:
     return root / STATE / "approvals"
 
 
+def temporary(root: Path) -> tuple[Path, ...]:
+    """Return the folders in which small files are written under temporary names."""
+    state = root / STATE
+    inner = ("state.commits/.tmp", "ledger/.tmp", "keys", "approvals")
+    return (root, state, *(state / name for name in inner))
+
+
 def evidence_path(root: Path) -> Path:
     """Return where evidence packs are laid."""
     return root / "evidence"

@@ -17,11 +17,13 @@ from puntual.cli.archive import Archive
 from puntual.errors import PermanentError, ProjectError
 from puntual.evidence.digest import sha256
 from puntual.local.approvals import FolderApprovals
+from puntual.local.disk import translated
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.views import are_stale
+from puntual.local.whole import sweep
 from puntual.model.manifest import Digest
 from puntual.model.project import Project, WarehouseSettings
 from puntual.ports.clock import Clock
@@ -74,6 +76,9 @@ def leased(root: Path, clock: Clock) -> Iterator[Held]:
     """
     leases = SqliteLeases(places.pointers_path(root), clock)
     with closing(leases), leases.acquire("run") as lease:
+        with translated(str(root)):
+            for folder in places.temporary(root):
+                sweep(folder)
         yield Held(epoch=lease.epoch, give_up=leases.close)
 
 

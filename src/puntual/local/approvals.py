@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 
 from puntual.errors import EvidenceError
 from puntual.evidence import canonical
 from puntual.evidence.digest import sha256
 from puntual.evidence.facts import from_json, to_json
-from puntual.local.disk import make_folder, sync_folder, translated, write_synced
+from puntual.local.disk import make_folder, sync_folder, translated
+from puntual.local.whole import place
 from puntual.model.approval import Approval
 from puntual.model.manifest import Digest
 
@@ -55,9 +54,7 @@ class FolderApprovals:
         with translated(str(self._folder)):
             make_folder(self._folder, None)
             if not path.is_file():
-                temporary = self._folder / f".{uuid.uuid4().hex}"
-                write_synced(temporary, data, 0o440)
-                os.rename(temporary, path)
+                place(path, data, 0o440)
                 sync_folder(self._folder)
         return name
 

@@ -9,10 +9,7 @@ before, so that one which is missing, altered or of another history is seen.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +20,11 @@ from puntual.evidence.digest import sha256
 from puntual.evidence.manifest import named_values, read_named
 from puntual.failpoints import failpoint
 from puntual.local.disk import (
-    link_new,
-    make_folder,
     read_regular,
     sync_folder,
     translated,
-    write_synced,
 )
+from puntual.local.whole import place, sweep
 from puntual.model.manifest import Digest
 
 SCHEMA = "puntual/commit/1"
@@ -121,28 +116,22 @@ class CommitLog:
         body, digest = _encode(commit)
         path = self._path(commit.number)
         with translated(str(path)):
-            make_folder(self._temp)
-            temp = self._temp / uuid.uuid4().hex
-            try:
-                write_synced(temp, body, _MODE)
-                if not link_new(temp, path):
-                    return None
-                failpoint("commits.named")
-                self._sync(path)
-                failpoint("commits.placed")
-            finally:
-                temp.unlink(missing_ok=True)
+            if not place(path, body, _MODE, temp=self._temp):
+                return None
+            failpoint("commits.named")
+            self._sync(path)
+            failpoint("commits.placed")
         return digest
 
     def sweep(self) -> None:
         """
-        Remove what writers that died have left; only the holder of a lease may.
+        Remove what writers that died have left; others may be writing.
 
         Raises:
             PermanentError: T1002, T1003.
         """
-        with translated(str(self._temp)), contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._temp)
+        with translated(str(self._temp)):
+            sweep(self._temp)
 
     def newest(self) -> int:
         """

@@ -171,10 +171,20 @@ def write_synced(path: Path, data: bytes, mode: int) -> None:
         OSError: It could not be written, or does not read back as it was written.
     """
     with create(path, mode) as file:
-        file.write(corrupted("file.bytes", data))
-        file.flush()
-        failpoint("file.written")
-        os.fsync(file.fileno())
+        write_all_synced(file, path, data)
+
+
+def write_all_synced(file: BufferedWriter, path: Path, data: bytes) -> None:
+    """
+    Do the same with a file that was created and stays open.
+
+    Raises:
+        OSError: It could not be written, or does not read back as it was written.
+    """
+    file.write(corrupted("file.bytes", data))
+    file.flush()
+    failpoint("file.written")
+    os.fsync(file.fileno())
     with open_regular(path) as file_again:
         if file_again.read() != data:
             raise OSError(errno.EIO, "does not read back as it was written")

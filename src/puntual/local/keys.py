@@ -40,14 +40,13 @@ from puntual.evidence.dsse import Signature
 from puntual.evidence.trust import Role, Thresholds, Trust, TrustedKey
 from puntual.evidence.trust_keys import verifies
 from puntual.local.disk import (
-    link_new,
     make_folder,
     open_regular,
     read_regular,
     sync_folder,
     translated,
-    write_synced,
 )
+from puntual.local.whole import place
 from puntual.ports.signer import Made
 
 ROOT = "root"
@@ -389,14 +388,8 @@ class LocalKeys:
         return public
 
     def _place(self, path: Path, data: bytes, mode: int) -> None:
-        temp = path.with_name(f".{path.name}.new")
-        temp.unlink(missing_ok=True)
-        try:
-            write_synced(temp, data, mode)
-            link_new(temp, path)
-            sync_folder(path.parent)
-        finally:
-            temp.unlink(missing_ok=True)
+        place(path, data, mode)
+        sync_folder(path.parent)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name[:16]}.pem"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -28,13 +27,14 @@ from puntual.evidence.ledger import decode
 from puntual.evidence.merkle import SIZE, Tree, leaf_hash
 from puntual.failpoints import failpoint
 from puntual.local.disk import (
-    link_new,
-    make_folder,
     read_regular,
     sync_folder,
     translated,
-    write_synced,
 )
+from puntual.local.whole import place, replace
+
+TEMPORARY = ".tmp"
+"""The folder of names that are not yet taken, below the ledger's."""
 
 _MODE = 0o640
 
@@ -277,13 +277,7 @@ class LocalLedger:
 
     def _keep_apart(self, note: bytes) -> None:
         with translated(str(self._apart)):
-            temp = self._apart.with_name(f".puntual-{uuid.uuid4().hex}")
-            try:
-                write_synced(temp, note, _MODE)
-                os.replace(temp, self._apart)
-                sync_folder(self._apart.parent)
-            finally:
-                temp.unlink(missing_ok=True)
+            replace(self._apart, note, _MODE)
             failpoint("ledger.kept")
 
     def _remember(self, tree: Tree, before: int) -> None:
@@ -293,14 +287,7 @@ class LocalLedger:
 
     def _place(self, path: Path, data: bytes) -> bool:
         """Give new bytes a name that nobody has; False when somebody has it."""
-        temp = self._folder / ".tmp" / uuid.uuid4().hex
-        make_folder(temp.parent)
-        make_folder(path.parent)
-        try:
-            write_synced(temp, data, _MODE)
-            return link_new(temp, path)
-        finally:
-            temp.unlink(missing_ok=True)
+        return place(path, data, _MODE, temp=self._folder / TEMPORARY)
 
     def _broken(self, index: int, expected: str, observed: str) -> NoReturn:
         raise EvidenceError(
