@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from puntual.local import whole
+from puntual.local import disk, whole
 
 DIES = """
 import sys
 from pathlib import Path
-from puntual.local import whole
+from puntual.local import disk, whole
 if sys.argv[1] == "place":
     whole.place(Path(sys.argv[2]), b"new", 0o600)
 else:
@@ -71,7 +71,8 @@ def test_a_name_that_is_taken_is_not_taken_again(tmp_path: Path) -> None:
 def test_a_temporary_file_that_was_swept_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, made = whole.create, []
+    create = disk.create
+    made: list[str] = []
 
     def created(path: Path, mode: int) -> object:
         file = create(path, mode)
