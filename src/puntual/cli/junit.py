@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from puntual.checks.control import told
@@ -28,19 +28,27 @@ from puntual.model.finding import Finding, Verdict
 from puntual.model.shown import no_formula, printable
 
 
-def junit(found: Reconciled, rows: Mapping[str, Sequence[str]] | None = None) -> str:
+def junit(
+    found: Reconciled,
+    rows: Mapping[str, Sequence[str]] | None = None,
+    since: Collection[str] = (),
+) -> str:
     """
     Return the day as JUnit XML, a case for each hop and control.
 
     Args:
         found: The day.
         rows: Lines of the rows behind a hop (by `hop_name`) or a control (by id).
+        since: Names of hops that agreed in the run and have rows that differ now.
 
     Its elements and attributes are those of the schema that CI servers read
     (`testsuites/testsuite/testcase/failure|error|system-out`).
     """
     cases = [
-        *(_of_hop(h, (rows or {}).get(hop_name(h), ())) for h in found.hops),
+        *(
+            _of_hop(h, (rows or {}).get(hop_name(h), ()), since=hop_name(h) in since)
+            for h in found.hops
+        ),
         *(_of_control(c, (rows or {}).get(c.id, ())) for c in found.controls),
         *(_of_planted(f) for f in found.findings if f.code in PLANTED),
     ]
@@ -76,7 +84,7 @@ def _said(case: ET.Element, text: str) -> None:
     ET.SubElement(case, "system-out").text = "\n".join(printable(li) for li in text.splitlines())
 
 
-def _of_hop(hop: Hop, rows: Sequence[str]) -> ET.Element:
+def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool) -> ET.Element:
     case = _case(f"hop.{hop.dataset}", f"{hop.left} → {hop.right}")
     text = "\n".join(
         [
@@ -92,6 +100,8 @@ def _of_hop(hop: Hop, rows: Sequence[str]) -> ET.Element:
         _child(case, "failure", f"residual {residual_line(hop)}", text)
     elif state == "unknown":
         _child(case, "error", "one side is missing: unknown is not equal", text)
+    elif since:
+        _child(case, "failure", "rows differ since the run", text)
     else:
         _said(case, text)
     return case

@@ -14,7 +14,7 @@ import click
 from puntual.cli import junit, profiled, text, waterfall
 from puntual.cli.archive import open_archive
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
-from puntual.cli.reconciled import Reconciled, hop_name, reconciled
+from puntual.cli.reconciled import Reconciled, hop_name, hop_state, reconciled
 from puntual.evidence.facts import to_json
 from puntual.model.control import Hop
 from puntual.model.manifest import Manifest
@@ -93,6 +93,8 @@ def command(
     """
     Print the hops and controls as the run committed them; exit 1 if one is broken.
 
+    With --rows what is stored now is compared: a row that differs since is exit 1 as well.
+
     Values of columns that a contract does not classify as public are masked unless --unmask is
     given: how long they are, and a digest by which equal values of the day look equal.
     """
@@ -117,9 +119,10 @@ def command(
         return
     if rows is None:
         _print(asked, found)
+        ok = found.ok
     else:
-        _rows(asked, found, committed)
-    ctx.exit(0 if found.ok else 1)
+        ok = _rows(asked, found, committed)
+    ctx.exit(0 if ok else 1)
 
 
 def _print(asked: _Asked, found: Reconciled) -> None:
@@ -164,20 +167,24 @@ def _looking(asked: _Asked, committed: dict[str, Manifest]) -> Iterator[Looking]
         yield looking
 
 
-def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> None:
+def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> bool:
+    """Name rows, and return whether the day agreed and still does."""
     from puntual.cli import rows as listing
 
     about = listing.chosen(found, asked.rows or "")
     if not about:
         _nothing(asked, found)
-        return
+        return found.ok
     with _looking(asked, committed) as looking:
         behind = [(a, listing.rows_behind(looking, a)) for a in about]
         mask = looking.mask
     explained = asked.explained
+    since = {_name(a) for a, rows in behind if _differs_since(a, rows)}
+    ok = found.ok and not since
     if asked.form == "json":
         listed = [listing.json_of(rows, mask, explained=explained) for _, rows in behind]
-        text.envelope("reconcile", _json(found) | {"rows": listed}, ok=found.ok)
+        more = {"rows": listed, "differ_since": sorted(since)}
+        text.envelope("reconcile", _json(found) | more, ok=ok)
     elif asked.form == "csv":
         click.echo(listing.csv_of([rows for _, rows in behind], mask), nl=False)
     elif asked.form == "junit":
@@ -185,11 +192,23 @@ def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> N
             _name(a): tuple(map(printable, listing.text_of(rows, mask, explained=explained)))
             for a, rows in behind
         }
-        click.echo(junit.junit(found, said), nl=False)
+        click.echo(junit.junit(found, said, since), nl=False)
     else:
         for about_one, rows in behind:
             _heading(about_one, rows)
             _say(listing.text_of(rows, mask, explained=explained))
+            if _name(about_one) in since:
+                text.say(f" ! {SINCE}")
+    return ok
+
+
+SINCE = "the run found no difference here: something was altered after it"
+
+
+def _differs_since(about: About, rows: BrokenRows) -> bool:
+    """Say whether a hop that agreed in the run has rows that do not agree now."""
+    agreed = isinstance(about, Hop) and hop_state(about) not in ("broken", "unknown")
+    return agreed and any(n and not c.explained for c, n in rows.counts.items())
 
 
 def _name(about: About) -> str:
