@@ -90,7 +90,7 @@ wheel: $(READY) ## Build the wheel twice, compare, and try it in a fresh environ
 lock: ## Lock requirements/ again from pyproject.toml (LOCK=--upgrade for newer versions)
 	@test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9')
 	@for list in run dev; do \
-	  extras=""; test $$list = run || extras="--extra postgres --group dev"; \
+	  extras=""; test $$list = run || extras="--extra postgres --extra aws --extra spark --extra infra --extra timestamp --group dev"; \
 	  build/lock/bin/uv --quiet pip compile pyproject.toml $$extras $(LOCK) --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements/$$list.txt || exit 1; \
 	done
