@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+MADE   := $(VENV)/.made
 READY  := $(VENV)/.ready
 ROWS   ?= 10000000
 FUZZ   ?= 100
@@ -22,15 +23,20 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
 
-$(READY): requirements/dev.txt pyproject.toml
+$(MADE): requirements/demo.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "puntual needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
-	@echo "setting up $(VENV) (once; a minute or two)"
+	@echo "setting up $(VENV) (once; half a minute)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --require-hashes -r requirements/demo.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## Deliver the last days of the example bank and say where everything lies
+$(READY): $(MADE) requirements/dev.txt
+	@echo "adding what tests need to $(VENV) (once; two minutes)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(MADE) ## Deliver the last days of the example bank and say where everything lies
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo.py
 
 test: $(READY) ## Run every test
@@ -89,8 +95,9 @@ wheel: $(READY) ## Build the wheel twice, compare, and try it in a fresh environ
 
 lock: ## Lock requirements/ again from pyproject.toml (LOCK=--upgrade for newer versions)
 	@test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9')
-	@for list in run dev; do \
-	  extras=""; test $$list = run || extras="--extra postgres --extra aws --extra spark --extra infra --extra timestamp --group dev"; \
+	@for list in run demo dev; do \
+	  case $$list in run) extras="";; demo) extras="--group build";; \
+	    dev) extras="--extra postgres --extra aws --extra spark --extra infra --extra timestamp --group dev";; esac; \
 	  build/lock/bin/uv --quiet pip compile pyproject.toml $$extras $(LOCK) --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements/$$list.txt || exit 1; \
 	done

@@ -53,7 +53,7 @@ def test_no_file_names_a_registry_host_or_a_machine_path() -> None:
 
 @pytest.mark.row("h17")
 def test_requirements_are_locked_by_hash_and_name_no_index() -> None:
-    for name in ("run", "dev"):
+    for name in ("run", "demo", "dev"):
         text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
         pinned = re.findall(r"^[a-z0-9-]+==\S+", text, re.MULTILINE)
         assert len(pinned) > 20
