@@ -22,6 +22,7 @@ WAREHOUSE = SETTINGS.replace(
     "  kind: duckdb\n  location: .puntual/warehouse.duckdb\n",
     "  kind: postgresql\n  location: env:TEST_WAREHOUSE\n",
 )
+SOON = "run:\n  steps: {every: {retries: 1, interval: 1}}\n"  # nobody waits for a dead address
 SOURCE = """\
 sources:
   payments:
@@ -82,7 +83,7 @@ def test_a_warehouse_without_its_connection_is_exit_2_and_nothing_ran(tmp_path: 
 @pytest.mark.row("f46")
 def test_a_warehouse_that_does_not_answer_is_exit_3_and_loses_nothing(tmp_path: Path) -> None:
     good_day(tmp_path)
-    (tmp_path / "puntual.yaml").write_text(WAREHOUSE)
+    (tmp_path / "puntual.yaml").write_text(WAREHOUSE + SOON)
     nowhere = {"TEST_WAREHOUSE": "postgresql://127.0.0.1:9/none"}
     at = ("--as-of", "2026-03-03T05:00:00-06:00")
     done = puntual(tmp_path, "run", "-d", DAY, *at, env=nowhere)
@@ -117,6 +118,8 @@ def test_money_with_cents_comes_out_of_postgresql_exactly(
 
 def test_a_database_that_cannot_be_reached_is_exit_3_with_its_code(tmp_path: Path) -> None:
     _database_project(tmp_path)
+    with (tmp_path / "puntual.yaml").open("a") as settings:
+        settings.write(SOON)
     at = ("--as-of", "2026-03-03T05:00:00-06:00")
     nowhere = {"TEST_SOURCE": "postgresql://127.0.0.1:9/none"}
     done = puntual(tmp_path, "run", "-d", DAY, *at, env=nowhere)
