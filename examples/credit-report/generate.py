@@ -415,13 +415,55 @@ def generate(into: Path, seed: int = 42) -> list[date]:
     return days
 
 
+POSTGRESQL = """
+DROP TABLE IF EXISTS clients, credits, ledger;
+CREATE TABLE clients (
+  snapshot_date date, client_id text COLLATE "C", name text NOT NULL, tax_id text NOT NULL,
+  segment text NOT NULL, state text NOT NULL, registered_on date NOT NULL,
+  PRIMARY KEY (snapshot_date, client_id));
+CREATE TABLE credits (
+  snapshot_date date, credit_id text COLLATE "C", client_id text NOT NULL, product text NOT NULL,
+  granted_on date NOT NULL, granted_amount numeric(18,2) NOT NULL,
+  opening_balance numeric(18,2) NOT NULL, disbursed numeric(18,2) NOT NULL,
+  day_movement numeric(18,2) NOT NULL, late_movement numeric(18,2) NOT NULL,
+  balance numeric(18,2) NOT NULL, days_past_due integer NOT NULL, status text NOT NULL,
+  closed_on date, PRIMARY KEY (snapshot_date, credit_id));
+CREATE TABLE ledger (
+  snapshot_date date, product text COLLATE "C", credits integer NOT NULL,
+  balance numeric(18,2) NOT NULL, PRIMARY KEY (snapshot_date, product));
+"""
+
+
+def load_postgresql(path: Path, connection: str) -> None:
+    """
+    Copy the core system into PostgreSQL, for what cannot read a file of this machine.
+
+    Args:
+        path: The SQLite file that `generate` has written.
+        connection: `postgresql://…`; the tables are made anew in it.
+    """
+    import psycopg  # the only thing here that is not of the standard library
+
+    core = sqlite3.connect(path)
+    with psycopg.connect(connection) as server, server.cursor() as cursor:
+        cursor.execute(POSTGRESQL)
+        for table in ("clients", "credits", "ledger"):
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                for row in core.execute(f"SELECT * FROM {table}"):
+                    copy.write_row(row)
+    core.close()
+
+
 def main() -> None:
     """Read the command line and generate."""
     parser = argparse.ArgumentParser(description="Make Banco Ejemplo's data.")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--into", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--postgresql", metavar="URL", help="Copy the core system there as well.")
     options = parser.parse_args()
     days = generate(options.into, options.seed)
+    if options.postgresql:
+        load_postgresql(options.into / "data/core.db", options.postgresql)
     print(f"{len(days)} business days, {days[0]} to {days[-1]}, seed {options.seed}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -18,9 +20,32 @@ from puntual.cli.main import main
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "credit-report"
 GOOD, WRONG = "2026-11-18", "2026-11-19"
+BY = ("by_tax_id", "by_name_in_the_core")
 MARK = "QKXCANARY"
 DATA = (".puntual/lake/raw/", ".puntual/lake/curated/", ".puntual/warehouse", ".puntual/stream")
 """What holds the data itself; everything else tells of it."""
+
+
+CONTROLS = """\
+controls:
+  - id: by_tax_id
+    kind: end_to_end
+    left: {raw: clients}
+    right: {warehouse: clients, where: "tax_id NOT LIKE '%7'"}
+    by: [tax_id]
+    measures: [count, {max: registered_on}]
+    on_fail: flag
+    severity: warn
+  - id: by_name_in_the_core
+    kind: business
+    equal:
+      left: {warehouse: clients, count: true}
+      right: {database: clients, query: "SELECT name FROM clients LIMIT 300", count: true}
+      by: [name]
+    on_fail: flag
+    severity: warn
+"""
+"""Controls by classified columns that do not agree, so that their groups are named."""
 
 
 @dataclass
@@ -91,6 +116,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     command = [sys.executable, str(root / "generate.py"), "--into", str(root), "--seed", "42"]
     subprocess.run(command, check=True, capture_output=True)
     found = Bank(root, plant(root))
+    (root / "controls" / "canaries.yaml").write_text(CONTROLS)
     within(root, "stream", "create", "--stream", "card-events", "--shards", "1")
     put = ("stream", "put", "--stream", "card-events", "--key", "client_id")
     early = ("--as-of", "2026-11-20T05:00:00-06:00")
@@ -108,6 +134,10 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
         ("exceptions", "-d", WRONG),
         ("reconcile", "-d", WRONG, "--rows"),
         ("reconcile", "-d", WRONG, "--rows", "--json"),
+        ("reconcile", "-d", GOOD),
+        *(("reconcile", "-d", GOOD, "--format", f) for f in ("json", "csv", "junit")),
+        ("reconcile", "-d", GOOD, "--rows", "by_tax_id"),
+        *(("reconcile", "-d", GOOD, "--rows", c, "--format", "junit") for c in BY),
         ("verify", "-d", GOOD),
         (*number, "--column", "branch_net"),
         (*row, "--column", "balance", "--json"),
@@ -139,6 +169,25 @@ def test_the_canaries_are_there_and_every_path_was_taken(bank: Bank) -> None:
     assert "S2" in wrong.out + bank.said[f"exceptions -d {WRONG}"].out
     assert "not_a_decimal" in bank.said[f"exceptions -d {WRONG} --json"].out
     assert all("● every record" in r.out for n, r in bank.said.items() if "--left-out" in n)
+
+
+def test_groups_by_a_classified_column_are_counted_and_named_by_pseudonyms(bank: Bank) -> None:
+    data = json.loads(bank.said[f"reconcile -d {GOOD} --format json"].out)["data"]
+    results = {c["id"]: c for c in data["controls"]}
+    tax, name = results["by_tax_id"], results["by_name_in_the_core"]
+    assert (tax["masked"], name["masked"]) == (["tax_id"], ["name"])
+    assert (tax["state"], name["state"]) == ("mismatched", "mismatched")
+    shown = [g["key"][0] for g in tax["groups"]]
+    assert len(shown) == len(set(shown)) == min(100, sum(map(int, tax["counts"].values())))
+    assert all(re.fullmatch(r"‹[0-9]+ chars #[0-9a-f]{24}›", key) for key in shown)
+    assert int(name["counts"]["matched"]) > 200
+    rows = bank.said[f"reconcile -d {GOOD} --rows by_tax_id"].out
+    assert shown[0] in rows
+
+
+def test_groups_are_shown_in_clear_to_whom_is_put_on_record(bank: Bank) -> None:
+    ran = within(bank.root, "reconcile", "-d", GOOD, "--rows", "by_tax_id", "--unmask")
+    assert (ran.code, MARK in ran.out) == (1, True), ran.out + ran.err
 
 
 def test_no_canary_is_in_what_is_printed_logged_noticed_stated_or_exported(bank: Bank) -> None:

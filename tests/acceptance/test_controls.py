@@ -299,7 +299,12 @@ def test_what_is_not_explained_by_a_declared_cause_is_not_explained(
 def test_the_offending_group_is_named_and_the_others_are_counted(apart: tuple[Path, int]) -> None:
     found = results(apart[0], SECOND)["by_client"]
     assert found.counts == {"matched": 2, "mismatched": 1}
-    assert found.groups[0].key == ("c1",)
+    (shown,) = found.groups[0].key
+    assert str(shown).startswith("‹2 chars #")
+    assert str(shown) in found.reason
+    asked = ("reconcile", "-d", SECOND, "--rows", "by_client")
+    masked, clear = puntual(apart[0], *asked), puntual(apart[0], *asked, "--unmask")
+    assert (f"client_id={shown}" in masked.out, "client_id=c1" in clear.out) == (True, True)
 
 
 def test_orphans_are_rows_and_money(apart: tuple[Path, int]) -> None:

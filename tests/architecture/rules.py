@@ -25,6 +25,7 @@ HOMES = {
     "local": {"duckdb", "pyarrow", "cryptography", "rfc3161_client"},
     "project": {"ruamel", "jsonschema", "sqlglot", "tzdata"},
     "render": {"xlsxwriter", "typst"},
+    "plugin": {"ministack", "botocore", "duckdb", "psutil", "psycopg", "pyarrow", "sqlglot"},
 }
 """Third parties, each where style.md gives it a home; what is not named is refused everywhere."""
 
@@ -51,7 +52,13 @@ class Module:
 
     @property
     def room(self) -> str:
-        """The room it stands in: the first folder, or the file's own name at the top."""
+        """
+        The room it stands in: the first folder, or the file's own name at the top.
+
+        What runs in the stage's own interpreter has its own packages.
+        """
+        if self.path.startswith("aws/stage/plugin/"):
+            return "plugin"
         return self.path.split("/")[0].removesuffix(".py")
 
 
@@ -126,8 +133,12 @@ def core_asks_no_clock(module: Module) -> list[str]:
 
 
 def nothing_is_imported_by_name_at_run_time(module: Module) -> list[str]:
-    """Refuse `importlib` and `__import__` outside `cli`; `project` may read resources."""
-    if module.room == "cli":
+    """
+    Refuse `importlib` and `__import__` outside `cli`; `project` may read resources.
+
+    The stage's plug-in looks for names that may be gone, so it imports by name.
+    """
+    if module.room in ("cli", "plugin"):
         return []
     resources = ("importlib.resources", "importlib.metadata")
     allowed = resources if module.room == "project" else ()

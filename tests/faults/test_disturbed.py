@@ -52,6 +52,14 @@ def test_a_fault_that_passes_is_healed_without_a_re_run(lab: Lab) -> None:
     assert not outcome.wrong, outcome
 
 
+@pytest.mark.row("f2")
+def test_what_a_worker_that_died_left_is_swept_by_the_one_after_it(lab: Lab) -> None:
+    passed = lab.scenario("first").passed["file.named"]
+    outcome = lab.carry_out(_case("file.named", "die", passed // 2))
+    assert (outcome.code, outcome.fired) == (0, True), outcome
+    assert not outcome.wrong, outcome
+
+
 @pytest.mark.row("f7")
 def test_bytes_that_are_not_written_as_they_were_given_are_seen_at_once(lab: Lab) -> None:
     outcome = lab.carry_out(_case("file.bytes", "corrupt", 9))

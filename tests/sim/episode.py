@@ -92,6 +92,18 @@ class _AtOnce:
         return done
 
 
+@contextlib.contextmanager
+def simulated(machine: Machine, rng: random.Random) -> Iterator[None]:
+    """Let the product have the simulated identity, waits and threads; remember what is pure."""
+    waiting = Waiting(sleep=machine.clock.sleep, uniform=rng.uniform)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(remembered())
+        stack.enter_context(mock.patch.object(pointers, "myself", machine.identity))
+        stack.enter_context(mock.patch.object(cli_day, "WAITING", waiting))
+        stack.enter_context(mock.patch.object(files, "ThreadPoolExecutor", _AtOnce))
+        yield
+
+
 def episode(seed: int, *, days: int = 5, log: bool = False, only: str = "") -> Told:
     """
     Simulate some days.
@@ -149,12 +161,7 @@ class _Episode:
         self.effects = 60
 
     def run(self, days: int) -> Told:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(remembered())
-            stack.enter_context(installed(self.disk))
-            stack.enter_context(mock.patch.object(pointers, "myself", self.machine.identity))
-            stack.enter_context(mock.patch.object(cli_day, "WAITING", self._waiting()))
-            stack.enter_context(mock.patch.object(files, "ThreadPoolExecutor", _AtOnce))
+        with simulated(self.machine, self.rng), installed(self.disk):
             self.bank.open()
             listed = list(self._dates(days + 1))
             for day, following in pairwise(listed):
@@ -167,9 +174,6 @@ class _Episode:
         self.told.fired = self.machine.fired
         self._digest()
         return self.told
-
-    def _waiting(self) -> Waiting:
-        return Waiting(sleep=self.machine.clock.sleep, uniform=self.rng.uniform)
 
     def _dates(self, count: int) -> Iterator[date]:
         day = self.setting.first

@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from unittest import mock
 
+from puntual.cli import standing
 from puntual.landing import seal
 from puntual.local import commits, disk, objects
 from puntual.local.pointers import SqlitePointers
 from puntual.model.manifest import Digest
-from puntual.runner import step
+from puntual.model.policy import Policy
+from puntual.model.project import Project
+from puntual.planner import policy
+from puntual.planner.calendar import due_of
+from puntual.planner.schedule import Zones
+from puntual.runner import execute, step, watch
 
 _switch = SqlitePointers.switch
 _create = disk.create
@@ -71,6 +78,47 @@ def no_seal_comparison() -> contextlib.AbstractContextManager[object]:
     """A control record is read and compared with nothing."""
     return mock.patch.object(seal, "_compare", return_value=((), ()))
 
+
+def no_approval_check() -> contextlib.AbstractContextManager[object]:
+    """A policy counts whoever has signed it."""
+    return mock.patch.object(policy, "missing", return_value=())
+
+
+def no_validity_check() -> contextlib.AbstractContextManager[object]:
+    """A policy counts on every day."""
+    return mock.patch.object(Policy, "holds_on", return_value=True)
+
+
+def no_resolution() -> contextlib.AbstractContextManager[object]:
+    """What people were told of a day is not resolved when it is delivered."""
+    return mock.patch.object(execute, "resolve", return_value=())
+
+
+def no_decision_before_the_deadline() -> contextlib.AbstractContextManager[object]:
+    """The moment to decide is the deadline itself."""
+
+    def at_the_end(project: Project, report: str, day: date, zones: Zones) -> datetime:
+        return due_of(project, report, day, zones)
+
+    return _all(
+        mock.patch.object(policy, "decide_by", at_the_end),
+        mock.patch.object(standing, "decide_by", at_the_end),
+    )
+
+
+def no_word_of_a_miss() -> contextlib.AbstractContextManager[object]:
+    """The watch says nothing of a report that is at risk or missed."""
+    return mock.patch.object(watch, "causes", return_value=())
+
+
+OF_NIGHTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
+    "no check of the approvals": no_approval_check,
+    "no check of the validity": no_validity_check,
+    "no resolution": no_resolution,
+    "no decision before the deadline": no_decision_before_the_deadline,
+    "no word of a miss": no_word_of_a_miss,
+}
+"""The same for nights with a deadline."""
 
 MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
     "no fencing": no_fencing,

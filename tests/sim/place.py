@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 from puntual.landing.land import Landing
+from puntual.local.approvals import FolderApprovals
 from puntual.local.catalog import SqliteCatalog
 from puntual.local.database import LocalDatabases
 from puntual.local.drop import LocalDrop
@@ -25,6 +27,7 @@ from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.stream import LocalStream
 from puntual.model.project import Project
+from puntual.ports.journal import Journal
 from puntual.ports.notices import Notices
 from puntual.project.zones import zone
 from puntual.runner.world import World
@@ -46,10 +49,12 @@ class Watched:
     Attributes:
         switches: (process, epoch, name → manifest), in order, of every switch that happened.
         sent: Destination and file → bytes, of everything that was handed over.
+        handed: The same with the instant, in order.
     """
 
     switches: list[tuple[int, int, dict[str, str]]] = field(default_factory=list)
     sent: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
+    handed: list[tuple[datetime, str, bytes]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -95,10 +100,10 @@ class Place:
 
         objects = LocalObjects(self.root / "lake")
         pointers = port("pointers", closing(SqlitePointers(self.state)))
-        engine = port("engine", TinyEngine(self.shape.models, machine.effect))
+        engine = port("engine", TinyEngine(self.shape.models, machine.effect, self.shape.plan_b))
         # Not `close` of the catalog: that draws its views with DuckDB, for people.
         catalog = closing(SqliteCatalog(self.root / ".puntual" / "catalog.db"))
-        journal = closing(SqliteJournal(self.root / ".puntual" / "journal.db"))
+        journal = closing(SqliteJournal(self.journal_path))
         leases = closing(SqliteLeases(self.state, machine.clock))
         landing = Landing(
             project=self.project,
@@ -125,11 +130,28 @@ class Place:
             clock=machine.clock,
             zone=zone,
             code=self.code,
+            approvals=self.approvals,
         )
+
+    @property
+    def approvals(self) -> FolderApprovals:
+        """What people have agreed to."""
+        return FolderApprovals(self.root / ".puntual" / "approvals")
+
+    @property
+    def journal_path(self) -> Path:
+        """The file of the journal, the notices and the outbox."""
+        return self.root / ".puntual" / "journal.db"
+
+    def journal(self, process: Process) -> Journal:
+        """Open the journal, for a process."""
+        real = SqliteJournal(self.journal_path)
+        process.closers.append(real.close)
+        return cast(Journal, Proxy("journal", real, self.machine, self.watched))
 
     def notices(self, process: Process) -> Notices:
         """Open what people are told, for a process."""
-        real = SqliteNotices(self.state.with_name("journal.db"))
+        real = SqliteNotices(self.journal_path)
         process.closers.append(real.close)
         return cast(Notices, Proxy("notices", real, self.machine, self.watched))
 
@@ -170,6 +192,7 @@ class Proxy:
             folder, _, files = args
             for name, data in files.items():
                 self._watched.sent.setdefault((folder.path, name), set()).add(data)
+                self._watched.handed.append((self._machine.clock.true(), name, data))
 
 
 class Leases:

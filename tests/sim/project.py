@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -16,8 +16,7 @@ from puntual.model.project import Project
 from puntual.model.report import Calendar
 from puntual.ports.engine import Answer
 from puntual.project.read import read_project
-from sim.engine import Build, Row
-from sim.warehouse import Query, Tables
+from sim.engine import Build, Query, Row, Tables
 
 _CARDS = """\
   cards:
@@ -105,16 +104,19 @@ class Shape:
     A project with the meaning of its SQL.
 
     Attributes:
-        name: `files` (one source) or `bank` (files, a stream and a database).
+        name: `files` (one source), `bank` (files, a stream and a database), or `policy` (two
+            sources of files, of which one may be missing, and a plan B: `sim.policies`).
         project: As `puntual` reads it.
         models: Model → rows.
-        queries: SQL text → answer.
+        queries: SQL text → answer, of the warehouse.
+        plan_b: The same of the raw day.
     """
 
     name: str
     project: Project
     models: Mapping[str, Build]
     queries: Mapping[str, Query]
+    plan_b: Mapping[str, Query] = field(default_factory=dict)
 
     def at(self, zone: str, calendar: Calendar) -> Project:
         """Return the project in another zone and with another calendar."""
@@ -138,7 +140,7 @@ def shape(name: str) -> Shape:
         write(Path(folder), name)
         project = read_project(Path(folder))
     return Shape(
-        name=name, project=project, models={"movements": _movements}, queries=_queries(name)
+        name=name, project=project, models={"movements": movements}, queries=_queries(name)
     )
 
 
@@ -176,7 +178,7 @@ def _balances() -> str:
     )
 
 
-def _movements(tables: Mapping[str, list[Row]]) -> list[Row]:
+def movements(tables: Mapping[str, list[Row]]) -> list[Row]:
     names = ("payment_id", "client_id", "amount", "paid_on")
     return [
         {n: r[n] for n in names}

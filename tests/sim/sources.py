@@ -102,11 +102,19 @@ class Bank:
         return truth
 
     def file(
-        self, day: date, text: list[str], *, suffix: str = "", marker: bool = True, end: str = "\n"
+        self,
+        day: date,
+        text: list[str],
+        *,
+        suffix: str = "",
+        marker: bool = True,
+        end: str = "\n",
+        source: str = "payments",
     ) -> Path:
-        """Put a payments file into the inbox."""
-        path = self.root / "inbox" / f"payments_{day:%Y%m%d}{suffix}.csv"
-        path.write_bytes(("\n".join([HEADER, *text]) + end).encode())
+        """Put a file of a source into the inbox, of payments unless another is named."""
+        path = self.root / "inbox" / f"{source}_{day:%Y%m%d}{suffix}.csv"
+        header = HEADER.replace("payment_id", f"{source.removesuffix('s')}_id")
+        path.write_bytes(("\n".join([header, *text]) + end).encode())
         if marker:
             path.with_name(path.name + ".ok").touch()
         return path
@@ -122,8 +130,11 @@ class Bank:
             "count": str(len(rows) + more),
             "sums": {"amount": format(amount.quantize(Decimal("0.01")), "f")},
         }
-        path = self.root / "control" / f"{source}_{day:%Y%m%d}.json"
-        path.write_text(json.dumps(record), encoding="utf-8")
+        self.control_path(source, day).write_text(json.dumps(record), encoding="utf-8")
+
+    def control_path(self, source: str, day: date) -> Path:
+        """Return where a source lays its control record down."""
+        return self.root / "control" / f"{source}_{day:%Y%m%d}.json"
 
     def put(self, rows: list[Row], day: date, version: int = 2) -> None:
         """Put card events into the stream, as their producer does."""

@@ -12,8 +12,9 @@ from unittest import mock
 
 import pytest
 
+from puntual.evidence.commits import Commit
 from puntual.local import commits
-from puntual.local.commits import Commit, CommitLog
+from puntual.local.commits import CommitLog
 from puntual.local.disk import make_folder, write_synced
 from puntual.local.folder import FolderDestinations
 from puntual.local.journal import SqliteJournal

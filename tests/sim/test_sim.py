@@ -11,6 +11,7 @@ import pytest
 
 from sim.__main__ import main
 from sim.episode import episode
+from sim.nights import nights
 
 ROWS = (
     *("f1", "f3", "f4", "f6", "f7", "f8", "f13", "f14", "f15", "f18"),
@@ -28,8 +29,17 @@ def test_days_with_faults_end_as_they_must(seed: int) -> None:
     assert told.runs >= 5
 
 
+@pytest.mark.row("f33", "f34", "f72", "f73")
+@pytest.mark.parametrize("seed", [4, 8, 12, 28])
+def test_nights_with_a_deadline_end_as_they_must(seed: int) -> None:
+    told = nights(seed)
+    assert told.wrong == []
+    assert told.days == 5
+    assert told.worst is None or told.worst >= 15
+
+
 def test_most_kinds_of_faults_happen_within_a_sample_of_days() -> None:
-    fired = sum((episode(seed, days=3).fired for seed in range(100, 135)), start=episode(99).fired)
+    fired = sum((episode(seed, days=3).fired for seed in range(100, 140)), start=episode(99).fired)
     assert len(fired) >= 40, sorted(fired)
 
 
@@ -40,7 +50,10 @@ def test_a_seed_replays_identically_in_this_process() -> None:
 
 
 def test_a_seed_replays_identically_in_another_process_with_other_hashes() -> None:
-    code = "from sim.episode import episode; print(*(episode(s).digest for s in (7, 8)))"
+    code = (
+        "from sim.episode import episode; from sim.nights import nights; "
+        "print(*(episode(s).digest for s in (7, 8)), nights(4).digest)"
+    )
     printed = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -52,11 +65,13 @@ def test_a_seed_replays_identically_in_another_process_with_other_hashes() -> No
         ).stdout
         for hashes in ("1", "4242")
     }
-    assert printed == {f"{episode(7).digest} {episode(8).digest}\n"}
+    digests = (episode(7).digest, episode(8).digest, nights(4).digest)
+    assert printed == {" ".join(digests) + "\n"}
 
 
 def test_the_command_prints_days_faults_and_violations(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--days", "10", "--seed", "3", "--jobs", "1"]) == 0
     printed = capsys.readouterr().out
     assert "10 days in" in printed
+    assert "days with a deadline and a watch" in printed
     assert "violations: 0" in printed

@@ -7,7 +7,7 @@ a lower epoch than the log's is refused (`ports.warehouse`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
@@ -16,10 +16,7 @@ from puntual.errors import EvidenceError, PermanentError, TransientError
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
-from sim.engine import ALGORITHM, Row, read, totals, without_places
-
-Tables = Mapping[str, list[Row]]
-Query = Callable[[Tables], Answer]
+from sim.engine import ALGORITHM, Query, Row, read, totals, without_places
 
 
 @dataclass(slots=True)

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from puntual.cli.day import Owed, Shown, one_day
-from puntual.cli.late import landed_sources
+from puntual.cli.day import Owed, Shown, carried, one_day
+from puntual.cli.land import RUN as LANDING
+from puntual.cli.land import _collecting, _Unsaid
 from puntual.errors import PuntualError, TransientError
 from puntual.local.disk import machine_faults
 from puntual.model.delivery import State
 from puntual.model.flow import DIED, TIMEOUT
 from puntual.planner.flow import flow
-from puntual.planner.plan import plan
+from puntual.planner.plan import look, plan
 from puntual.planner.worst import worst
-from puntual.runner.execute import Desk
+from puntual.runner.execute import Desk, Run
 from puntual.runner.flow import Failed
+from puntual.runner.published import landed_sources, sent_reports
 from puntual.runner.step import Answer, InProcess, Order
 from puntual.runner.world import World
 from sim.machine import End, Killed, Process
@@ -88,13 +90,21 @@ def _ended(how: End, step: str) -> Failed:
     return Failed(TIMEOUT if late else DIED, how, fault=fault)
 
 
-def run_day(place: Place, process: Process, day: date) -> Went:
-    """Run a reference date as `puntual run` does, in a process that may be killed."""
+def run_day(place: Place, process: Process, day: date, *, only_land: bool = False) -> Went:
+    """
+    Run a reference date as `puntual run` does, in a process that may be killed.
+
+    Args:
+        place: Where.
+        process: Which.
+        day: The reference date.
+        only_land: Land only, as `puntual land` does before the run.
+    """
     machine = place.machine
-    machine.note(f"run {day}")
+    machine.note(f"{'land' if only_land else 'run'} {day}")
     went = Went("refused")
     try:
-        _run(place, process, day, went)
+        (_land if only_land else _run)(place, process, day, went)
     except Killed:
         went.outcome = "killed"
     except PuntualError as error:
@@ -114,7 +124,9 @@ def _run(place: Place, process: Process, day: date, went: Went) -> None:
     with world.leases.acquire("run") as lease:
         world.objects.sweep()
         reports = tuple(sorted(place.project.reports))
-        owed = Owed(day=day, reports=reports, landed=landed_sources(world, day))
+        # A place without policies sends nothing in part, and is not asked what it has sent.
+        sent = sent_reports(world, day) if place.project.policies else {}
+        owed = Owed(day=day, reports=reports, landed=landed_sources(world, day), sent=sent)
         worker = SimulatedWorker(place, world, process)
         went.bound = float(worst(flow(place.project, plan(place.project, day))))
         began = machine.clock.elapsed
@@ -127,7 +139,22 @@ def _run(place: Place, process: Process, day: date, went: Went) -> None:
                 epoch=lease.epoch,
                 anew=frozenset(),
                 shown=Shown(quiet=True),
+                approvals=world.approvals,
             )
         finally:
             went.seconds = machine.clock.elapsed - began
         went.outcome = ENDS.get(made.state, made.state.value)
+
+
+def _land(place: Place, process: Process, day: date, went: Went) -> None:
+    world = place.world(process)
+    desk = Desk(journal=world.journal, notices=_Unsaid(), clock=place.machine.clock)
+    with world.leases.acquire("run") as lease:
+        world.objects.sweep()
+        _collecting(place.project, desk, day)
+        planned = look(place.project, day, tuple(place.project.reports), place.project.sources)
+        run = Run(id=f"{LANDING}{day.isoformat()}-{lease.epoch}", epoch=lease.epoch)
+        worker = SimulatedWorker(place, world, process)
+        went.outcome = "failed"
+        carried(place.project, planned, worker, desk, run, Shown(quiet=True))
+        went.outcome = "landed"

@@ -36,6 +36,7 @@ from puntual.model.notice import REJECTED, Obligation
 from puntual.model.report import Folder
 from puntual.ports.clock import Clock
 from puntual.ports.notices import Notices
+from puntual.project.program import code_digest
 from puntual.runner import acknowledge as acks
 from puntual.runner import checkpoint
 from puntual.runner.execute import Desk, resolve
@@ -175,7 +176,7 @@ def _record(
         suffix=_suffix(wish.file) if wish.file else "",
     )
     with _lease(root, watch) as epoch:
-        made, new = acks.acknowledge(store, given, code=wiring.code_digest(), epoch=epoch)
+        made, new = acks.acknowledge(store, given, code=code_digest(), epoch=epoch)
     found = acks.records(store, name.report, name.reference_date)
     moved = acks.answered(delivery, found)
     if moved != delivery:

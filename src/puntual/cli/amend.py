@@ -10,8 +10,7 @@ import click
 
 from puntual.cli import differing, reading, text, wiring
 from puntual.cli.clocks import clock
-from puntual.cli.day import carried, run_id
-from puntual.cli.late import landed_sources
+from puntual.cli.day import carried
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -31,6 +30,8 @@ from puntual.planner.plan import look, plan
 from puntual.project.zones import zone
 from puntual.runner import checkpoint
 from puntual.runner.execute import Run
+from puntual.runner.noted import run_id
+from puntual.runner.published import landed_sources
 from puntual.runner.versions import Version, read_made, read_sent, sent_versions
 
 

@@ -15,6 +15,8 @@ from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.runner import checkpoint
 
+_NO_STEPS = ("raw:", "late:", "stream:", "ack:", "send:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
@@ -35,7 +37,7 @@ class Archive:
         found = {
             name.removesuffix(suffix): checkpoint.by_digest(self, digest)
             for name, digest in names.items()
-            if name.endswith(suffix) and not name.startswith(("raw:", "late:", "stream:", "ack:"))
+            if name.endswith(suffix) and not name.startswith(_NO_STEPS)
         }
         if not found:
             raise ProjectError(

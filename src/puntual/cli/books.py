@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import puntual
 from puntual.cli import places, text
 from puntual.errors import PermanentError, ProjectError
+from puntual.local import pseudonyms
 from puntual.ports.ledger import Books
 
 if TYPE_CHECKING:
@@ -134,6 +136,11 @@ def read_ledger(root: Path) -> LocalLedger:
             next_step="puntual run -d DATE, or name another project by -C",
         )
     return LocalLedger(ledger_path(root), open_keys(root).current.origin, apart_path(root), None)
+
+
+def secret_of(root: Path) -> Callable[[], bytes]:
+    """Return what gives the secret of the project's pseudonyms; it is made when first asked."""
+    return partial(pseudonyms.secret_of, keys_path(root))
 
 
 def open_keys(root: Path) -> LocalKeys:

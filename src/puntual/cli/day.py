@@ -5,31 +5,28 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from puntual.cli import text
-from puntual.cli.again import newest_sent, rescued, to_complete, why
 from puntual.cli.progress import Progress, Silent, watcher
 from puntual.cli.shown import delivery_lines
-from puntual.errors import PermanentError, PuntualError, TransientError
-from puntual.evidence.digest import sha256
-from puntual.model.delivery import Delivery, DeliveryId, Reason, State
+from puntual.errors import PermanentError, TransientError
+from puntual.model.delivery import Delivery
 from puntual.model.manifest import Digest
 from puntual.model.notice import Obligation
 from puntual.model.plan import Plan
 from puntual.model.project import Project
-from puntual.planner.calendar import due_of
-from puntual.planner.decide import timeliness
 from puntual.planner.flow import flow
 from puntual.planner.plan import look, plan, plan_b
 from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
+from puntual.runner.again import newest_sent, rescued, to_complete, why
 from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, resolve
+from puntual.runner.noted import note, run_id
 from puntual.runner.step import DONE, Worker
 
-SENT = (State.SENT, State.ACCEPTED)
 WAITING = Waiting(sleep=time.sleep, uniform=random.uniform)
 
 
@@ -250,70 +247,7 @@ def noted(
     """
     try:
         yield
-    except PuntualError as error:
-        facts = [
-            f"{w} {f}" for w, f in (("expected", error.expected), ("observed", error.observed)) if f
-        ]
-        sentence = f"{error.message.rstrip('.')}; {', '.join(facts)}" if facts else error.message
-        _note(project, desk, days, error.code, error.where, sentence, only_new=only_new)
-        raise
-    except Exception as bug:
-        name = getattr(bug, "name", type(bug).__name__)
-        sentence = f"{name}: a bug of puntual; its traceback was printed by the run"
-        _note(project, desk, days, "T6003", "", sentence, only_new=only_new)
-        raise
-
-
-def _note(
-    project: Project,
-    desk: Desk,
-    days: tuple[Owed, ...],
-    code: str,
-    where: str,
-    sentence: str,
-    *,
-    only_new: bool,
-) -> None:
-    with suppress(PuntualError):  # the fault is what is told, not that it was not noted
+    except Exception as fault:
         for owed in days:
-            for name in owed.reports:
-                reason = Reason(code=code, about=where or name, sentence=sentence)
-                _note_one(project, desk, owed.day, name, reason, only_new=only_new)
-
-
-def _note_one(
-    project: Project, desk: Desk, day: date, name: str, reason: Reason, *, only_new: bool
-) -> None:
-    before = desk.journal.deliveries(report=name, reference_date=day)
-    if before and before[0].state is State.READY and not only_new:
-        ready = replace(before[0], reasons=(reason,))
-        desk.journal.save(ready, replacing=frozenset({State.READY}))
-        return
-    delivery = collecting(project, desk, day, name, reasons=(reason,))
-    replaced = frozenset() if only_new else frozenset({State.COLLECTING})
-    desk.journal.save(delivery, replacing=replaced)
-
-
-def collecting(
-    project: Project, desk: Desk, day: date, report: str, *, reasons: tuple[Reason, ...] = ()
-) -> Delivery:
-    """
-    Return the delivery of a day of which nothing has been decided.
-
-    Raises:
-        ProjectError: P1001 the calendar does not cover the due day.
-    """
-    due_at = due_of(project, report, day, zone)
-    return Delivery(
-        id=DeliveryId(report=report, reference_date=day, version=1),
-        state=State.COLLECTING,
-        completeness=None,
-        timeliness=timeliness(due_at, desk.clock.now(), None),
-        due_at=due_at,
-        reasons=reasons,
-    )
-
-
-def run_id(day: date, epoch: int) -> str:
-    """Return what names a run in the journal: the day and the epoch of its lease."""
-    return sha256(f"{day.isoformat()}/{epoch}".encode())[:12]
+            note(project, desk, owed.day, owed.reports, fault, only_new=only_new)
+        raise

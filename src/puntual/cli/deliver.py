@@ -10,7 +10,7 @@ import click
 
 from puntual.cli import reading, text, wiring
 from puntual.cli.clocks import clock
-from puntual.cli.day import carried, run_id
+from puntual.cli.day import carried
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -30,6 +30,7 @@ from puntual.project.zones import zone
 from puntual.runner import checkpoint
 from puntual.runner.decision import FAULT
 from puntual.runner.execute import Run
+from puntual.runner.noted import run_id
 from puntual.runner.restate import SUPERSEDES, version_of
 
 WAITS = frozenset({State.READY, State.SIGNED})

@@ -10,7 +10,7 @@ import click
 
 from puntual.cli import text
 from puntual.cli.archive import Archive, open_archive
-from puntual.cli.late import late_findings, late_json, late_lines, sent_reports
+from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     date_option,
     json_option,
@@ -27,6 +27,7 @@ from puntual.model.delivery import Decision
 from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest
 from puntual.runner import checkpoint
+from puntual.runner.published import sent_reports
 from puntual.runner.restate import steps_of
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from puntual.cli import text
-from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.ahead import Ahead, ahead_of
+from puntual.cli.options import (
+    as_of_option,
+    date_option,
+    json_option,
+    parse_day,
+    project_option,
+    root_of,
+)
 from puntual.cli.places import journal_path
 from puntual.cli.shown import delivery_json, glyph
 from puntual.errors import ProjectError
@@ -21,10 +30,16 @@ from puntual.model.delivery import Delivery, State
 @project_option
 @click.argument("what", metavar="CODE|REPORT")
 @date_option(required=False)
+@as_of_option
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, project: Path | None, what: str, when: str | None, as_json: bool
+    ctx: click.Context,
+    project: Path | None,
+    what: str,
+    when: str | None,
+    as_of: datetime | None,
+    as_json: bool,
 ) -> None:
     """
     Explain a message code such as R3001, or a report's delivery of a date.
@@ -36,11 +51,14 @@ def command(
         return
     if when is None:
         raise _unknown(what)
-    delivery = _delivery(root_of(ctx, project), what, when)
+    root, now = root_of(ctx, project), as_of or datetime.now(UTC)
+    delivery = _delivery(root, what, when)
+    ahead = ahead_of(root, delivery, now)
     if as_json:
-        text.envelope("explain", {"delivery": delivery_json(delivery)}, ok=not delivery.reasons)
+        data = {"delivery": delivery_json(delivery) | {"outlook": ahead.data}}
+        text.envelope("explain", data, ok=not delivery.reasons)
     else:
-        for line in _why(delivery):
+        for line in (*_why(delivery, ahead), *ahead.lines):
             text.say(line)
     ctx.exit(1 if delivery.reasons else 0)
 
@@ -90,7 +108,7 @@ def _delivery(root: Path, report: str, when: str) -> Delivery:
     )
 
 
-def _why(delivery: Delivery) -> list[str]:
+def _why(delivery: Delivery, ahead: Ahead) -> list[str]:
     day = delivery.id.reference_date.isoformat()
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
@@ -109,10 +127,18 @@ def _why(delivery: Delivery) -> list[str]:
     if not held:
         lines.append(f"  next      puntual run -d {day} again: it continues where it stopped")
         return lines
-    lines.append("  What happens next: no policy is in force, so nothing is delivered.")
+    lines.append(f"  What happens next: {_next(delivery, ahead)}")
     lines.append(f"  next      {_repair(delivery)}, then puntual run -d {day}")
     lines.append(f"            puntual reconcile -d {day}      puntual exceptions -d {day}")
     return lines
+
+
+def _next(delivery: Delivery, ahead: Ahead) -> str:
+    """Return what follows if nobody does anything."""
+    waits = any(reason.code == "P3001" for reason in delivery.reasons)
+    if waits and ahead.decides_at:
+        return f"at {ahead.decides_at} the policy decides what is delivered."
+    return "nothing is delivered as it stands."
 
 
 _REPAIRS = {

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from puntual.cli import wiring
 from puntual.cli.text import number
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
-from puntual.planner.arrivals import Assessment, Verdict, assess
+from puntual.planner.arrivals import Assessment, Verdict, assess, completions
 from puntual.planner.curve import Arrived, Curve
+from puntual.planner.forecast import quantile
 from puntual.project.zones import zone
 
 HISTORY = timedelta(days=120)
 """Reference dates whose arrivals a day is compared with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """
+    When the data of a day may be complete.
+
+    Attributes:
+        source: The source that is last; "" if nothing is known of any.
+        instants: One for each earlier day that was like it, ascending.
+    """
+
+    source: str = ""
+    instants: tuple[datetime, ...] = ()
+
+    def sentence(self, where: tzinfo) -> str:
+        """Return it in words, by the wall clock of a zone."""
+        low, mid, high = (
+            quantile(self.instants, percent).astimezone(where).strftime("%H:%M")
+            for percent in (5, 50, 95)
+        )
+        return f"{self.source} complete {mid} ({low}–{high}), from {len(self.instants)} days"
 
 
 class Foresight:
@@ -44,6 +68,30 @@ class Foresight:
                 if history:
                     today = self._read(name, day) or Arrived(day=day, curve=Curve())
                     found[name] = assess(history, today, now.astimezone(where), calendar)
+        return found
+
+    def complete(self, day: date, now: datetime) -> Complete:
+        """
+        Return when the last stream of a day may be complete, from days like it.
+
+        Raises:
+            EvidenceError: V1001, V1002 what was landed is missing or altered.
+            ProjectError: P1001 a calendar does not cover the day.
+        """
+        found = Complete()
+        calendar = self._project.calendars[
+            self._project.reports[min(self._project.reports)].calendar
+        ]
+        for name, source in sorted(self._project.sources.items()):
+            if isinstance(source, StreamSource):
+                where = zone(self._project.contracts[name].time_zone)
+                history = [one for one in self._past(name, day) if one is not None]
+                today = self._read(name, day) or Arrived(day=day, curve=Curve())
+                ends = completions(history, today, now.astimezone(where), calendar)
+                last = quantile(ends, 95) if ends else None
+                known = quantile(found.instants, 95) if found.instants else None
+                if last is not None and (known is None or last > known):
+                    found = Complete(source=name, instants=tuple(max(now, e) for e in ends))
         return found
 
     def _past(self, source: str, day: date) -> list[Arrived | None]:

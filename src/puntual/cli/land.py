@@ -10,7 +10,7 @@ import click
 from puntual.cli import reading, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
-from puntual.cli.day import WAITING, collecting
+from puntual.cli.day import WAITING
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -30,6 +30,7 @@ from puntual.planner.obligation import owed_on
 from puntual.planner.plan import look
 from puntual.project.zones import zone
 from puntual.runner.execute import Desk, Run, execute
+from puntual.runner.noted import collecting
 
 RUN = "land-"
 """How the journal's name of such a run begins; it is no run of the day."""

@@ -7,8 +7,8 @@ from datetime import date
 
 from puntual.evidence.facts import list_from_json
 from puntual.model.finding import Finding
-from puntual.model.manifest import Digest
 from puntual.runner import checkpoint
+from puntual.runner.published import sent_reports
 from puntual.runner.restate import steps_of
 
 KEPT = frozenset({"S2008", "S2011", "S2022", "S2023"})
@@ -46,24 +46,6 @@ def _told(store: checkpoint.Store, day: date) -> frozenset[str]:
         lands = (checkpoint.by_digest(store, d) for s, d in steps.items() if s[:5] == "land:")
         objects.append({o.sha256 for land in lands for o in land.objects})
     return frozenset(set.intersection(*objects)) if objects else frozenset()
-
-
-def landed_sources(store: checkpoint.Store, day: date) -> frozenset[str]:
-    """Return the sources that have been landed for a day, whatever came of it."""
-    suffix = f"/{day.isoformat()}"
-    names = store.pointers.read_prefix("land:")
-    return frozenset(n.removeprefix("land:").removesuffix(suffix) for n in names if suffix in n)
-
-
-def sent_reports(store: checkpoint.Store, day: date) -> dict[str, Digest]:
-    """Return the reports that were delivered for a day, with the digests of what recorded it."""
-    suffix = f"/{day.isoformat()}"
-    names = store.pointers.read_prefix("deliver:")
-    return {
-        n.removeprefix("deliver:").removesuffix(suffix): digest
-        for n, digest in names.items()
-        if n.endswith(suffix)
-    }
 
 
 def late_lines(findings: Iterable[Finding], day: date) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from puntual.cli.archive import open_archive
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
 from puntual.cli.places import lake_path
 from puntual.cli.reading import chosen_reports, read
-from puntual.cli.reveals import JournalReveals, this_person
+from puntual.cli.reveals import on_record
 from puntual.cli.wiring import open_warehouse
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.engines.duckdb.lineage import payloads
@@ -25,7 +25,6 @@ from puntual.model.contract import Contract
 from puntual.model.lineage import ColumnKind, ColumnNode, NumberLineage
 from puntual.model.masked import Mask
 from puntual.model.project import Project
-from puntual.ports.reveals import Reveal
 from puntual.project.classified import public_columns
 from puntual.project.lineage import lineage_of
 from puntual.runner.as_delivered import as_delivered
@@ -150,17 +149,7 @@ def _number(root: Path, project: Project, asked: Asked) -> NumberLineage:
             warehouse=now,
             revealed=tuple(sorted(asks.revealed)),
         )
-    if number.revealed:
-        JournalReveals(root).note(
-            Reveal(
-                command="lineage",
-                about=number.delivery,
-                reference_date=asked.day,
-                columns=number.revealed,
-                who=this_person(),
-                at=datetime.now(UTC),
-            )
-        )
+    on_record(root, project, "lineage", number.delivery, asked.day, number.revealed)
     return number
 
 

@@ -53,6 +53,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calendar": ("puntual.cli.calendar", "Show, pin and refresh the calendars of business days."),
     "drill": ("puntual.cli.drill", "Play a bad night on a copy of the example."),
     "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
+    "synth": ("puntual.cli.synth", "Write the CloudFormation template of a project; no network."),
+    "deploy": ("puntual.cli.deploy", "Create or update a project's stack, and see that it is there."),
+    "aws": ("puntual.cli.aws", "AWS on this machine, to try what is deployed."),
 }
 
 RARELY = 50_000

@@ -30,9 +30,10 @@ TOLD = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """What the calendars say: by report its zone and first date, and every due instant."""
+    """What the reports say: zone, decision reserve in seconds, first date, every due instant."""
 
     zones: dict[str, str]
+    reserves: dict[str, int]
     since: dict[str, date]
     owed: tuple[tuple[str, date, datetime], ...]
 
@@ -59,6 +60,16 @@ def owed_now(root: Path, now: datetime, on_record: Iterable[Delivery]) -> tuple[
         if told and (report, day) not in known:
             found.append(_scheduled(report, day, due.astimezone(zone(kept.zones[report])), missed))
     return tuple(found)
+
+
+def reserves(root: Path) -> dict[str, timedelta]:
+    """
+    Return the decision reserve of each report.
+
+    Raises:
+        ProjectError: C1000 the reports or calendars are wrong.
+    """
+    return {name: timedelta(seconds=s) for name, s in _read(root).reserves.items()}
 
 
 def owed_lines(
@@ -165,6 +176,7 @@ def _made(root: Path) -> _Kept:
     found = owed_by(read.terms, read.calendars, date.min, date.max, long_ago, zones=zone)
     return _Kept(
         zones={t.report: t.time_zone for t in read.terms},
+        reserves={t.report: t.reserve for t in read.terms},
         since={t.report: t.owed_from for t in read.terms if t.owed_from is not None},
         owed=tuple((o.obligation.report, o.obligation.reference_date, o.due_at) for o in found),
     )
@@ -175,6 +187,7 @@ def _keep(path: Path, key: str, kept: _Kept) -> None:
         "key": key,
         "zone_data": _zone_data(kept.zones.values()),
         "zones": kept.zones,
+        "reserves": kept.reserves,
         "since": {report: day.isoformat() for report, day in kept.since.items()},
         "owed": [[r, day.isoformat(), due.isoformat()] for r, day, due in kept.owed],
     }
@@ -194,6 +207,7 @@ def _from_json(path: Path, key: str) -> _Kept | None:
             return None
         return _Kept(
             zones=data["zones"],
+            reserves=data["reserves"],
             since={report: date.fromisoformat(day) for report, day in data["since"].items()},
             owed=tuple(
                 (r, date.fromisoformat(day), datetime.fromisoformat(due))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from puntual.cli import text
-from puntual.cli.options import json_option, project_option, root_of
+from puntual.cli.options import env_option, json_option, project_option, root_of
 from puntual.cli.places import catalog_path
 from puntual.errors import PermanentError, ProjectError
+from puntual.model.project import AWS
 from puntual.model.shown import no_formula, printable
 
 if TYPE_CHECKING:
@@ -33,20 +34,28 @@ MEMORY = 4 << 30
     default="text",
     help="Form; in csv an apostrophe stands before a text that a spreadsheet would compute.",
 )
+@env_option
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, project: Path | None, sql: str, limit: int, form: str, as_json: bool
+    ctx: click.Context,
+    project: Path | None,
+    sql: str,
+    limit: int,
+    form: str,
+    env: str | None,
+    as_json: bool,
 ) -> None:
     """
     Run one SELECT over every published dataset; each has a `reference_date` column.
 
-    The same tables can be attached by any DuckDB user: `.puntual/catalog.duckdb`.
+    The same tables can be attached by any DuckDB user: `.puntual/catalog.duckdb`. In an
+    environment on AWS, Athena is asked, in what its workgroup allows to be read.
 
     `json` gives values as they are. `text` shows what is not printable as escapes, and `csv`
     puts an apostrophe before a text that a spreadsheet would compute (`=1+1`).
     """
-    answer = _ask(catalog_path(root_of(ctx, project)), sql, limit)
+    answer = _answer(root_of(ctx, project), env, sql, limit)
     typed = list(zip(*answer.columns, strict=True))
     rows = [[_plain(v) for v in row] for row in typed]
     if as_json or form == "json":
@@ -69,20 +78,17 @@ def command(
         _table(answer.names, rows, truncated=answer.truncated)
 
 
-def _ask(catalog: Path, sql: str, limit: int) -> Answer:
+def _answer(root: Path, env: str | None, sql: str, limit: int) -> Answer:
     """
-    Ask the catalog; SQL that it cannot run is the caller's fault.
+    Ask the tables of an environment; SQL that cannot be run is the caller's fault.
 
     Raises:
-        ProjectError: Q1001 the SQL is wrong.
+        ProjectError: Q1001 the SQL is wrong; Q1003 it is not answered alike on AWS.
         PermanentError: The catalog or a published file cannot be read; T3001 out of memory.
+        TransientError: T5001, T5002.
     """
-    from puntual.local.catalog import query
-    from puntual.local.process import bound_memory
-
-    bound_memory(MEMORY)
     try:
-        return query(catalog, sql, limit=limit)
+        return _ask(root, sql, limit) if env is None else _ask_in(root, env, sql, limit)
     except PermanentError as error:
         if error.code != "Q1001":
             raise
@@ -94,6 +100,42 @@ def _ask(catalog: Path, sql: str, limit: int) -> Answer:
             observed=error.observed,
             next_step="correct the SQL; the tables are the published datasets",
         ) from error
+
+
+def _ask(root: Path, sql: str, limit: int) -> Answer:
+    """Ask the catalog of this machine."""
+    from puntual.local.catalog import query
+    from puntual.local.process import bound_memory
+
+    bound_memory(MEMORY)
+    return query(catalog_path(root), sql, limit=limit)
+
+
+def _ask_in(root: Path, env: str, sql: str, limit: int) -> Answer:
+    """Ask the catalog of an environment."""
+    from puntual.project.read import read_project
+
+    project = read_project(root, env=env)
+    if project.place != AWS:
+        return _ask(root, sql, limit)
+    from puntual.cli import remote
+
+    remote.need_boto3()
+    from puntual.aws.athena import Athena
+    from puntual.aws.bucket import Bucket
+    from puntual.aws.clients import client
+    from puntual.aws.deployment import settings_of
+
+    with remote.led_to_stage(root, env):
+        settings = settings_of(project.name, client("lambda"))
+        athena = Athena(
+            client("athena"),
+            client("glue"),
+            Bucket(client("s3"), settings.lake, project.name).below("athena"),
+            workgroup=settings.athena,
+            database=settings.catalog,
+        )
+        return athena.query(sql, {}, limit=limit)
 
 
 def _plain(value: object) -> object:

@@ -63,7 +63,9 @@ class _Asked:
 @click.option(
     "--explained", is_flag=True, default=False, help="Also name rows that left with a reason."
 )
-@click.option("--unmask", is_flag=True, default=False, help="Show classified values.")
+@click.option(
+    "--unmask", is_flag=True, default=False, help="Show classified values; this is put on record."
+)
 @click.option(
     "--profile", is_flag=True, default=False, help="How columns changed since the day before."
 )
@@ -167,8 +169,17 @@ def _looking(asked: _Asked, committed: dict[str, Manifest]) -> Iterator[Looking]
         yield looking
 
 
+def _reveal(asked: _Asked, looking: Looking, columns: Iterable[str]) -> None:
+    """Put on record what is about to be shown in clear."""
+    from puntual.cli import reveals
+
+    about = f"reconcile/{asked.day.isoformat()}"
+    reveals.on_record(asked.root, looking.project, "reconcile", about, asked.day, columns)
+
+
 def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> bool:
     """Name rows, and return whether the day agreed and still does."""
+    from puntual.cli import reveals
     from puntual.cli import rows as listing
 
     about = listing.chosen(found, asked.rows or "")
@@ -178,6 +189,8 @@ def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> b
     with _looking(asked, committed) as looking:
         behind = [(a, listing.rows_behind(looking, a)) for a in about]
         mask = looking.mask
+        if asked.unmask:
+            _reveal(asked, looking, (c for _, b in behind for c in reveals.of_rows(b, mask)))
     explained = asked.explained
     since = {_name(a) for a, rows in behind if _differs_since(a, rows)}
     ok = found.ok and not since
@@ -231,12 +244,14 @@ def _nothing(asked: _Asked, found: Reconciled) -> None:
 
 
 def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:
-    from puntual.cli import traced
+    from puntual.cli import reveals, traced
 
     assert asked.row is not None  # noqa: S101 - its caller saw to it
     with _looking(asked, committed) as looking:
         rows, total = traced.traced(looking, asked.row, asked.dataset)
         mask = looking.mask
+        if asked.unmask:
+            _reveal(asked, looking, (c for r in rows for c in reveals.of_traced(r, mask)))
     if asked.form in ("json", "junit", "csv"):
         data: Mapping[str, object] = {
             "reference_date": asked.day.isoformat(),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import ProjectError
+from puntual.evidence.records import RECORD_ROOT
 from puntual.evidence.verify import Line, compare_totals, manifests_of
+from puntual.landing.records import record_root
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import Manifest, Totals
 from puntual.model.project import Project
@@ -33,6 +35,7 @@ def recount(read: Callable[[str], bytes], objects: LocalObjects, root: Path) -> 
             kind = manifest.step.partition(":")[0]
             if kind == "land" and project is not None:
                 yield _raw(engine, objects, project, manifest)
+                yield _rooted(objects, project, manifest)
             elif kind in ("curate", "build"):
                 yield _curated(engine, objects, manifest)
     if project is None:
@@ -60,6 +63,19 @@ def _raw(engine: DuckDBEngine, objects: LocalObjects, project: Project, made: Ma
         )
     )
     return _line(made, Totals(records=landed.records, sums=landed.sums))
+
+
+def _rooted(objects: LocalObjects, project: Project, made: Manifest) -> Line:
+    """Make the record root again, page by page, from the raw objects."""
+    stated = made.facts.get(RECORD_ROOT)
+    contract = project.contracts.get(made.dataset)
+    if stated is None or contract is None:
+        return Line(level=2, ok=None, sentence=f"{made.step}: no record root was recorded")
+    paths = [objects.locate(o) for o in made.of_role("data")]
+    stream = isinstance(project.sources[made.dataset], StreamSource)
+    same = record_root(paths, contract, stream=stream) == stated
+    word = "is the one that was recorded" if same else "is not the one that was recorded"
+    return Line(level=2, ok=same, sentence=f"{made.step}: the record root {word}")
 
 
 def _line(made: Manifest, found: Totals) -> Line:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import places, reading, restored, text, wiring
+from puntual.cli import places, reading, restored, text
 from puntual.cli.dates import resolve
 from puntual.cli.options import (
     date_option,
@@ -32,6 +32,7 @@ from puntual.local.trial import kept_name, remove_dead, trial_folder
 from puntual.model.manifest import Digest
 from puntual.model.project import Project
 from puntual.project.history import looks_back
+from puntual.project.program import code_digest
 from puntual.project.zones import zone
 
 SHOWN = 10
@@ -84,7 +85,7 @@ def command(
             env=env or "",
             folder=str(folder),
             names=dict(names),
-            code=wiring.code_digest(),
+            code=code_digest(),
             processes=processes,
             looks_back=looks_back(read),
             keep=keep,

@@ -19,7 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-from puntual.cli import places, reading
+from puntual.cli import books, places, reading
 from puntual.cli.trial import Share, open_trial
 from puntual.errors import PuntualError
 from puntual.evidence.facts import from_json, to_json
@@ -131,6 +131,7 @@ class Replayer:
                 code=self._given.code,
                 clock=SystemClock(),
                 share=self._share,
+                secret=books.secret_of(Path(self._given.root)),
             ) as world:
                 if self._given.looks_back:
                     self._remember(project, world, day)

@@ -15,7 +15,7 @@ from puntual.model.broken_row import BrokenRow, BrokenRows, Cells
 from puntual.model.control import ControlResult, ControlState, Hop
 from puntual.model.masked import Mask
 from puntual.runner.breaks import behind
-from puntual.runner.control_rows import behind_control
+from puntual.runner.control_rows import behind_control, in_clear
 
 About = Hop | ControlResult
 
@@ -85,7 +85,8 @@ def rows_behind(looking: Looking, about: About) -> BrokenRows:
             observed=", ".join(sorted(looking.project.controls)) or "no control",
             next_step="its result and both queries: puntual reconcile --json",
         )
-    return behind_control(looking.drill, rule, about)
+    found = behind_control(looking.drill, rule, about)
+    return in_clear(looking.drill, rule, found) if looking.mask.off else found
 
 
 def text_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> Iterator[str]:

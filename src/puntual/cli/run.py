@@ -14,15 +14,9 @@ from puntual.cli import anew, books, fit, reading, restored, telling, text, wiri
 from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
-from puntual.cli.day import SENT, Owed, Shown, noted, one_day, standing_of
+from puntual.cli.day import Owed, Shown, noted, one_day, standing_of
 from puntual.cli.delivered import missing_or_altered
-from puntual.cli.late import (
-    landed_sources,
-    late_findings,
-    late_json,
-    late_lines,
-    sent_reports,
-)
+from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -37,12 +31,15 @@ from puntual.cli.workshop import working
 from puntual.errors import EvidenceError, ProjectError
 from puntual.model.delivery import Completeness, Delivery, Timeliness
 from puntual.model.finding import Finding
-from puntual.model.project import Project
+from puntual.model.project import AWS, Project
 from puntual.planner.calendar import due_of
 from puntual.planner.obligation import owed_on
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
+from puntual.runner.again import SENT
+from puntual.runner.anew import steps_from
 from puntual.runner.execute import Desk
+from puntual.runner.published import landed_sources, sent_reports
 
 WAITS = frozenset({"P3001", "P3011", "P3013"})
 """Codes of reasons that a person, or the decision time, is waited for."""
@@ -97,6 +94,8 @@ def command(
     for owed in days:
         for name in owed.reports:
             due_of(read, name, owed.day, zone)
+    if read.place == AWS:
+        ctx.exit(_remotely(read, root, env or "", days, report, step, as_of, as_json=as_json))
     wiring.check_warehouse(read.warehouse)
     for line in restored.restore(root, lambda: read, watch.now()):
         (text.complain if as_json else text.say)(line)
@@ -131,13 +130,51 @@ def command(
     ctx.exit(_code(made))
 
 
+def _remotely(
+    project: Project,
+    root: Path,
+    env: str,
+    days: tuple[Owed, ...],
+    report: str | None,
+    step: str | None,
+    as_of: datetime | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Have the days carried out where the project is deployed, and return the exit code."""
+    from puntual.cli import remote
+
+    if report is not None:
+        raise ProjectError(
+            "C1913",
+            "a deployed machine carries out every report that is owed",
+            where="-r/--report",
+            expected="all reports of the day",
+            observed=report,
+            next_step="leave -r away",
+        )
+    if step:
+        anew.one_day_of(days)
+    made = _Made(deliveries=[], faults=[])
+    with remote.opened(project, root, env) as there:
+        shown = Shown(quiet=as_json)
+        for owed in days:
+            made.deliveries += remote.run_day(
+                there, owed.day, owed.reports, step=step or "", as_of=as_of, shown=shown
+            )
+        if as_json:
+            _say(made, there.desk(clock(as_of)), as_json=True, at=clock(as_of).now())
+    return _code(made)
+
+
 def _anew(
     project: Project, root: Path, days: tuple[Owed, ...], step: str, desk: Desk
 ) -> frozenset[str]:
     owed = anew.one_day_of(days)
-    return anew.steps_from(
+    return steps_from(
         project,
-        owed,
+        owed.day,
+        owed.reports,
         step,
         committed=reading.committed(root, (owed.day,)).get(owed.day, frozenset()),
         standing=standing_of(desk, owed.day),

@@ -47,16 +47,19 @@ def examined(proofs: Mapping[str, bytes], authority: Path | None) -> Iterator[Li
 
 def _stamped_at(token: bytes, note: bytes, authority: Path) -> str | None:
     if find_spec("rfc3161_client") is not None:
-        from puntual.local.stamped import stamped_at
+        from puntual.local.stamped import UnreadError, stamped_at
 
         with translated(str(authority)):
             certificates = authority.read_bytes()
-        at = stamped_at(token, note, certificates)
+        try:
+            at = stamped_at(token, note, certificates)
+        except UnreadError:
+            return by_openssl(token, note, authority) if which("openssl") else None
         return None if at is None else at.isoformat()
-    return _by_openssl(token, note, authority)
+    return by_openssl(token, note, authority)
 
 
-def _by_openssl(token: bytes, note: bytes, authority: Path) -> str | None:
+def by_openssl(token: bytes, note: bytes, authority: Path) -> str | None:
     """Ask `openssl ts`, which tells the time in words of its own."""
     openssl = which("openssl")
     if openssl is None:

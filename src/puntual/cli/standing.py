@@ -9,7 +9,8 @@ from pathlib import Path
 
 from puntual.cli import wiring
 from puntual.cli.land import RUN as LANDING
-from puntual.model.delivery import Completeness, Delivery, State
+from puntual.model.delivery import Completeness, Delivery, State, Timeliness
+from puntual.model.obligation import Owed
 from puntual.model.project import Project
 from puntual.planner import schedule
 from puntual.planner.agenda import OwedDay, Stand
@@ -23,6 +24,7 @@ from puntual.runner import acknowledge
 BACK = timedelta(days=31)
 """Reference dates that are looked back over; what is older is a person's."""
 
+_MISSED = Timeliness.MISSED
 _SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
 
 
@@ -32,6 +34,7 @@ class Table:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._days: dict[tuple[date, tuple[str, ...]], OwedDay] = {}
+        self._owed: tuple[date, tuple[Owed, ...]] | None = None
 
     def days(self, journal: Journal, now: datetime) -> tuple[OwedDay, ...]:
         """
@@ -48,15 +51,23 @@ class Table:
             name, day = delivery.id.report, delivery.id.reference_date
             since[name] = min(since.get(name, day), day)
         since |= {n: t.owed_from for n, t in terms.items() if t.owed_from is not None}
-        every = owed(self.project, today - BACK, today, now, zones=zone)
+        every = self._owed_by(today)
         on_record = {(d.id.report, d.id.reference_date) for d in known}
-        missing = {o.obligation for o in unmet(every, (), since)}
+        standing = (o if now <= o.due_at else replace(o, timeliness=_MISSED) for o in every)
+        missing = {o.obligation for o in unmet(standing, (), since)}
         by_day: dict[date, list[str]] = {}
         for one in every:
             key = (one.obligation.report, one.obligation.reference_date)
             if key in on_record or one.obligation in missing:
                 by_day.setdefault(key[1], []).append(key[0])
         return tuple(self._day(day, tuple(sorted(by_day[day]))) for day in sorted(by_day))
+
+    def _owed_by(self, today: date) -> tuple[Owed, ...]:
+        """Return what is owed of the days looked back over, none of it missed yet."""
+        if self._owed is None or self._owed[0] != today:
+            begins = datetime.min.replace(tzinfo=UTC)
+            self._owed = (today, owed(self.project, today - BACK, today, begins, zones=zone))
+        return self._owed[1]
 
     def _day(self, day: date, reports: tuple[str, ...]) -> OwedDay:
         found = self._days.get((day, reports))
@@ -84,7 +95,8 @@ def stand_of(
             newest.setdefault(delivery.id.report, delivery)
     sent = {name: d.completeness is Completeness.FULL for name, d in newest.items()}
     done = {name for name, full in sent.items() if full}
-    done |= _told_otherwise(root, day, day.due.keys() - sent.keys())
+    waiting = day.due.keys() - sent.keys()
+    done |= _told_otherwise(root, day, waiting) if waiting else set()
     # Every run begins by landing; other events of the day, such as a signature, are none.
     events = [e for e in journal.steps(day.reference_date) if e.step.startswith("land:")]
     return Stand(

@@ -13,7 +13,7 @@ import click
 
 from puntual.cli import restored, telling, text
 from puntual.cli.options import as_of_option, json_option, project_option, report_option, root_of
-from puntual.cli.owed import owed_lines, owed_now, span
+from puntual.cli.owed import owed_lines, owed_now, reserves, span
 from puntual.cli.places import journal_path, pointers_path
 from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
 from puntual.errors import PermanentError, ProjectError, PuntualError
@@ -26,6 +26,7 @@ from puntual.model.finding import Finding
 from puntual.model.notice import Notice
 
 if TYPE_CHECKING:
+    from puntual.cli.outlook import Outlook
     from puntual.model.project import Project
 
 SHOWN = 20
@@ -65,9 +66,12 @@ def command(
     notices, failing = _notices(root, report), _failing(root)
     late = _late(root, {d.id.reference_date for d in shown}, tell)
     owed = _owed(root, report, now, found, tell)
+    ahead = _ahead(root, shown, now, tell)
     if as_json:
         data: dict[str, object] = {
-            "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
+            "deliveries": [
+                delivery_json(d) | _late_json(late, d) | _ahead_json(ahead, d) for d in shown
+            ],
             "shown": str(len(shown)),
             "total": str(len(found)),
             "owed": [delivery_json(d) for d in owed],
@@ -83,7 +87,12 @@ def command(
     if not found:
         text.say(" ○ nothing has been run here yet        next: puntual run -d DATE")
     for delivery in shown:
-        for line in (*_lines(delivery, now), *_late_lines(late, delivery)):
+        lines = (
+            *_lines(delivery, now),
+            *_ahead_lines(ahead, delivery),
+            *_late_lines(late, delivery),
+        )
+        for line in lines:
             text.say(line)
     if len(shown) < len(found):
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
@@ -143,6 +152,45 @@ def _owed(
         tell(f" ! what is owed is not shown: {error.code} {error.message}: puntual check")
         return ()
     return tuple(d for d in owed if report in (None, d.id.report))
+
+
+def _ahead(
+    root: Path, shown: list[Delivery], now: datetime, tell: Callable[[str], None]
+) -> dict[str, Outlook]:
+    """Return the outlook of each delivery that is open and not late yet, by its id."""
+    waiting = [d for d in shown if d.sent_at is None and now <= d.due_at]
+    if not waiting:
+        return {}
+    from puntual.cli.outlook import outlook
+
+    try:
+        kept = reserves(root)
+        with closing(SqliteJournal(journal_path(root))) as journal:
+            made = {
+                str(d.id): outlook(journal, d, now, kept[d.id.report])
+                for d in waiting
+                if d.id.report in kept
+            }
+    except PuntualError as error:
+        tell(f" ! no forecast is shown: {error.code} {error.message}")
+        return {}
+    return {name: one for name, one in made.items() if one is not None}
+
+
+def _ahead_lines(ahead: dict[str, Outlook], delivery: Delivery) -> list[str]:
+    if str(delivery.id) not in ahead:
+        return []
+    from puntual.cli.outlook import line
+
+    return [f"   {line(ahead[str(delivery.id)], delivery.due_at.tzinfo)}"]
+
+
+def _ahead_json(ahead: dict[str, Outlook], delivery: Delivery) -> dict[str, object]:
+    if str(delivery.id) not in ahead:
+        return {"outlook": None}
+    from puntual.cli.outlook import as_json
+
+    return {"outlook": as_json(ahead[str(delivery.id)])}
 
 
 def _is_missed(delivery: Delivery) -> bool:

@@ -12,9 +12,12 @@ import click
 
 from puntual.cli import text
 from puntual.cli.clocks import clock
-from puntual.cli.options import as_of_option, json_option, project_option, root_of
+from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import stream_path
+from puntual.landing.put import PutLines
 from puntual.local.stream import LocalStream
+from puntual.model.project import AWS
+from puntual.project.read import read_project
 
 
 @click.group(name="stream", help="Make and feed an embedded stream.")
@@ -51,6 +54,7 @@ def create(
 @click.option("--stream", "name", required=True, help="The stream's name.")
 @click.option("--key", required=True, help="JSON field whose value is the partition key.")
 @click.option("--batch", type=click.IntRange(1, 100_000), default=10_000, help="Default 10,000.")
+@env_option
 @as_of_option
 @click.argument("lines", type=click.File("rb"), default="-")
 @json_option
@@ -61,13 +65,22 @@ def put(
     name: str,
     key: str,
     batch: int,
+    env: str | None,
     as_of: datetime | None,
     lines: BinaryIO,
     as_json: bool,
 ) -> None:
-    """Put every line as one record; each batch is durable before the next begins."""
+    """
+    Put every line as one record; each batch is durable before the next begins.
+
+    In an environment on AWS the stream is Kinesis's, and a batch is one call.
+    """
     began = time.monotonic()
-    result = _open(ctx, project, as_of).put_lines(name, lines, key=key, batch=batch)
+    root = root_of(ctx, project)
+    if env is not None and read_project(root, env=env).place == AWS:
+        result = _put_on_aws(root, env, name, lines, key)
+    else:
+        result = _open(ctx, project, as_of).put_lines(name, lines, key=key, batch=batch)
     seconds = max(time.monotonic() - began, 1e-9)
     if as_json:
         data: dict[str, object] = {
@@ -75,6 +88,7 @@ def put(
             "put": str(result.put),
             "failed": str(result.failed),
             "without_key": str(result.without_key),
+            "resent": str(result.resent),
             "records_per_second": str(int(result.put / seconds)),
         }
         text.envelope("stream-put", data, ok=not result.failed)
@@ -87,6 +101,8 @@ def put(
             text.complain(
                 f"{result.without_key} records had no {key!r}: put under their own digest"
             )
+        if result.resent:
+            text.complain(f"{result.resent} records were refused at first and sent again")
         for code, count in sorted(result.errors.items()):
             text.complain(f"{count} records refused: {code}")
     sys.stdout.flush()
@@ -110,6 +126,18 @@ def status(ctx: click.Context, project: Path | None, as_json: bool) -> None:
         )
     if not shown:
         text.say(" ○ no stream        next: puntual stream create --stream NAME")
+
+
+def _put_on_aws(root: Path, env: str, name: str, lines: BinaryIO, key: str) -> PutLines:
+    """Put lines into a stream of Kinesis, on the stage of this project where that is up."""
+    from puntual.cli import remote
+
+    remote.need_boto3()
+    from puntual.aws.clients import client
+    from puntual.aws.producer import KinesisProducer
+
+    with remote.led_to_stage(root, env):
+        return KinesisProducer(client("kinesis")).put_lines(name, lines, key=key)
 
 
 def _open(ctx: click.Context, project: Path | None, as_of: datetime | None) -> LocalStream:

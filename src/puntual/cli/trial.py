@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -72,7 +72,14 @@ class NothingLands:
 
 @contextmanager
 def open_trial(
-    folder: Path, lake: Path, warehouse: Path, *, code: Digest, clock: Clock, share: Share
+    folder: Path,
+    lake: Path,
+    warehouse: Path,
+    *,
+    code: Digest,
+    clock: Clock,
+    share: Share,
+    secret: Callable[[], bytes],
 ) -> Iterator[World]:
     """
     Lend the ports of a trial, and close what they hold open.
@@ -84,6 +91,7 @@ def open_trial(
         code: Digest of the program.
         clock: For what a delivery's state is at this moment.
         share: What it may use of the machine.
+        secret: From which the project's pseudonyms are made.
 
     Raises:
         PermanentError: T1001, T1002, T1003.
@@ -116,4 +124,5 @@ def open_trial(
             clock=clock,
             zone=zone,
             code=code,
+            secret=secret,
         )

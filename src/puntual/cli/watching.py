@@ -11,6 +11,7 @@ from pathlib import Path
 
 from puntual.cli import reading, telling, text
 from puntual.cli.foreseen import Foresight, sentence
+from puntual.cli.outlook import line, outlook
 from puntual.cli.owed import span
 from puntual.cli.standing import Table, began, stand_of
 from puntual.errors import EvidenceError, ProjectError
@@ -141,6 +142,7 @@ class LocalPlace:
             lines = [
                 f"AT RISK · {when}",
                 "not delivered at the last moment to decide",
+                *self._ahead(report, day, now),
                 f"why, and what follows: {explain}",
             ]
         elif cause == MISSED:
@@ -153,7 +155,11 @@ class LocalPlace:
                 f"its run was to start at {starts}, {late} ago; it starts now",
             ]
         else:
-            lines = [f"BEHIND · {when}", f"decide by {self._at(day.decide_by[report], report)}"]
+            lines = [
+                f"BEHIND · {when}",
+                f"the policy decides at {self._at(day.decide_by[report], report)}",
+                *self._ahead(report, day, now),
+            ]
         return "\n".join(lines)
 
     def tell(self) -> Iterable[datetime]:
@@ -189,6 +195,15 @@ class LocalPlace:
         at = self._clock.now().astimezone(zone(self._project.time_zone))
         text.say(f"{at.strftime('%Y-%m-%d %H:%M %Z')}  {line}")
         sys.stdout.flush()  # the children write to the same place
+
+    def _ahead(self, report: str, day: OwedDay, now: datetime) -> list[str]:
+        """Return the forecast of a report in a line; nothing where it is late or not known yet."""
+        known = self._desk.journal.deliveries(report=report, reference_date=day.reference_date)
+        if not known:
+            return []
+        reserve = timedelta(seconds=self._project.reports[report].reserve)
+        found = outlook(self._desk.journal, known[0], now, reserve)
+        return [] if found is None else [line(found, zone(self._project.reports[report].time_zone))]
 
     def _at(self, at: datetime, report: str) -> str:
         return at.astimezone(zone(self._project.reports[report].time_zone)).strftime("%H:%M %Z")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,23 +12,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from puntual import __version__
 from puntual.cli import books, places
 from puntual.cli.archive import Archive
-from puntual.errors import PermanentError, ProjectError
-from puntual.evidence.digest import sha256
+from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.local.approvals import FolderApprovals
 from puntual.local.disk import translated
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
 from puntual.local.objects import LocalObjects
-from puntual.local.pointers import SqliteLeases, SqlitePointers
+from puntual.local.pointers import SqliteLease, SqliteLeases, SqlitePointers
 from puntual.local.views import are_stale
 from puntual.local.whole import sweep
-from puntual.model.manifest import Digest
 from puntual.model.project import Project, WarehouseSettings
 from puntual.ports.clock import Clock
 from puntual.ports.warehouse import Warehouse
+from puntual.project.program import code_digest
 from puntual.project.zones import zone
 from puntual.runner.execute import Desk
 from puntual.runner.world import World
@@ -63,9 +62,11 @@ class Held:
 
 
 @contextmanager
-def leased(root: Path, clock: Clock) -> Iterator[Held]:
+def leased(root: Path, clock: Clock, *, patience: float = 2.0) -> Iterator[Held]:
     """
     Hold the run's lease.
+
+    It is waited for so many seconds: who only puts something on record has it for a moment.
 
     The lock of the lease goes on to a forked worker, on purpose: when this process is killed,
     nobody else takes the lease before the worker is dead as well.
@@ -75,11 +76,26 @@ def leased(root: Path, clock: Clock) -> Iterator[Held]:
         PermanentError: T1002 the project's folder may not be written.
     """
     leases = SqliteLeases(places.pointers_path(root), clock)
-    with closing(leases), leases.acquire("run") as lease:
-        with translated(str(root)):
-            for folder in places.temporary(root):
-                sweep(folder)
+    with closing(leases), _acquired(leases, patience) as lease:
+        _swept(root)
         yield Held(epoch=lease.epoch, give_up=leases.close)
+
+
+def _swept(root: Path) -> None:
+    with translated(str(root)):
+        for folder in places.temporary(root):
+            sweep(folder)
+
+
+def _acquired(leases: SqliteLeases, patience: float) -> SqliteLease:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return leases.acquire("run")
+        except TransientError as exc:
+            if exc.code != "T2003" or time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 def in_turn(*calls: Callable[[], None]) -> Callable[[], None]:
@@ -103,24 +119,6 @@ def open_store(root: Path) -> Iterator[Archive]:
     """
     with closing(SqlitePointers(places.pointers_path(root))) as pointers:
         yield Archive(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
-
-
-def code_digest() -> Digest:
-    """Return the digest of this program: its version and the bytes of its modules."""
-    root = resources.files("puntual")
-    lines = [f"puntual {__version__}"]
-    for name, data in sorted(_sources(root, "")):
-        lines.append(f"{sha256(data)}  {name}")
-    return sha256("\n".join(lines).encode())
-
-
-def _sources(folder: resources.abc.Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        name = f"{prefix}{entry.name}"
-        if entry.is_dir() and entry.name not in ("__pycache__", "example", "verifier"):
-            yield from _sources(entry, f"{name}/")
-        elif entry.name.endswith((".py", ".sql")):
-            yield name, entry.read_bytes()
 
 
 def show_views(root: Path) -> None:
@@ -163,6 +161,7 @@ class WorldOpener:
             PermanentError: T6004 the program was changed since the run began.
             ProjectError: C1004.
         """
+        _swept(self._what[1])  # what a worker that died has left
         with open_world(*self._what) as world:
             if self._workers > 1 and world.code != self._code:
                 raise PermanentError(
@@ -236,6 +235,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
             databases=reached,
             approvals=approvals(root),
             books=books.lazily(root, project.name),
+            secret=books.secret_of(root),
         )
 
 

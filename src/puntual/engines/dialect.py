@@ -8,7 +8,7 @@ refused here, never passed on as it stands. Nothing is executed here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Literal, assert_never
 
@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 from puntual.errors import PermanentError, ProjectError
 from puntual.model.contract import ColumnType, Kind
 
-Target = Literal["duckdb", "postgres", "redshift", "spark"]
+Target = Literal["duckdb", "postgres", "redshift", "spark", "athena"]
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 _INEXACT = (exp.Div, exp.Avg, exp.ApproxDistinct, exp.ApproxQuantile, exp.Rand)
@@ -121,13 +121,25 @@ def parameters(sql: str, names: Iterable[str]) -> frozenset[str]:
     )
 
 
-def compile_sql(sql: str, to: Target, *, names: Iterable[str] = ("reference_date",)) -> str:
+def compile_sql(
+    sql: str,
+    to: Target,
+    *,
+    names: Iterable[str] = ("reference_date",),
+    prepare: Callable[[exp.Expr], exp.Expr] = lambda tree: tree,
+) -> str:
     """
     Carry one SELECT from DuckDB's dialect to another engine's.
 
     Parameters `:name` come out in the engine's own form: `$name` for DuckDB, `%(name)s` for
     psycopg on PostgreSQL (other per cent signs are doubled, as psycopg asks), `:name` for
-    Redshift's Data API and for Spark. For DuckDB the author's text is otherwise unchanged.
+    Redshift's Data API, Athena and Spark. For DuckDB the author's text is otherwise unchanged.
+
+    Args:
+        sql: The statement.
+        to: Where it goes.
+        names: Its parameters.
+        prepare: Rewrites the tree by an engine's own rules, or refuses it by `inexact`.
 
     Raises:
         ProjectError: Q1003 something in it has no exact counterpart there: an unknown
@@ -142,11 +154,11 @@ def compile_sql(sql: str, to: Target, *, names: Iterable[str] = ("reference_date
     except SqlglotError as exc:
         raise _unreadable() from exc
     _refuse(tree, to)
-    tree = tree.transform(_mark)
+    tree = prepare(tree).transform(_mark)
     try:
         text = tree.sql(dialect=to, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except SqlglotError as exc:
-        raise _refused(to, str(exc)) from exc
+        raise inexact(to, str(exc)) from exc
     if to == "postgres":
         return re.sub(r"__puntual_(\w+?)__(?!\w)", r"%(\1)s", text.replace("%", "%%"))
     return re.sub(r"__puntual_(\w+?)__(?!\w)", r":\1", text)
@@ -165,14 +177,15 @@ def _refuse(tree: exp.Expr, to: Target) -> None:
     """Refuse what sqlglot would hand on without knowing what it means there."""
     for node in tree.walk():
         if isinstance(node, exp.Anonymous):
-            raise _refused(to, f"the function {node.name} is not known there")
+            raise inexact(to, f"the function {node.name} is not known there")
         if isinstance(node, _INEXACT):
-            raise _refused(to, f"{type(node).__name__.lower()} gives a float or an estimate")
+            raise inexact(to, f"{type(node).__name__.lower()} gives a float or an estimate")
         if isinstance(node, exp.DataType) and node.is_type("float", "double"):
-            raise _refused(to, "a float is not exact")
+            raise inexact(to, "a float is not exact")
 
 
-def _refused(to: Target, why: str) -> ProjectError:
+def inexact(to: Target, why: str) -> ProjectError:
+    """Return the fault of a statement that another engine does not answer alike, and why."""
     return ProjectError(
         "Q1003",
         f"The statement cannot be carried over to {to} exactly: {why}.",

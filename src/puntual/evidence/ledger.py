@@ -258,7 +258,9 @@ def _sent(manifest: Manifest) -> dict[str, object]:
     """Tell when a delivery was sent, which version, and in which roles people agreed to it."""
     signed = manifest.facts.get("signed")
     people = signed if isinstance(signed, list) else []
+    stamp = manifest.facts.get("time_stamp")
     return {
+        **({} if stamp is None else {"time_stamp": str(stamp)}),
         "sent_at": str(manifest.facts.get("sent_at", "")),
         "version": str(manifest.facts.get("version", "1")),
         "agreed": [str(p.get("role", "")) for p in people if isinstance(p, Mapping)],

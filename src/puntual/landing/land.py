@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from typing import assert_never
 
 from puntual.evidence.facts import from_json, list_from_json
+from puntual.evidence.records import RECORD_ROOT
 from puntual.landing import extract, files, look, restate, stream
 from puntual.landing.desk import Desk, is_matched
+from puntual.landing.records import record_root
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest
 from puntual.model.project import Project
@@ -64,6 +66,9 @@ class Landing:
         recorded = self._recorded(source, reference_date)
         if recorded is not None:
             return recorded
+        return self._rooted(source, self._landed(source, reference_date, epoch))
+
+    def _landed(self, source: str, reference_date: date, epoch: int) -> LandedDay:
         contract = self.project.contracts[source]
         match self.project.sources[source]:
             case StreamSource() as declared:
@@ -74,6 +79,13 @@ class Landing:
                 return extract.land(self._desk, declared, contract, reference_date)
             case never:
                 assert_never(never)
+
+    def _rooted(self, source: str, day: LandedDay) -> LandedDay:
+        """Return a day with the record root of its data."""
+        paths = [self.objects.locate(o) for o in day.objects if o.role == "data"]
+        is_stream = isinstance(self.project.sources[source], StreamSource)
+        contract = self.project.contracts[source]
+        return replace(day, record_root=record_root(paths, contract, stream=is_stream))
 
     def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:
         """
@@ -99,7 +111,8 @@ class Landing:
             EvidenceError: V1001, V1002, V2001, V2002 what is kept is missing or altered.
         """
         declared, contract = self.project.sources[source], self.project.contracts[source]
-        return restate.restate(self._desk, declared, contract, reference_date)
+        found = restate.restate(self._desk, declared, contract, reference_date)
+        return None if found is None else self._rooted(source, found)
 
     def _recorded(self, source: str, day: date) -> LandedDay | None:
         """Return a day that is sealed as matched, as it was recorded: nothing enters it."""
@@ -110,6 +123,7 @@ class Landing:
             objects=sealed.objects,
             seal=from_json(Seal, sealed.facts["seal"]),
             findings=list_from_json(Finding, sealed.facts["findings"]),
+            record_root=str(sealed.facts.get(RECORD_ROOT, "")),
         )
 
     @property

@@ -1,5 +1,5 @@
 """
-The commit log: every change of what is published, as numbered records that are never overwritten.
+The commit log on a disk: every change of what is published, as records never overwritten.
 
 A record is the commit; the state file beside it is its index and can be made from it again.
 Number N is taken by one writer only, because its name is given without taking the place of
@@ -10,14 +10,12 @@ before, so that one which is missing, altered or of another history is seen.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from puntual.errors import EvidenceError
-from puntual.evidence import canonical, shape
-from puntual.evidence.digest import sha256
-from puntual.evidence.manifest import named_values, read_named
+from puntual.evidence import commits as records
+from puntual.evidence.commits import Commit
 from puntual.failpoints import failpoint
 from puntual.local.disk import (
     read_regular,
@@ -27,31 +25,7 @@ from puntual.local.disk import (
 from puntual.local.whole import place, sweep
 from puntual.model.manifest import Digest
 
-SCHEMA = "puntual/commit/1"
-
-_FILE = frozenset({"commit", "sha256"})
-_COMMIT = frozenset({"schema", "number", "previous", "epoch", "lease", "pointers"})
 _MODE = 0o640
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """
-    One change of the state.
-
-    Attributes:
-        number: 1, 2, 3 … without gaps.
-        previous: Digest of the record before; "" for the first.
-        epoch: Of the lease under which it was made, or which it grants.
-        lease: Name of the lease that is granted; "" where pointers are switched.
-        pointers: Name → manifest, of what is switched.
-    """
-
-    number: int
-    previous: Digest
-    epoch: int
-    lease: str = ""
-    pointers: Mapping[str, Digest]
 
 
 class CommitLog:
@@ -81,11 +55,11 @@ class CommitLog:
                     sync_folder(self.folder)
             number += 1
             commit, found = self._decode(number, data)
-            if commit.previous != digest:
-                raise self._broken(number, f"the record after {digest or 'none'}", commit.previous)
+            records.follows(commit, digest, where=str(self._path(number)))
             digest = found
             yield commit, digest
-        if first == 0 and self.newest() > number:
+        # Looked at again: it may have been written between the look and the listing.
+        if first == 0 and self.newest() > number and self._bytes(number + 1) is None:
             raise self._broken(number + 1, "a record without gap", "no such file")
 
     def confirm(self, number: int, digest: Digest) -> None:
@@ -113,7 +87,7 @@ class CommitLog:
             PermanentError: T1001 disk full, T1002 not permitted, T1003 input/output error:
                 nothing was committed.
         """
-        body, digest = _encode(commit)
+        body, digest = records.encode(commit)
         path = self._path(commit.number)
         with translated(str(path)):
             if not place(path, body, _MODE, temp=self._temp):
@@ -169,53 +143,7 @@ class CommitLog:
         return self.folder / f"{number:012}.json"
 
     def _decode(self, number: int, data: bytes) -> tuple[Commit, Digest]:
-        try:
-            found = shape.record(canonical.decode(data), _FILE, "$")
-            digest = shape.digest(found["sha256"], "$.sha256")
-            seen = sha256(canonical.encode(found["commit"]))
-            commit = _commit(found["commit"])
-        except EvidenceError as exc:
-            raise self._broken(number, "a commit record", exc.observed) from exc
-        if seen != digest:
-            raise self._broken(number, f"sha256 {digest}", f"sha256 {seen}")
-        if commit.number != number:
-            raise self._broken(number, f"commit {number}", f"commit {commit.number}")
-        return commit, digest
+        return records.decode(number, data, where=str(self._path(number)))
 
     def _broken(self, number: int, expected: str, observed: str) -> EvidenceError:
-        return EvidenceError(
-            "V1003",
-            f"commit {number} is not what was recorded",
-            where=str(self._path(number)),
-            expected=expected,
-            observed=observed,
-            next_step="Restore the folder of commits from a copy, together with the state file "
-            "of the same moment. Nothing may be published on another history.",
-        )
-
-
-def _encode(commit: Commit) -> tuple[bytes, Digest]:
-    value = {
-        "schema": SCHEMA,
-        "number": str(commit.number),
-        "previous": commit.previous,
-        "epoch": str(commit.epoch),
-        "lease": commit.lease,
-        "pointers": named_values(commit.pointers, "$.pointers"),
-    }
-    digest = sha256(canonical.encode(value))
-    return canonical.encode({"commit": value, "sha256": digest}), digest
-
-
-def _commit(value: object) -> Commit:
-    found = shape.record(value, _COMMIT, "$.commit")
-    if found["schema"] != SCHEMA:
-        shape.refuse("$.commit.schema", SCHEMA, "another format")
-    previous = shape.text(found["previous"], "$.commit.previous")
-    return Commit(
-        number=shape.count(found["number"], "$.commit.number"),
-        previous=shape.digest(previous, "$.commit.previous") if previous else "",
-        epoch=shape.count(found["epoch"], "$.commit.epoch"),
-        lease=shape.text(found["lease"], "$.commit.lease"),
-        pointers=read_named(found["pointers"], "$.commit.pointers"),
-    )
+        return records.broken(number, str(self._path(number)), expected, observed)

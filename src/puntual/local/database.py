@@ -1,164 +1,49 @@
-"""Port `Databases`: chooses the driver by the connection, and writes a typed file."""
+"""Port `Databases` on one machine: SQLite files of the project, PostgreSQL by URL."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import pyarrow as pa
-
-from puntual.errors import PermanentError
+from puntual.landing.databases import Read, SourceDatabases
 from puntual.local import sqlite_source
-from puntual.local.typed import TypedFile
-from puntual.model.contract import Contract
-from puntual.model.source import DatabaseSource
-from puntual.ports.database import Extract, Recount
-
-Read = Callable[
-    [
-        str,
-        str,
-        date,
-        tuple[str, ...],
-        tuple[str, ...],
-        Callable[[pa.RecordBatch], None],
-    ],
-    tuple[int, Mapping[str, Decimal], datetime],
-]
-"""`puntual.engines.postgresql.extract.read`, given from outside because psycopg is an extra."""
+from puntual.local.disk import translated
 
 
-@dataclass(frozen=True, slots=True)
-class LocalDatabases:
-    """
-    SQLite by path, PostgreSQL by URL, either by the name of an environment variable.
+class LocalDatabases(SourceDatabases):
+    """SQLite by path, PostgreSQL by URL, either by the name of an environment variable."""
 
-    Attributes:
-        root: Folder that a SQLite path is relative to.
-        environment: Environment variables.
-        postgresql: Reads PostgreSQL; None where its driver is not installed.
-    """
-
-    root: Path
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    postgresql: Read | None = None
-
-    def extract(
-        self, source: DatabaseSource, contract: Contract, reference_date: date, folder: str
-    ) -> Extract:
-        """
-        Run the query in one snapshot and write its rows to a file; see the port.
-
-        Raises:
-            TransientError: S1201 cannot connect, or the connection was lost.
-            PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1204 a column of the contract is not in the result; S1205 a text that is not
-                of its encoding; S1206 the connection cannot be used here.
-        """
-        names = {c.name: c.source_name for c in contract.columns}
-        measures = tuple(names[m.column] for m in contract.measures)
-        file = TypedFile(contract, folder)
-        count, sums, moment = self._read(
-            source, reference_date, tuple(names.values()), measures, file.take
-        )
-        return Extract(
-            path=file.finish(),
-            records=file.records,
-            control_count=count,
-            control_sums={m.column: sums[names[m.column]] for m in contract.measures},
-            snapshot_at=moment,
-        )
-
-    def recount(self, source: DatabaseSource, contract: Contract, reference_date: date) -> Recount:
-        """
-        Have the database count and sum the query's rows; see the port.
-
-        Raises:
-            TransientError: S1201 cannot connect, or the connection was lost.
-            PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1206 the connection cannot be used here.
-        """
-        names = {c.name: c.source_name for c in contract.columns}
-        measures = {m.column: names[m.column] for m in contract.measures}
-        count, sums, _ = self._read(
-            source, reference_date, (), tuple(measures.values()), lambda batch: None
-        )
-        return Recount(count=count, sums={c: sums[name] for c, name in measures.items()})
-
-    def rows(
+    def __init__(
         self,
-        source: DatabaseSource,
-        reference_date: date,
-        columns: tuple[str, ...],
-        take: Callable[[Mapping[str, Sequence[str | None]], int], None],
-    ) -> int:
+        root: Path,
+        environment: Mapping[str, str] | None = None,
+        postgresql: Read | None = None,
+    ) -> None:
         """
-        Run the source's query in one snapshot and hand its rows on as text; see the port.
+        Take what is needed to read.
 
-        Raises:
-            TransientError: S1201 cannot connect, or the connection was lost.
-            PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1204 a column is not in the result; S1206 the connection cannot be used here.
+        Args:
+            root: Folder that a SQLite path is relative to.
+            environment: Environment variables; None for those of this process.
+            postgresql: Reads PostgreSQL; None where its driver is not installed.
         """
 
-        def sink(batch: pa.RecordBatch) -> None:
-            take(batch.to_pydict(), batch.num_rows)
+        def sqlite(
+            connection: str,
+            query: str,
+            day: date,
+            columns: tuple[str, ...],
+            measures: tuple[str, ...],
+            sink: sqlite_source.Sink,
+        ) -> tuple[int, Mapping[str, Decimal], datetime]:
+            path = root / connection.partition(":")[2]
+            return sqlite_source.read(path, query, day, columns, measures, sink)
 
-        count, _, _ = self._read(source, reference_date, columns, (), sink)
-        return count
-
-    def probe(self, source: DatabaseSource) -> datetime:
-        """
-        Connect, answer a query of one row, and return the database's own instant.
-
-        Raises:
-            TransientError: S1201 cannot connect.
-            PermanentError: S1203 permission or authentication; S1206 the connection cannot be
-                used here.
-        """
-        asked = replace(source, query="SELECT 1 AS probe")
-        _, _, moment = self._read(asked, date(1970, 1, 1), ("probe",), (), lambda batch: None)
-        return moment
-
-    def _read(
-        self,
-        source: DatabaseSource,
-        day: date,
-        columns: tuple[str, ...],
-        measures: tuple[str, ...],
-        sink: Callable[[pa.RecordBatch], None],
-    ) -> tuple[int, Mapping[str, Decimal], datetime]:
-        connection = self._resolved(source)
-        kind, _, rest = connection.partition(":")
-        if kind == "sqlite":
-            path = self.root / rest
-            return sqlite_source.read(path, source.query, day, columns, measures, sink)
-        if kind not in {"postgresql", "postgres"}:
-            raise _unusable(source, "sqlite:PATH or postgresql://…", "another kind of connection")
-        if self.postgresql is None:
-            raise _unusable(source, "the driver of PostgreSQL", "pip install 'puntual[postgres]'")
-        return self.postgresql(connection, source.query, day, columns, measures, sink)
-
-    def _resolved(self, source: DatabaseSource) -> str:
-        kind, _, name = source.connection.partition(":")
-        if kind != "env":
-            return source.connection
-        if not self.environment.get(name):
-            raise _unusable(source, f"the environment variable {name}", "it is not set")
-        return self.environment[name]
-
-
-def _unusable(source: DatabaseSource, expected: str, observed: str) -> PermanentError:
-    """Return the fault of a connection; its text is not repeated, it may hold a password."""
-    return PermanentError(
-        "S1206",
-        f"the connection of {source.name} cannot be used here",
-        where=f"source {source.name}",
-        expected=expected,
-        observed=observed,
-        next_step="Set the variable or install the driver, then run again.",
-    )
+        super().__init__(
+            readers={"sqlite": sqlite, "postgresql": postgresql},
+            environment=os.environ if environment is None else environment,
+            border=translated,
+        )

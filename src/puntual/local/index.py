@@ -11,7 +11,8 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from puntual.local.commits import Commit, CommitLog
+from puntual.evidence.commits import Commit
+from puntual.local.commits import CommitLog
 from puntual.local.state import answering, open_state, transaction
 from puntual.model.manifest import Digest
 

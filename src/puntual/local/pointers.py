@@ -16,7 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from puntual.errors import PermanentError, TransientError
+from puntual.errors import TransientError
+from puntual.evidence import commits
+from puntual.evidence.commits import Answer
 from puntual.failpoints import failpoint
 from puntual.local.disk import translated
 from puntual.local.index import append, catch_up, open_index
@@ -25,7 +27,6 @@ from puntual.local.state import answering, transaction
 from puntual.model.manifest import Digest
 from puntual.ports.clock import Clock
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LAST = chr(0x10FFFF)
 
 _Stored = dict[str, tuple[Digest, int]]
@@ -92,22 +93,15 @@ class SqlitePointers:
             ValueError: The keys of `seen` are not those of `changes`, or a manifest is no
                 digest (a bug of the caller).
         """
-        if changes.keys() != seen.keys():
-            raise ValueError("every pointer that is switched must have been read")
-        if not all(_DIGEST.fullmatch(digest) for digest in changes.values()):
-            raise ValueError("a pointer points at a SHA-256 of 64 hex digits")
+        commits.checked(changes, seen)
         failpoint("pointers.reached")
         with transaction(self._db, self._path):
             while True:
                 catch_up(self._db, self._log)
-                stored = self._stored(changes)
-                for name, (_, epoch_stored) in stored.items():
-                    if epoch_stored > epoch:
-                        raise _fenced(name, epoch_stored, epoch)
-                now = {name: stored[name][0] if name in stored else None for name in changes}
-                if now != dict(changes) and now != dict(seen):
+                what = commits.answer(self._stored(changes), changes, seen, epoch)
+                if what is Answer.LOST:
                     return False
-                if all(stored.get(name) == (digest, epoch) for name, digest in changes.items()):
+                if what is Answer.DONE:
                     break  # repeated after its answer was lost
                 if append(self._db, self._log, epoch=epoch, pointers=changes):
                     break
@@ -128,17 +122,6 @@ class SqlitePointers:
             if row is not None:
                 stored[name] = (row[0], row[1])
         return stored
-
-
-def _fenced(name: str, stored: int, epoch: int) -> PermanentError:
-    return PermanentError(
-        "T2001",
-        f"this run has lost its lease; {name} was written by a later one",
-        where=name,
-        expected=f"epoch {stored} or higher",
-        observed=f"epoch {epoch}",
-        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
-    )
 
 
 class SqliteLeases:

@@ -1,4 +1,4 @@
-"""A message as an e-mail, handed to a mail server (RFC 5321, RFC 5322)."""
+"""An e-mail, handed to a mail server (RFC 5321)."""
 
 from __future__ import annotations
 
@@ -6,39 +6,13 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 
 from puntual.errors import PermanentError, PuntualError, TransientError
-from puntual.model.notice import Message, Phase
+from puntual.model.notice import Message
 from puntual.model.route import Email
-from puntual.runner.message import lines, subject
+from puntual.runner.mail import mail
 
 _TEMPORARY = range(400, 500)
-_WIRE = SMTP.clone(cte_type="7bit")
-"""Lines end with CR LF (RFC 5321 section 2.3.8); no server need know 8BITMIME."""
-
-
-def mail(channel: Email, message: Message) -> EmailMessage:
-    """
-    Return the e-mail of a message; the same message gives the same bytes.
-
-    Its `Message-ID` is the message's own id, and a resolution answers the alert's, so that a
-    reader shows one thread (RFC 5322 section 3.6.4).
-    """
-    notice = message.notice
-    found = EmailMessage(policy=_WIRE)
-    found["From"], found["To"] = channel.sender, channel.to
-    found["Subject"] = subject(message)
-    opened = message.phase is Phase.OPENED
-    at = notice.opened_at if opened else notice.resolved_at or notice.opened_at
-    found["Date"] = format_datetime(at)
-    found["Message-ID"] = _id(message.id, channel)
-    if message.answers:
-        found["In-Reply-To"] = found["References"] = _id(message.answers, channel)
-    found["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
-    found.set_content("\n".join(lines(message)) + "\n", charset="utf-8")
-    return found
 
 
 def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
@@ -83,10 +57,6 @@ def _handed(server: smtplib.SMTP, channel: Email, made: EmailMessage) -> str:
     if code >= _TEMPORARY.start:
         raise smtplib.SMTPResponseException(code, said.decode("utf-8", "replace"))
     return f"{code} {said.decode('utf-8', 'replace')}"
-
-
-def _id(digest: str, channel: Email) -> str:
-    return f"<{digest}@{channel.sender.rpartition('@')[2]}>"
 
 
 def _refused(where: str, code: int, said: str) -> PuntualError:

@@ -12,14 +12,22 @@ import contextlib
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
 from puntual.failpoints import failpoint
-from puntual.local.partition import is_key, key_reader, ranges, substitute, without_end
+from puntual.landing.put import (
+    MAX_RECORD,
+    PutLines,
+    key_reader,
+    refusal,
+    substitute,
+    without_end,
+)
+from puntual.local.partition import ranges
 from puntual.local.shards import (
     SCHEMA,
     Shards,
@@ -35,8 +43,7 @@ from puntual.local.stream_faults import impossible, other_shape, unknown
 from puntual.ports.clock import Clock
 from puntual.ports.stream import StreamPage
 
-MAX_RECORD = 1 << 20
-"""Largest payload, in bytes: Kinesis's default (`aws.md` K8)."""
+__all__ = ["MAX_RECORD", "LocalStream", "PutEntry", "PutResult"]
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _MICROSECOND = timedelta(microseconds=1)
@@ -61,29 +68,6 @@ class PutResult:
     def failed(self) -> int:
         """How many were refused; the others are durable."""
         return sum(1 for e in self.entries if e.error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutLines:
-    """
-    What became of the lines of a file.
-
-    Attributes:
-        put: Records that are durable.
-        without_key: Of those, lines that are no JSON or lack the key: put under their MD5.
-        blank: Lines of nothing but white space, which are no records.
-        errors: Refused records, by code.
-    """
-
-    put: int
-    without_key: int
-    blank: int
-    errors: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> int:
-        """How many were refused."""
-        return sum(self.errors.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +112,7 @@ class LocalStream:
             PermanentError: S1101 no such stream; T1001-T1003, T2004.
             TransientError: T2002 another process holds the file; nothing was put.
         """
-        errors = [_refusal(key, payload) for key, payload in records]
+        errors = [refusal(key, payload) for key, payload in records]
         good = [r for r, error in zip(records, errors, strict=True) if not error]
         with self._open() as db, transaction(db, self.path):
             shards = load(db, stream)
@@ -169,8 +153,8 @@ class LocalStream:
                 keys = [read(line) for line in filled]
                 records = [(k or substitute(n), n) for k, n in zip(keys, filled, strict=True)]
                 if max(map(len, filled), default=0) > MAX_RECORD:
-                    errors.update(filter(None, (_refusal(k, p) for k, p in records)))
-                    records = [r for r in records if not _refusal(*r)]
+                    errors.update(filter(None, (refusal(k, p) for k, p in records)))
+                    records = [r for r in records if not refusal(*r)]
                 with transaction(db, self.path):
                     self._append(db, load(db, stream), records)
                 failpoint("stream.put")
@@ -266,12 +250,6 @@ class LocalStream:
         with self._open() as db, answering(self.path):
             db.execute("BEGIN")
             yield db
-
-
-def _refusal(key: str, payload: bytes) -> str:
-    if len(payload) > MAX_RECORD:
-        return "S1106"
-    return "" if is_key(key) else "S1107"
 
 
 def _entry(shards: Shards, position: int) -> PutEntry:

@@ -28,11 +28,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from puntual.errors import PuntualError, TransientError
-from puntual.local import wire
 from puntual.local.disk import machine_faults
 from puntual.model.flow import DIED, TIMEOUT
 from puntual.model.project import Project
-from puntual.runner import route
+from puntual.runner import route, wire
 from puntual.runner.flow import Failed
 from puntual.runner.step import Answer, InProcess, Order
 from puntual.runner.world import World

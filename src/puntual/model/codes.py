@@ -344,6 +344,14 @@ _C: tuple[Code, ...] = (
         "Add an ORDER BY.",
     ),
     Code(
+        "C1213",
+        "not the same on another engine",
+        "The project has an environment of kind aws, where models and checks are run by Spark. "
+        "What this construct gives there is not exactly what it gives here, or has never been "
+        "compared.",
+        "Write it with sums, products, comparisons and CASE on exact values, cast explicitly.",
+    ),
+    Code(
         "C1301",
         "a check without one rule",
         "A check has exactly one rule.",
@@ -473,6 +481,29 @@ _C: tuple[Code, ...] = (
         "Choose an hour that exists on every day.",
     ),
     Code(
+        "C1603",
+        "times too short for a Glue job",
+        "On AWS the steps of one Glue job share one run of it, with the time of all of them. A run "
+        "needs about a minute to start, and what it ended by is read by a function afterwards; "
+        "what is left of these steps' times is too little for that. On one machine they are enough.",
+        "Give these steps a longer `timeout` (`run.steps` in puntual.yaml); `puntual plan` shows "
+        "what each takes at worst.",
+    ),
+    Code(
+        "C1604",
+        "what is to be deployed is not installed here",
+        "A template is made with Node.js and the extra `infra`, and names the versions of what "
+        "functions and jobs need: those that are installed here. One of them is missing.",
+        "`pip install 'puntual[aws,infra,postgres]'`; Node.js 22 or newer on the PATH.",
+    ),
+    Code(
+        "C1605",
+        "the dependencies do not fit into a layer",
+        "Functions get what they need as a Lambda layer of at most 250 MiB unpacked; what was "
+        "fetched is larger, or could not be fetched.",
+        "Look at what the message names; `--layer` takes a folder that was made elsewhere.",
+    ),
+    Code(
         "C1701",
         "a policy that contradicts itself",
         "Two parts of a policy, or of two policies, cannot both hold: a clause that can never "
@@ -539,6 +570,34 @@ _C: tuple[Code, ...] = (
         "a time stamp cannot be examined here",
         "Neither rfc3161-client nor the program openssl is on this machine.",
         "pip install 'puntual[timestamp]'.",
+    ),
+    Code(
+        "C1905",
+        "classified values are not for this person",
+        "`roles` in puntual.yaml declares the role `reveal`, and this user does not hold it.",
+        "Ask somebody who does, or look without `--unmask`.",
+    ),
+    Code(
+        "C1911",
+        "a state was given something else than it is made for",
+        "A function or job of the day's state machine got an input that it cannot read: the "
+        "machine and what it calls were deployed from two versions, or somebody started it by "
+        "hand with another input.",
+        "puntual deploy, then puntual run --env ENV -d DATE, which starts it as it is meant.",
+    ),
+    Code(
+        "C1912",
+        "the project is not deployed in this environment",
+        "The account, or the local stack, that the environment of this command leads to has no "
+        "stack of this project.",
+        "puntual deploy --env ENV; for the local stack, puntual aws local up before it.",
+    ),
+    Code(
+        "C1913",
+        "an option that means something on one machine only",
+        "In an environment of kind aws the machine that is deployed carries the day out, for "
+        "every report that is owed.",
+        "Leave the option away.",
     ),
 )
 
@@ -871,6 +930,13 @@ _Q: tuple[Code, ...] = (
         "a comparison that is not exact",
         "A sum was to be compared with a float or a text. A float is not exact, whatever it shows.",
         "Cast the query's result to a DECIMAL, or sum a decimal column.",
+    ),
+    Code(
+        "Q1006",
+        "a query would read more than is allowed",
+        "Athena stopped the query when it had read as many bytes as its workgroup allows. Nothing "
+        "was answered.",
+        "Ask for fewer days or columns; the limit stands in the workgroup that was deployed.",
     ),
     Code(
         "Q2001",
@@ -1364,6 +1430,20 @@ _D: tuple[Code, ...] = (
         "copy them back, and run `puntual verify`.",
     ),
     Code(
+        "D1004",
+        "no link is made",
+        "A link that anybody may use is made only where the policy turns it on, to an object "
+        "that was delivered, for ten minutes at most.",
+        "Let the receiver fetch the file by an account of its own, or allow links for this "
+        "destination.",
+    ),
+    Code(
+        "D1005",
+        "a link would end sooner than it says",
+        "The credentials that would sign it end before it does, and so would it.",
+        "Ask again when the role's credentials were renewed, or for less time.",
+    ),
+    Code(
         "D2001",
         "a receiver of notices does not answer",
         "A mail server or webhook could not be reached in time, or asked to come again. The "
@@ -1426,6 +1506,21 @@ _V: tuple[Code, ...] = (
         "it. What is published cannot be vouched for.",
         "Restore the folder of commits from a copy, together with the state file of the same "
         "moment. A state file alone may be deleted: it is made again from the log.",
+    ),
+    Code(
+        "V1004",
+        "a run was begun before, to do something else",
+        "Each run has a number of its own, which its lease gives it, and lays down once what it "
+        "is to do. Under that number something else lies in the lake.",
+        "Somebody has written into the state of the lake, or put back an older copy of it; see "
+        "who may.",
+    ),
+    Code(
+        "V1005",
+        "the archive of the project is not what was deployed",
+        "What a function or job was to unpack is no archive, is far too large for a report "
+        "project, or names a place outside of its folder.",
+        "Deploy the project again; see who may write to the bucket of assets.",
     ),
     Code(
         "V3001",
@@ -1523,6 +1618,20 @@ _V: tuple[Code, ...] = (
         "not signed by enough people",
         "The trust file asks for the signatures of more approvers than have signed this statement.",
         "Each of them: `puntual key sign -d DATE --name NAME`; then run again.",
+    ),
+    Code(
+        "V5005",
+        "the secret of the pseudonyms is not whole",
+        "The file from which pseudonyms of classified values are made was cut or altered.",
+        "Restore it from a backup. With a new one (remove the file) days of before are no longer "
+        "made again byte for byte.",
+    ),
+    Code(
+        "V5006",
+        "a signature that does not verify",
+        "The key service gave bytes that are no signature by the key that was asked for.",
+        "Nothing was published. Compare the key's public half with the trust file before anything "
+        "is signed again.",
     ),
     Code(
         "V7001",
@@ -1653,6 +1762,13 @@ _T: tuple[Code, ...] = (
         "Put the state folder on a local disk; network disks are not supported.",
     ),
     Code(
+        "T2006",
+        "a reveal that cannot be put on record",
+        "Classified values are shown only once the ledger tells of it, and the ledger has one "
+        "writer: a run that goes on kept its lease longer than a reveal waits. Nothing was shown.",
+        "Ask again when the run has ended; `puntual status` shows it.",
+    ),
+    Code(
         "T3001",
         "out of memory or temporary space",
         "The engine reached its memory limit and could not put the rest on the disk, or its "
@@ -1703,6 +1819,128 @@ _T: tuple[Code, ...] = (
         "Let the later run end; `puntual status` shows it.",
     ),
     Code(
+        "T5001",
+        "a service of AWS did not answer",
+        "No connection, no answer in time, or an answer that says that the service itself is at "
+        "fault. What was asked for may have happened; it is looked up before it is done again.",
+        "Run again. If it stays, look at the service's health page and at the network between.",
+    ),
+    Code(
+        "T5002",
+        "a service of AWS asks to slow down",
+        "A limit of the account was reached, or another request was at work on the same thing.",
+        "Run again. If it stays, raise the limit that is named, or let less run at once.",
+    ),
+    Code(
+        "T5003",
+        "bytes did not arrive as they were sent",
+        "The service's checksum of what arrived, or ours of what came back, is another one. "
+        "Nothing was stored or used.",
+        "Run again. If it stays, suspect the machine's memory or what stands between.",
+    ),
+    Code(
+        "T5004",
+        "not permitted on AWS",
+        "The role does not have the permission that the message names, or a policy denies it.",
+        "Give the permission to the step's role, then run again.",
+    ),
+    Code(
+        "T5005",
+        "a key of AWS cannot be used",
+        "The KMS key is disabled, is to be deleted, or does not let this role use it.",
+        "Enable the key or correct its policy, then run again.",
+    ),
+    Code(
+        "T5006",
+        "a resource of AWS is not there",
+        "A bucket, stream, job or table that the project names does not exist in this account "
+        "and region.",
+        "Deploy the project again, or correct the name in its environment.",
+    ),
+    Code(
+        "T5007",
+        "no usable credentials for AWS",
+        "There are none, they have expired, or no region is set.",
+        "Sign in (or give the machine its role) and set the region, then run again.",
+    ),
+    Code(
+        "T5008",
+        "a service of AWS refuses",
+        "The service answered with a code that puntual does not know, so it does not know "
+        "whether waiting would help.",
+        "Look up the service's code, correct what it means, then run again.",
+    ),
+    Code(
+        "T5009",
+        "the environment does not say what is needed",
+        "A function or job was started without a variable that names one of its resources.",
+        "Deploy the project again; at a desk, set the variables that are named.",
+    ),
+    Code(
+        "T5010",
+        "the objects of one step do not fit on the local disk",
+        "A step that runs as a function needs local copies of objects that are larger together "
+        "than what may be kept.",
+        "Raise PUNTUAL_CACHE_BYTES and the function's ephemeral storage with it, or let that step "
+        "run as a job.",
+    ),
+    Code(
+        "T5021",
+        "a stack is not ready in time",
+        "CloudFormation is still at work after the longest time that a stack should take.",
+        "`puntual deploy` again: it goes on waiting and changes nothing twice.",
+    ),
+    Code(
+        "T5022",
+        "a stack could not be made",
+        "CloudFormation gave up; the reasons that it names are in the message. A new stack is "
+        "rolled back, an old one stands as it was before.",
+        "Repair what the reasons name. A stack in ROLLBACK_COMPLETE is deleted before the next "
+        "try; its buckets and keys stay.",
+    ),
+    Code(
+        "T5023",
+        "a stack that is complete lacks a resource",
+        "CloudFormation says that everything was made, and the resource's own service does not "
+        "know it. Nothing may run on a deployment that is only said to exist.",
+        "Look at the stack's events; on a stage, at what its log says of this type of resource.",
+    ),
+    Code(
+        "T5091",
+        "the stage's environment cannot be made",
+        "`puntual aws local up` installs the stage's own packages, locked by hash, into a folder "
+        "of the user's cache; it could not.",
+        "Let pip reach your package index and run again, or set PUNTUAL_STAGE_PYTHON to an "
+        "interpreter that has them.",
+    ),
+    Code(
+        "T5092",
+        "the stage is not the one that its corrections were written for",
+        "The stage corrects what ministack gets wrong by replacing names that are not public. The "
+        "version differs, or a name is gone: without its correction the stage would say that "
+        "things happened that did not.",
+        "Remove the folder of the stage's environment and run `puntual aws local up` again.",
+    ),
+    Code(
+        "T5093",
+        "the stage did not come up",
+        "Its process ended, or did not answer in time. Nothing of it is left running.",
+        "Read the log that is named; choose another port with `--port` if it is taken.",
+    ),
+    Code(
+        "T5094",
+        "the stage could not be stopped",
+        "A process of it still runs after it was ended twice: another user's, or one that waits "
+        "for the kernel.",
+        "End the processes that are named by hand, then run `puntual aws local down` again.",
+    ),
+    Code(
+        "T5095",
+        "another command starts or stops this stage",
+        "Each folder has one stage, and one command at a time may start or stop it.",
+        "Wait for the other one; use `--folder` for a stage of your own.",
+    ),
+    Code(
         "T6001",
         "a step did not end in time",
         "A step ran longer than its timeout and its process was killed. What it had not "
@@ -1731,6 +1969,26 @@ _T: tuple[Code, ...] = (
         "A run ends on the program it began with. A new process of the same run would have "
         "read files of another version.",
         "Run again: it continues from what is committed, with the new program.",
+    ),
+    Code(
+        "T6005",
+        "a job cannot be started",
+        "The state machine may not start the job, or there is none of its name.",
+        "Deploy the project again; look at the role of the state machine.",
+    ),
+    Code(
+        "T6006",
+        "an execution did not come to its end",
+        "The state machine's execution failed, was stopped, or ran out of its time. What was "
+        "committed stands.",
+        "Look at what the message names; then run again: it continues from what is committed.",
+    ),
+    Code(
+        "T6007",
+        "another execution works on this day",
+        "An execution of this reference date runs with another input. Two of them are never of "
+        "use: the lease keeps the second from working.",
+        "Let it end, or stop it; `puntual run --env ENV -d DATE` without --from follows it.",
     ),
     Code(
         "T7001",

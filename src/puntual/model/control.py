@@ -350,6 +350,7 @@ class ControlResult:
         on_fail: What happens.
         basis: The regulation's article.
         description: One sentence.
+        masked: Which of `by` are not public: pseudonyms stand for their values, everywhere.
     """
 
     id: str
@@ -367,6 +368,7 @@ class ControlResult:
     on_fail: OnFail = OnFail.HOLD
     basis: str = ""
     description: str = ""
+    masked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ from puntual.model.route import Route
 from puntual.model.run import RunSettings
 from puntual.model.source import Source
 
+LOCAL, AWS = "local", "aws"
+"""Where an environment of a project runs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
@@ -60,8 +63,9 @@ class WarehouseSettings:
     Where the day is loaded.
 
     Attributes:
-        kind: `duckdb` or `postgresql`.
-        location: Path relative to the project, or connection (`env:NAME` or a URL).
+        kind: `duckdb`, `postgresql` or, on AWS, `redshift`.
+        location: Path relative to the project, or connection (`env:NAME` or a URL); of
+            Redshift, the name of the database.
         tables: Curated datasets that are loaded, sorted; each becomes a table of its name with
             a `reference_date` column in front.
     """
@@ -91,6 +95,8 @@ class Project:
         policies: What may be delivered when something is missing, by name.
         roles: Who holds which role, as declared.
         notices: Who is told of what, in the order declared.
+        place: Where the environment runs that was read: `local` or `aws`.
+        environments: Every environment that is declared → where it runs.
         digest: SHA-256 over every file that was read, by path.
     """
 
@@ -108,4 +114,6 @@ class Project:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     roles: Roles = field(default_factory=dict)
     notices: tuple[Route, ...] = ()
+    place: str = LOCAL
+    environments: Mapping[str, str] = field(default_factory=dict)
     digest: str

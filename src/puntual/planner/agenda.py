@@ -17,6 +17,9 @@ from puntual.model.notice import AT_RISK, MISSED, MISSED_START
 AGAIN = timedelta(minutes=10)
 """Between two runs of a day that is not delivered and not yet late."""
 
+AGAIN_DECIDING = timedelta(minutes=5)
+"""The longest between two runs from the moment to decide until the report is due."""
+
 AGAIN_LATE = timedelta(hours=1)
 """The same when all its reports are late."""
 
@@ -72,8 +75,9 @@ def next_run(day: OwedDay, stand: Stand, again: timedelta = AGAIN) -> datetime |
     """
     Return when a day is to be run next: at its hour, again while it is not delivered, to decide.
 
-    What was sent in part is looked at every hour: what was missing may have come. None when
-    there is nothing left to deliver. An instant that has passed means now.
+    What was sent in part is looked at every hour: what was missing may have come. A run that
+    decides and fails is followed by another before the report is due, however seldom the day is
+    run else. None when there is nothing left to deliver. An instant that has passed means now.
 
     Args:
         day: The day.
@@ -87,7 +91,9 @@ def next_run(day: OwedDay, stand: Stand, again: timedelta = AGAIN) -> datetime |
         return day.starts_at
     ran_at = stand.ran_at
     late = all(ran_at >= day.due[name] for name in waiting)
-    following = ran_at + (AGAIN_LATE if late else again)
+    deciding = any(day.decide_by[name] <= ran_at < day.due[name] for name in waiting)
+    between = min(again, AGAIN_DECIDING) if deciding else again
+    following = ran_at + (AGAIN_LATE if late else between)
     decisions = (day.decide_by[name] for name in waiting)
     return min([following, *(at for at in decisions if at > ran_at)])
 

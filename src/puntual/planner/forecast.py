@@ -15,8 +15,12 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import TypeVar
 
-FEWEST = 10
-"""Runs that are needed: with fewer the longest of them is no 95 % quantile of anything."""
+FEWEST = 5
+"""
+Days that are needed; with fewer there is `no history`.
+
+Of 5 to 19 days the 95 % quantile is the longest of them (nearest rank).
+"""
 
 T = TypeVar("T")
 
@@ -76,11 +80,16 @@ class Forecast:
     def sentence(self) -> str:
         """Return how sure it is, in words."""
         if self.is_worst:
-            return f"worst case within the limits of the run: {self.runs} runs, {FEWEST} needed"
-        basis = f"{self.runs} runs" + (f" and {self.days} days of arrivals" if self.days else "")
+            return f"{no_history(self.runs)}: the worst case within the limits of the run"
+        basis = f"{self.runs} days" + (f" and {self.days} days of arrivals" if self.days else "")
         if self.miss is None:
             return f"from {basis}"
         return f"{self.miss.numerator * 100 // self.miss.denominator} % missed, from {basis}"
+
+
+def no_history(days: int) -> str:
+    """Return what is said instead of a forecast that would rest on too few days."""
+    return f"no history ({days} of {FEWEST} days)"
 
 
 def remaining(steps: Sequence[str], runs: Sequence[Took], worst: timedelta) -> Remaining:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Protocol
 
 from puntual.model.finding import Finding
-from puntual.model.manifest import ObjectRef
+from puntual.model.manifest import Digest, ObjectRef
 from puntual.model.seal import Seal
 
 
@@ -23,11 +23,14 @@ class LandedDay:
         seal: The verdict.
         findings: What was noticed by name: half-written, wrong day, sent twice, not the
             declared form, cut off, silent.
+        record_root: Over every record of the data objects (`evidence/records.py`); "" where it
+            was not made.
     """
 
     objects: tuple[ObjectRef, ...]
     seal: Seal
     findings: tuple[Finding, ...]
+    record_root: Digest = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

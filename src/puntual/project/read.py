@@ -12,7 +12,7 @@ from puntual.errors import Complaint, ProjectError
 from puntual.model.check import Check
 from puntual.model.control import ControlRule, QuerySide, StagedSide, Term
 from puntual.model.policy import Policy
-from puntual.model.project import Project
+from puntual.model.project import AWS, Project
 from puntual.model.report import Calendar, Report
 from puntual.project.around import Known
 from puntual.project.calendars import read_calendar
@@ -23,6 +23,7 @@ from puntual.project.controls import read_control
 from puntual.project.datasets import Datasets, read_models
 from puntual.project.files import Folder
 from puntual.project.policies import Ruled, check_together, read_policy
+from puntual.project.portable_project import check_on_spark
 from puntual.project.projections import Columns
 from puntual.project.quality import read_reconciliations
 from puntual.project.reports import Around, digest, read_report
@@ -125,10 +126,14 @@ def lint(
         run=settings.run,
         notices=settings.notices,
         roles=settings.roles,
+        place=settings.place,
+        environments=settings.environments,
         digest="",
     )
     project = replace(project, policies=_policies(folder, complaints, project))
     check_steps(settings.run_section, project)
+    if AWS in (settings.place, *settings.environments.values()):
+        check_on_spark(folder, datasets, _listed(folder, Complaints(), "checks"), complaints)
     _unproven(settings, project)
     _strangers(folder, complaints)
     found = complaints.sorted()

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from puntual.model.contract import Measure
 from puntual.model.policy import Roles
-from puntual.model.project import WarehouseSettings
+from puntual.model.project import AWS, LOCAL, WarehouseSettings
 from puntual.model.route import Route
 from puntual.model.run import RunSettings
-from puntual.model.source import Source
+from puntual.model.source import DatabaseSource, Source
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.contracts import read_measures
 from puntual.project.files import SourceFile
 from puntual.project.notices import read_routes
 from puntual.project.policies import read_roles
 from puntual.project.runs import read_run
-from puntual.project.section import Section, check_name
+from puntual.project.section import IDENTIFIER, Section, check_name
 from puntual.project.sources import check_secret, read_source
 from puntual.project.yaml import Entry, Mapping, Node, Scalar
 from puntual.project.zones import is_zone, zone_names
 
 FILE = "puntual.yaml"
 _OVERRIDES = frozenset({"sources", "warehouse", "notices"})
+PLACES = (LOCAL, AWS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Settings:
     run_section: Section | None
     notices: tuple[Route, ...] = ()
     roles: Roles = field(default_factory=dict)
+    place: str = LOCAL
+    environments: dict[str, str] = field(default_factory=dict)
 
 
 def read_settings(
@@ -74,22 +77,31 @@ def read_settings(
         hint = suggest(env, environments)
         message = f"unknown environment '{env}'"
         base.complain("C1012", message, base.key_spot("environments"), hint=hint)
+    places = {name: _place(name, section) for name, section in environments.items()}
     for name, section in environments.items():
-        for entry in section.mapping.entries:
-            if entry.key.text not in _OVERRIDES:
-                hint = suggest(entry.key.text, _OVERRIDES)
-                message = (
-                    f"an environment may override sources, warehouse and notices, not this: {name}"
-                )
-                section.complain("C1008", message, entry.key, hint=hint)
         if name != env and not section.broken:
-            _read(_override(base.mapping, section.mapping), source, complaints)
+            mapping = _override(base.mapping, section.mapping)
+            _read(mapping, source, complaints, places[name])
     chosen = environments.get(env) if env is not None else None
     mapping = _override(base.mapping, chosen.mapping) if chosen else base.mapping
-    return _read(mapping, source, complaints)
+    read = _read(mapping, source, complaints, places[env] if chosen and env else LOCAL)
+    return replace(read, environments=places)
 
 
-def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Settings:
+def _place(name: str, section: Section) -> str:
+    """Return where an environment runs, and complain about keys that it may not override."""
+    place = section.one_of("kind", PLACES, LOCAL)
+    for entry in section.mapping.entries:
+        if entry.key.text not in _OVERRIDES | {"kind"}:
+            hint = suggest(entry.key.text, _OVERRIDES | {"kind"})
+            message = (
+                f"an environment may override sources, warehouse and notices, not this: {name}"
+            )
+            section.complain("C1008", message, entry.key, hint=hint)
+    return place
+
+
+def _read(mapping: Mapping, source: SourceFile, complaints: Complaints, place: str) -> Settings:
     top = Section(mapping, source, complaints, FILE)
     top.asked.append("environments")
     name = top.text("name")
@@ -105,7 +117,9 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
         n: _model(part, n) for n, part in top.sections("models", "model", needed=False).items()
     }
     section = top.section("warehouse", "'warehouse'")
-    warehouse = _warehouse(section) if section is not None else _NOWHERE
+    warehouse = _warehouse(section, place) if section is not None else _NOWHERE
+    if place == AWS:
+        _reachable(read, sections)
     run_section = top.section("run", "'run'", needed=False)
     run = read_run(run_section)
     notices = read_routes(top.sections("notices", "route", needed=False))
@@ -124,6 +138,7 @@ def _read(mapping: Mapping, source: SourceFile, complaints: Complaints) -> Setti
         run_section=run_section,
         notices=notices,
         roles=roles,
+        place=place,
     )
 
 
@@ -143,14 +158,28 @@ def _model(section: Section, name: str) -> ModelSettings:
     return settings
 
 
-def _warehouse(section: Section) -> WarehouseSettings:
-    kind = section.one_of("kind", ("duckdb", "postgresql"))
+def _reachable(sources: dict[str, Source], sections: dict[str, Section]) -> None:
+    """Complain about sources that lie on one machine, which nothing on AWS can read."""
+    for name, source in sources.items():
+        if isinstance(source, DatabaseSource) and source.connection.startswith("sqlite:"):
+            message = f"source '{name}' is a file of one machine, which nothing on AWS can read"
+            hint = "give the environment a connection of its own: env:NAME"
+            sections[name].complain("C1011", message, "connection", hint=hint)
+
+
+def _warehouse(section: Section, place: str) -> WarehouseSettings:
+    kind = section.one_of("kind", ("duckdb", "postgresql", "redshift"))
+    if kind and (kind == "redshift") != (place == AWS):
+        message = "an environment of kind aws loads Redshift, and no other environment does"
+        section.complain("C1011", message, "kind", hint="kind: redshift in environments: of AWS")
     location = section.text("location")
     secret = check_secret(section, "location", location)
     url = location.startswith(("postgresql://", "postgres://", "env:"))
     if kind == "postgresql" and location and not url and not secret:
         message = "'location' of postgresql must be postgresql://… or env:NAME"
         section.complain("C1011", message, "location")
+    if kind == "redshift" and location and not IDENTIFIER.fullmatch(location) and not secret:
+        section.complain("C1011", "'location' of redshift must be its database's name", "location")
     if kind == "duckdb" and "://" in location and not secret:
         section.complain("C1011", "'location' of duckdb must be a path or env:NAME", "location")
     tables = section.names("tables")

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
 
+from puntual.checks.control import Key
 from puntual.checks.measures import quoted
 from puntual.model.broken_row import BrokenRow, BrokenRows, ChangedCell, RowClass
 from puntual.model.control import (
@@ -25,8 +26,10 @@ from puntual.model.control import (
     Term,
 )
 from puntual.model.finding import Place
+from puntual.model.masked import Pseudonym
 from puntual.ports.side import Side
 from puntual.ports.sides import Rows
+from puntual.runner.measure import Readings
 from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of
 
 _OF_GROUP = {
@@ -68,7 +71,7 @@ def behind_control(drill: Drill, rule: ControlRule, result: ControlResult) -> Br
     return BrokenRows(
         dataset=_dataset(rule),
         about=rule.id,
-        rows=tuple(_of_group(result.by, g) for g in groups[: drill.limit]),
+        rows=tuple(_of_group(result, g) for g in groups[: drill.limit]),
         counts=counts,
         notes=notes,
     )
@@ -89,10 +92,35 @@ def _dataset(rule: ControlRule) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _of_group(by: tuple[str, ...], group: GroupResult) -> BrokenRow:
+def in_clear(drill: Drill, rule: ControlRule, found: BrokenRows) -> BrokenRows:
+    """
+    Return groups with their values in place of pseudonyms, measured anew.
+
+    Where a group stands in a source database only, its pseudonym stays: it is not asked again.
+
+    Raises:
+        TransientError: The warehouse does not answer.
+        PermanentError: What is stored cannot be read.
+    """
+    if not any(isinstance(v, Pseudonym) for row in found.rows for _, v in row.key):
+        return found
+    known = Readings(drill.run, (rule,), step="reconcile").clear(rule)
+    return replace(found, rows=tuple(_named(row, known) for row in found.rows))
+
+
+def _named(row: BrokenRow, known: Mapping[Key, Key]) -> BrokenRow:
+    shown = tuple(v.text if isinstance(v, Pseudonym) else v for _, v in row.key)
+    values = known.get(tuple(None if v is None else str(v) for v in shown))
+    if values is None:
+        return row
+    return replace(row, key=tuple((n, v) for (n, _), v in zip(row.key, values, strict=True)))
+
+
+def _of_group(result: ControlResult, group: GroupResult) -> BrokenRow:
+    key = zip(result.by, group.key, strict=True)
     return BrokenRow(
         of_class=_OF_GROUP[group.state],
-        key=tuple(zip(by, group.key, strict=True)),
+        key=tuple((n, Pseudonym(v) if v and n in result.masked else v) for n, v in key),
         changed=tuple(
             ChangedCell(column=m.name, left=m.left, right=m.right)
             for m in group.measures

@@ -39,7 +39,16 @@ from puntual.render.layout import lay_out
 from puntual.render.problems import findings_of as findings_of_layout
 from puntual.render.readback import compare, read_back
 from puntual.render.templates import FileFacts, file_name
-from puntual.runner import checkpoint, emergency, record, restate, signing, standin, told
+from puntual.runner import (
+    checkpoint,
+    emergency,
+    record,
+    restate,
+    sending,
+    signing,
+    standin,
+    told,
+)
 from puntual.runner.acknowledge import answered, records
 from puntual.runner.compared import controls_of, report_rows
 from puntual.runner.decision import findings_of_day, seals_of
@@ -363,6 +372,7 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
     handed = {file_name: package[file_name], f"{stem}.exceptions.json": package["exceptions.json"]}
     handed |= {f"{stem}.{n}": data for n, data in package.items() if n.startswith("notice.")}
     declared = run.project.reports[step.report]
+    sending.begin(run, step.report)
     for destination in declared.destinations:
         run.world.destinations.deliver(destination, name, handed)
         failpoint("deliver.received")
@@ -383,6 +393,7 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
             **restate.facts(run, step.report),
             **restate.first_sent(run, step.report),
             **signing.facts(run, step.report),
+            **record.stamp_facts(run, package),
         },
     )
 

@@ -144,7 +144,7 @@ def execute(
         ProjectError: The project is wrong in a way that only the world shows.
         Exception: A bug, as it was raised; from another process as `Bug` with its traceback.
     """
-    carrier = _Carrier(plan=plan, worker=worker, desk=desk, run=run, watch=watch)
+    carrier = Carrier(plan=plan, worker=worker, desk=desk, run=run, watch=watch)
     ended = carry(
         flow,
         carrier,
@@ -164,8 +164,24 @@ def _raised(ended: Ended) -> BaseException:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Carrier:
-    """The `Performer` of a day's flow."""
+class Carrier:
+    """
+    The `Performer` of a day's flow.
+
+    Where every group of steps is done by a process of its own, each has a carrier that knows
+    what those before it have come to.
+
+    Attributes:
+        plan: The steps of one reference date.
+        worker: Does them.
+        desk: Journal and notices.
+        run: Which run this is.
+        watch: Told of progress.
+        outcomes: Step id → how it ended.
+        published: Step id → digest of the manifest that it has published.
+        begun: A step of this run was done, and not skipped.
+        last: The task that failed last, at which attempt, and how.
+    """
 
     plan: Plan
     worker: Worker
@@ -285,14 +301,18 @@ class _Carrier:
         self.watch.failed(task.step, attempts, failed)
         cause = tell.code_of(failed)
         for report in self.plan.reports:
-            if self._is_sent(report):
+            if self.is_sent(report):
                 continue
             text = tell.gave_up(report, self.plan.reference_date, task.name, attempts, failed)
             self._open(report, cause, Severity.ERROR, text)
             self._resolve(report, but=frozenset({cause}), faults=True)
 
-    def _is_sent(self, report: str) -> bool:
-        """Also by another run, which has taken over: its delivery is what counts."""
+    def is_sent(self, report: str) -> bool:
+        """
+        Say whether a report is sent.
+
+        Also by another run, which has taken over: its delivery is what counts.
+        """
         found = self.desk.journal.deliveries(report=report, reference_date=self.plan.reference_date)
         return f"deliver:{report}" in self.published or any(d.sent_at for d in found)
 
@@ -302,6 +322,18 @@ class _Carrier:
             if f"deliver:{report}" in self.published:
                 rehearsed = self.outcomes.get(f"rehearse:{report}") in (DONE, SKIPPED)
                 self._resolve(report, but=frozenset() if rehearsed else frozenset({PLAN_B}))
+                if rehearsed:
+                    self._rehearsed_again(report)
+
+    def _rehearsed_again(self, report: str) -> None:
+        """Resolve what was told of plan B on earlier days, which nobody runs any more."""
+        at = self.desk.clock.now()
+        for notice in self.desk.notices.open_ones():
+            of = notice.obligation
+            earlier = of.report == report and of.reference_date < self.plan.reference_date
+            told = earlier and notice.cause == PLAN_B
+            if told and self.desk.notices.resolve(of, PLAN_B, at):
+                self.watch.noticed(replace(notice, resolved_at=at))
 
     def _open(self, report: str, cause: str, severity: Severity, text: str) -> None:
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)

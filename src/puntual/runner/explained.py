@@ -53,7 +53,8 @@ def explained(
     source = run.origin(_staged(left).dataset)
     assert source is not None  # noqa: S101 - `check` refuses causes where no source is carried
     between = _Between(left=left, right=right, source=source)
-    return {c: _cause(run, between, c, readings) for c in rule.explained_by}
+    over = readings.concealment.over
+    return {c: over(rule, _cause(run, between, c, readings)) for c in rule.explained_by}
 
 
 def _cause(run: DayRun, between: _Between, cause: Cause, readings: Readings) -> Mapping[Key, Group]:

@@ -38,6 +38,7 @@ from puntual.model.source import DatabaseSource
 from puntual.planner.calendar import previous_business_day
 from puntual.ports.engine import Answer
 from puntual.runner import load as loading
+from puntual.runner.concealed import Concealment
 from puntual.runner.sources import raw_day, seal_of
 from puntual.runner.work import scratch
 from puntual.runner.world import DayRun
@@ -82,6 +83,11 @@ class Readings:
         rules: The controls.
         step: The step that asks, for its scratch folder and its recorded answers.
         reports: The files of reports that have been made, by report.
+
+    Attributes:
+        concealment: Lays pseudonyms over what may not be shown.
+        databases: What source databases answered, for the step's manifest.
+        unanswered: Whether one gave no answer.
     """
 
     def __init__(
@@ -105,9 +111,14 @@ class Readings:
         self._raw: dict[tuple[str, str], Answer] = {}
         self.databases: dict[str, object] = {}
         self.unanswered = False
+        self.concealment = Concealment(run)
 
     def side(self, rule: ControlRule, name: str) -> Measured:
-        """Measure one side of a control, `left` or `right`, and add its terms up."""
+        """
+        Measure one side of a control, `left` or `right`, and add its terms up.
+
+        Pseudonyms stand in it for what may not be shown.
+        """
         terms = rule.left if name == "left" else rule.right
         readings = [self._term(rule, t, f"{rule.id}:{name}:{i}") for i, t in enumerate(terms)]
         lacking = [r for r in readings if r.lacks is not None]
@@ -137,13 +148,32 @@ class Readings:
             self._raw |= {(dataset, s): a for s, a in zip(missing, answers, strict=True)}
         return [self._raw[dataset, s] for s in asked]
 
+    def clear(self, rule: ControlRule) -> dict[Key, Key]:
+        """
+        Return for each group of a control, as it is shown, its values as they are.
+
+        Source databases are not asked again: a group that stands there only is not in it.
+        """
+        return {
+            self.concealment.key(rule, key): key
+            for term in (*rule.left, *rule.right)
+            if not isinstance(term.side, DatabaseSide)
+            for key in self._answered(rule, term).groups
+        }
+
     def _term(self, rule: ControlRule, term: Term, name: str) -> Reading:
+        if isinstance(term.side, DatabaseSide):
+            return self._database(rule, term.side, term, name)
+        found = self._answered(rule, term)
+        return replace(found, groups=self.concealment.over(rule, found.groups))
+
+    def _answered(self, rule: ControlRule, term: Term) -> Reading:
         side = term.side
         match side:
             case ReportSide():
                 return self._report(side, term)
             case DatabaseSide():
-                return self._database(side, term, name)
+                return self._fresh(side, term)
             case StagedSide(stage=Stage.SOURCE):
                 return self._source(side, term)
             case StagedSide() | QuerySide():
@@ -272,14 +302,15 @@ class Readings:
             return Reading(query=query, lacks=_UNKNOWN, reason=f"in the file stands {exc}")
         return Reading(query=query, groups=tally.groups())
 
-    def _database(self, side: DatabaseSide, term: Term, name: str) -> Reading:
+    def _database(self, rule: ControlRule, side: DatabaseSide, term: Term, name: str) -> Reading:
         """Ask a source database; what it answered is recorded, since it may not again."""
         before = self._run.recorded.get(self._step)
         recorded = before.facts.get("databases") if before is not None else None
         if isinstance(recorded, Mapping) and name in recorded:
             self.databases[name] = recorded[name]
             return _from_record(recorded[name])
-        found = self._fresh(side, term)
+        asked = self._fresh(side, term)
+        found = replace(asked, groups=self.concealment.over(rule, asked.groups))
         self.unanswered = self.unanswered or found.lacks is not None
         self.databases[name] = _record(found)
         return found

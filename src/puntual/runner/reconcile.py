@@ -76,12 +76,15 @@ def measure(
     rules = tuple(rules)
     readings = Readings(run, rules, step=step, reports=reports)
     results = tuple(
-        judging.judge(
-            rule,
-            readings.side(rule, "left"),
-            readings.side(rule, "right"),
-            explained(run, rule, readings),
-            run.date,
+        replace(
+            judging.judge(
+                rule,
+                readings.side(rule, "left"),
+                readings.side(rule, "right"),
+                explained(run, rule, readings),
+                run.date,
+            ),
+            masked=readings.concealment.columns(rule),
         )
         for rule in rules
     )

@@ -39,6 +39,7 @@ from puntual.model.plan import Attest, Decide, Deliver, Land, Step
 from puntual.ports.ledger import Books
 from puntual.runner import checkpoint
 from puntual.runner.checkpoint import Store
+from puntual.runner.policies_told import LAID_DOWN, changed, laid_down
 from puntual.runner.world import DayRun, Published
 
 EARLIER = 8
@@ -108,7 +109,8 @@ def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told]
         told += ((upto, t) for t in _published(record.store, change.pointers, known))
     told += ((upto, t) for t in also)
     if told and plan is not None and not _planned(record, plan):
-        told.insert(0, (last.upto if last is not None else Upto(), _plan(plan)))
+        first = last.upto if last is not None else Upto()
+        told[:0] = [(first, t) for t in (*changed(_laid_down(record), plan.project), _plan(plan))]
     entries = [
         encode(Entry(told=t, at=record.at, epoch=record.epoch, trust=version, upto=u))
         for u, t in told
@@ -163,6 +165,17 @@ def pack(books: Books, files: Mapping[str, bytes]) -> dict[str, bytes]:
         added[ledger_files.STAMP] = token
     kept = {n: d for n, d in files.items() if n not in (STATEMENT, MANIFESTS)}
     return dict(sorted((kept | added).items()))
+
+
+STAMPED = "time_stamp"
+"""In a deliver manifest, where an authority is configured: whether its token came in time."""
+
+
+def stamp_facts(run: DayRun, package: Mapping[str, bytes]) -> dict[str, object]:
+    """Return what a deliver manifest says of the time stamp; nothing where none is asked for."""
+    if run.world.books is None or run.world.books().stamp is None:
+        return {}
+    return {STAMPED: "there" if ledger_files.STAMP in package else "none came"}
 
 
 def waits(run: DayRun, report: str) -> Reason | None:
@@ -250,8 +263,18 @@ def _plan(run: DayRun) -> Told:
             "steps": str(len(run.plan.steps)),
             "project": run.project.digest,
             "code": run.world.code,
+            LAID_DOWN: laid_down(run.project),
         },
     )
+
+
+def _laid_down(record: Record) -> Mapping[str, object]:
+    """Return the policies that the last plan on record was made under; none where it says none."""
+    for _, data in record.books.ledger.backwards():
+        if _PLAN in data:
+            found = decode(data).told.facts.get(LAID_DOWN)
+            return found if isinstance(found, Mapping) else {}
+    return {}
 
 
 def _planned(record: Record, run: DayRun) -> bool:

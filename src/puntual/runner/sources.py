@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 
 from puntual.evidence.facts import from_json, list_from_json, to_json
+from puntual.evidence.records import RECORD_ROOT
 from puntual.failpoints import failpoint
 from puntual.model.contract import Column, Contract, Kind
 from puntual.model.finding import Finding
@@ -80,6 +81,7 @@ def landed(run: DayRun, step: Land, day: LandedDay, restates: Published | None =
         facts={
             "seal": to_json(day.seal),
             "findings": to_json(day.findings),
+            **({RECORD_ROOT: day.record_root} if day.record_root else {}),
             **_first_seen(run, step, day.seal),
         },
     )

@@ -49,6 +49,7 @@ from puntual.runner import (
     record,
     restate,
     route,
+    sending,
     signing,
     sources,
     standin,
@@ -231,6 +232,12 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
         run.published[step.id] = published
         record.follow(run, step)
         return DONE if done else SKIPPED
+    if isinstance(step, Decide | MakeReport | Attest):
+        unfinished = sending.unfinished(run, step.report)
+        if step.id in unfinished:
+            run.published[step.id] = unfinished[step.id]
+            _after(run, step, unfinished[step.id])
+            return SKIPPED
     if isinstance(step, MakeReport | Attest | Deliver | Rehearse) and not _may_go_on(run, step):
         return NOT_NEEDED
     if isinstance(step, Deliver):

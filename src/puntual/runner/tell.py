@@ -25,6 +25,7 @@ from puntual.model.plan import (
 )
 from puntual.runner import route
 from puntual.runner.flow import Failed, Retried
+from puntual.runner.record import STAMPED
 from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.world import DayRun
 
@@ -48,7 +49,9 @@ def summary(run: DayRun, step: Step) -> str:
         case Attest():
             return f"{step.report} {len(made.objects)} files"
         case Deliver():
-            return f"{step.report} → {made.facts['where']}"
+            late = made.facts.get(STAMPED) == "none came"
+            missing = ", no time stamp: none came in time" if late else ""
+            return f"{step.report} → {made.facts['where']}{missing}"
         case Rehearse():
             return f"{step.report} plan B {made.facts['word']}"
         case _:

@@ -35,6 +35,8 @@ class World:
         databases: What controls ask source databases through; None where none are reached.
         approvals: Who agreed to which bytes.
         books: Opens ledger and keys; None where nothing is put on record.
+        secret: From which values that may not be shown get their pseudonyms, 32 bytes; None:
+            pseudonyms are made without one, and a guess of a value can be checked.
     """
 
     objects: Objects
@@ -52,6 +54,7 @@ class World:
     databases: Databases | None = None
     approvals: Approvals = field(default_factory=NoApprovals)
     books: Callable[[], Books] | None = None
+    secret: Callable[[], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

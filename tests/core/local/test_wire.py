@@ -16,7 +16,7 @@ from puntual.errors import (
     PuntualError,
     TransientError,
 )
-from puntual.local import wire
+from puntual.runner import wire
 from puntual.runner.flow import Failed
 from puntual.runner.route import Bug, attempt, is_bug
 from puntual.runner.step import Answer, Order

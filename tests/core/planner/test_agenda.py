@@ -45,7 +45,7 @@ def _ran(text: str, *done: str) -> Stand:
         pytest.param(_ran("20T20:00"), "23T08:00", id="a run by hand before does not replace it"),
         pytest.param(_ran("23T08:00"), "23T08:10", id="again while it is not delivered"),
         pytest.param(_ran("23T12:35"), "23T12:40", id="at the moment of decision"),
-        pytest.param(_ran("23T12:40"), "23T12:50", id="the decision is taken once"),
+        pytest.param(_ran("23T12:40"), "23T12:45", id="the run that decided may have failed"),
         pytest.param(_ran("23T13:35", "list"), "23T13:40", id="of what is left"),
         pytest.param(_ran("23T12:35", "report"), "23T12:40", id="not for what is delivered"),
         pytest.param(_ran("23T13:10"), "23T13:20", id="one is late, one is not"),
@@ -60,6 +60,15 @@ def _ran(text: str, *done: str) -> Stand:
 )
 def test_a_day_is_run_next(stand: Stand, expected: str | None) -> None:
     assert next_run(DAY, stand) == (_at(expected) if expected else None)
+
+
+def test_a_run_that_decides_and_fails_is_followed_by_another_however_seldom_the_day_is_run() -> (
+    None
+):
+    seldom = timedelta(hours=2)
+    assert next_run(DAY, _ran("23T12:40", "report"), seldom) == _at("23T12:45")
+    assert next_run(DAY, _ran("23T12:30", "report"), seldom) == _at("23T12:40")
+    assert next_run(DAY, _ran("23T13:00", "report"), seldom) == _at("23T14:00")
 
 
 @pytest.mark.parametrize(

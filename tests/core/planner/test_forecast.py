@@ -36,17 +36,19 @@ def test_the_chance_of_a_miss_is_counted_and_said_with_its_number() -> None:
     late = DUE - 18 * MINUTE
     found = forecast(["load", "report"], TWENTY, worst=WORST, now=late, due_at=DUE, reserve=RESERVE)
     assert found.miss == Fraction(4, 20)
-    assert found.sentence() == "20 % missed, from 20 runs"
+    assert found.sentence() == "20 % missed, from 20 days"
 
 
-def test_with_few_runs_the_worst_case_stands_in_and_it_is_said() -> None:
+def test_with_few_days_the_worst_case_stands_in_and_it_is_said() -> None:
     found = forecast(
-        ["load", "report"], TWENTY[:9], worst=WORST, now=NOW, due_at=DUE, reserve=RESERVE
+        ["load", "report"], TWENTY[:4], worst=WORST, now=NOW, due_at=DUE, reserve=RESERVE
     )
-    assert (found.is_worst, found.runs, found.miss) == (True, 9, None)
+    assert (found.is_worst, found.runs, found.miss) == (True, 4, None)
     assert found.decide_by == DUE - WORST - RESERVE
     assert found.high == NOW + WORST
-    assert found.sentence() == "worst case within the limits of the run: 9 runs, 10 needed"
+    assert found.sentence() == (
+        "no history (4 of 5 days): the worst case within the limits of the run"
+    )
 
 
 def test_a_run_that_lacks_a_step_says_nothing_of_the_rest() -> None:
@@ -64,7 +66,7 @@ def test_the_run_waits_for_its_start_and_for_the_last_data() -> None:
     assert found.low == begins + 2 * MINUTE
     assert found.mid == NOW + 12 * MINUTE
     assert found.high == NOW + 52 * MINUTE
-    assert found.sentence() == "0 % missed, from 20 runs and 3 days of arrivals"
+    assert found.sentence() == "0 % missed, from 20 days and 3 days of arrivals"
 
 
 def test_with_nothing_left_to_do_it_is_finished_now() -> None:
@@ -86,7 +88,7 @@ def test_each_step_has_its_own_latest_start() -> None:
 def test_a_step_that_was_too_quick_is_as_odd_as_a_slow_one(took: timedelta, said: str) -> None:
     earlier = [n * MINUTE for n in range(20, 40)]
     assert pace(took, earlier) == said
-    assert pace(took, earlier[:9]) == ""
+    assert pace(took, earlier[:4]) == ""
 
 
 def test_a_quantile_is_a_value_that_was_seen() -> None:

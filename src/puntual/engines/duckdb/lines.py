@@ -10,8 +10,10 @@ What a line means is not decided here.
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,6 +53,11 @@ def read_lines(parts: Sequence[RawPart], form: Csv | None) -> pa.RecordBatchRead
     return pa.RecordBatchReader.from_batches(SCHEMA, _batches(parts, form))
 
 
+def cut_content(base: int, content: bytes, form: Csv | None) -> Iterator[pa.RecordBatch]:
+    """Cut the bytes of one object that are at hand, as `read_lines` cuts those of a file."""
+    return _part_batches(base, io.BytesIO(content), form)
+
+
 def first_line(part: RawPart, form: Csv | None) -> str:
     """Return the first record of a file, its byte order mark removed; "" for an empty file."""
     for batch in _part_batches(0, part.uri, form):
@@ -64,10 +71,12 @@ def _batches(parts: Sequence[RawPart], form: Csv | None) -> Iterator[pa.RecordBa
         yield from _part_batches(number << PART_SHIFT, part.uri, form)
 
 
-def _part_batches(base: int, uri: str, form: Csv | None) -> Iterator[pa.RecordBatch]:
+def _part_batches(
+    base: int, source: str | BinaryIO, form: Csv | None
+) -> Iterator[pa.RecordBatch]:
     joined = form.quote if form is not None and form.multiline else None
     done, carry = 0, b""
-    for chunk in _chunks(_blocks(uri, form.encoding if form else "utf-8")):
+    for chunk in _chunks(_blocks(source, form.encoding if form else "utf-8")):
         if chunk.flaw == "too_long":
             if carry:
                 yield _batch(base + done, [carry], None)
@@ -97,9 +106,9 @@ def _part_batches(base: int, uri: str, form: Csv | None) -> Iterator[pa.RecordBa
         yield _batch(base + done, [carry], None)
 
 
-def _blocks(uri: str, encoding: str) -> Iterator[bytes]:
+def _blocks(source: str | BinaryIO, encoding: str) -> Iterator[bytes]:
     """Yield UTF-8 bytes without byte order mark; what cannot be decoded becomes invalid UTF-8."""
-    with open(uri, "rb") as file:
+    with open(source, "rb") if isinstance(source, str) else source as file:
         if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
             yield file.read(BLOCK).removeprefix(_BOM)
             while block := file.read(BLOCK):

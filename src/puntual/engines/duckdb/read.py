@@ -11,6 +11,7 @@ Rules and duplicates are not looked at here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from puntual.engines.dialect import literal, quote, type_sql
@@ -28,6 +29,24 @@ UNREADABLE = ("bad_encoding", "too_long", "cut_off", "not_json", "bad_quotes", "
 _MASK = (1 << PART_SHIFT) - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """
+    Records that were cut elsewhere, for one part or for a stream's parts.
+
+    Attributes:
+        relation: What holds them: `ordinal`, `line` and `flaw`, or the ordinal and the columns of
+            a Parquet object.
+        ordinal: The column of a row's ordinal.
+        first: The first line of the part, with the names of a file that has a header; of other
+            lines any, whose form most are expected to have.
+    """
+
+    relation: str
+    ordinal: str = "ordinal"
+    first: str = ""
+
+
 def position_sql(ordinal: str = "ordinal") -> str:
     """Return the expression of a record's position in its object."""
     return f"({ordinal} & {_MASK})"
@@ -39,11 +58,14 @@ def object_sql(parts: Sequence[RawPart], ordinal: str = "ordinal") -> str:
     return f"[{names}][({ordinal} >> {PART_SHIFT}) + 1]"
 
 
-def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str:
+def records_sql(
+    session: Session, raw: RawDay, columns: Sequence[Column], cut: Cut | None = None
+) -> str:
     """
     Return a SELECT over a raw day's records with some of the contract's columns.
 
-    It may hold a stream of batches that is read once, so it is run once.
+    It may hold a stream of batches that is read once, so it is run once. No object is opened
+    where its records were cut elsewhere.
 
     Raises:
         PermanentError: T3002 an object cannot be read; Q1004 a stream whose payload is said
@@ -60,20 +82,31 @@ def records_sql(session: Session, raw: RawDay, columns: Sequence[Column]) -> str
                 observed="parquet",
                 next_step="Declare the form of the payload.",
             )
+        if cut is not None:
+            return _typed_rows(session, cut.relation, quote(cut.ordinal), columns)
         return _parquet(session, raw.parts, columns)
-    source = _payloads(raw.parts) if raw.stream else _lines(session, raw, form)
+    source = _source(session, raw, form, cut)
     match form:
         case JsonLines():
-            texts = json_texts(source, columns, _sample(session, raw))
+            sample = _sample(session, raw) if cut is None else cut.first
+            texts = json_texts(source, columns, sample)
             numbers = Numbers(exponents=True)
         case Csv():
-            texts = _csv_texts(session, source, raw, form, columns)
+            texts = _csv_texts(session, source, raw, form, columns, cut)
             numbers = Numbers(decimal_mark=form.decimal_mark, group_mark=form.group_mark)
         case _:
             assert_never(form)
     values = [f"{value_sql(c, f't{i}', numbers)} AS v{i}" for i, c in enumerate(columns)]
     kept = ["ordinal", "unreadable", "repeated", *_numbered("t", columns), *values]
     return f"SELECT {', '.join(kept)} FROM ({texts})"
+
+
+def _source(session: Session, raw: RawDay, form: Csv | JsonLines, cut: Cut | None) -> str:
+    if cut is not None and raw.stream:
+        return f"SELECT ordinal, line, flaw FROM {cut.relation}"
+    if cut is not None:
+        return _of_lines(cut.relation, raw, form)
+    return _payloads(raw.parts) if raw.stream else _lines(session, raw, form)
 
 
 def _payloads(parts: Sequence[RawPart]) -> str:
@@ -109,20 +142,30 @@ def _lines(session: Session, raw: RawDay, form: Csv | JsonLines) -> str:
     """Return a day's lines; an empty line is no record, but counts in positions."""
     csv = form if isinstance(form, Csv) else None
     session.connection.register("raw_lines", read_lines(raw.parts, csv))
+    return _of_lines("raw_lines", raw, form)
+
+
+def _of_lines(relation: str, raw: RawDay, form: Csv | JsonLines) -> str:
+    csv = form if isinstance(form, Csv) else None
     conditions = []
     if csv is None or len(raw.contract.columns) > 1:
         conditions.append("(line IS NULL OR (line <> '' AND line <> chr(13)))")
     if csv is not None and csv.header:
         conditions.append(f"{position_sql()} > 1")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT ordinal, line, flaw FROM raw_lines{where}"
+    return f"SELECT ordinal, line, flaw FROM {relation}{where}"
 
 
 def _csv_texts(
-    session: Session, source: str, raw: RawDay, form: Csv, columns: Sequence[Column]
+    session: Session,
+    source: str,
+    raw: RawDay,
+    form: Csv,
+    columns: Sequence[Column],
+    read: Cut | None,
 ) -> str:
     """Return the texts of delimited lines: fields by header name, or by the contract's order."""
-    width, places = _places(session, raw, form, columns)
+    width, places = _places(session, raw, form, columns, read)
     cut = "SELECT ordinal, flaw, CASE WHEN ends_with(line, chr(13)) THEN left(line, -1) ELSE line "
     cut += f"END AS line FROM ({source})"
     split = f"SELECT ordinal, flaw, line, {_fields('line', form)} AS f FROM ({cut})"
@@ -142,7 +185,7 @@ def _csv_texts(
 
 
 def _places(
-    session: Session, raw: RawDay, form: Csv, columns: Sequence[Column]
+    session: Session, raw: RawDay, form: Csv, columns: Sequence[Column], cut: Cut | None
 ) -> tuple[str, list[str]]:
     """
     Return expressions of the number of fields and of each column's place, from 1.
@@ -153,7 +196,8 @@ def _places(
     names = [c.source_name for c in raw.contract.columns]
     if not form.header or raw.stream:
         return str(len(names)), [str(names.index(c.source_name) + 1) for c in columns]
-    headers = [_header(session, part, form) for part in raw.parts]
+    firsts = [first_line(part, form) for part in raw.parts] if cut is None else [cut.first]
+    headers = [_header(session, line, form) for line in firsts]
     widths = [len(h) if set(names) <= set(h) and len(set(h)) == len(h) else -1 for h in headers]
     return _by_part(widths), [
         _by_part([h.index(c.source_name) + 1 if c.source_name in h else 0 for h in headers])
@@ -169,13 +213,12 @@ def _by_part(numbers: Sequence[int]) -> str:
     return f"[{listed}][(ordinal >> {PART_SHIFT}) + 1]"
 
 
-def _header(session: Session, part: RawPart, form: Csv) -> list[str]:
+def _header(session: Session, line: str, form: Csv) -> list[str]:
     """Read the names in a file's first line by the rules of its other lines."""
-    line = first_line(part, form).removesuffix("\r")
     name = _unquoted("x", form)
     (names,) = session.row(
         f"SELECT list_transform({_fields('$line::VARCHAR', form)}, lambda x: trim({name}))",
-        {"line": line},
+        {"line": line.removesuffix("\r")},
     )
     return [str(n) for n in names] if isinstance(names, list) else []
 
@@ -228,6 +271,11 @@ def _parquet(session: Session, parts: Sequence[RawPart], columns: Sequence[Colum
 
 def _parquet_part(session: Session, number: int, part: RawPart, columns: Sequence[Column]) -> str:
     scan = f"read_parquet({literal(part.uri)}, file_row_number = true, hive_partitioning = false)"
+    return _typed_rows(session, scan, f"file_row_number + {(number << PART_SHIFT) + 1}", columns)
+
+
+def _typed_rows(session: Session, scan: str, ordinal: str, columns: Sequence[Column]) -> str:
+    """Return the records of typed rows; `ordinal` is the expression of theirs."""
     types = session.columns(f"SELECT * FROM {scan}")
     missing = any(c.source_name not in types for c in columns)
     texts, values = [], []
@@ -245,9 +293,8 @@ def _parquet_part(session: Session, number: int, part: RawPart, columns: Sequenc
         else:
             texts.append(f"{cell.sql} AS t{i}")
             values.append(f"{value_sql(column, f't{i}', Numbers())} AS v{i}")
-    base = number << PART_SHIFT
     flaw = "'wrong_columns'" if missing else "NULL::VARCHAR"
-    inner = f"SELECT file_row_number + {base + 1} AS ordinal, {', '.join(texts)} FROM {scan}"
+    inner = f"SELECT {ordinal} AS ordinal, {', '.join(texts)} FROM {scan}"
     kept = ", ".join([*_numbered("t", columns), *values])
     return (
         f"SELECT ordinal::BIGINT AS ordinal, {flaw} AS unreadable, false AS repeated, {kept} "

@@ -35,7 +35,7 @@ def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> int:
     records = records_sql(session, raw, contract.columns)
     session.rows(
         f"COPY (SELECT {position_sql()} AS position, {verdicts.sql} AS verdict, "
-        f"{_unread(contract)} AS unread, {_hash(contract)} AS h, {values} FROM ({records})) "
+        f"{unread_sql(contract)} AS unread, {_hash(contract)} AS h, {values} FROM ({records})) "
         f"TO {literal(path)} {_FORM}"
     )
     (last,) = session.row(f"SELECT coalesce(max(position), 0) FROM {staged_sql((path,))}")
@@ -62,7 +62,8 @@ def _hash(contract: Contract) -> str:
     return f"hash({keys})" if keys else "NULL::UBIGINT"
 
 
-def _unread(contract: Contract) -> str:
+def unread_sql(contract: Contract) -> str:
+    """Return whether a record's form or one of its measures could not be read."""
     names = [c.name for c in contract.columns]
     places = [names.index(m.column) for m in contract.measures]
     wrong = [f"(t{i} IS NOT NULL AND v{i} IS NULL)" for i in places]

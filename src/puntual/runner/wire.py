@@ -1,8 +1,10 @@
 """
-What a run and its worker say to each other: one JSON object a line, never pickled.
+What a run and who does its steps say to each other: one JSON object a line, never pickled.
 
     run → worker     an Order
     worker → run     {"begun": true}, perhaps; then an Answer, or {"failed": …}
+
+On AWS the second is kept as an object, for the state that comes next.
 """
 
 from __future__ import annotations

@@ -9,15 +9,17 @@ waits on the disk until all of it has been seen.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from puntual.local.disk import translated
 from puntual.model.contract import Column, Contract, Kind
+
+Border = Callable[[str], AbstractContextManager[object]]
 
 _ISO: dict[Kind, set[str | None]] = {Kind.DATE: {None, "%Y-%m-%d"}, Kind.TIMESTAMP: {None}}
 
@@ -30,10 +32,12 @@ class TypedFile:
     Attributes:
         contract: Names and types of the columns.
         folder: Where the text waits and the file is written.
+        border: Told the folder, translates what only its disk can be at fault for.
     """
 
     contract: Contract
     folder: str
+    border: Border
     records: int = 0
     _types: dict[str, pa.DataType] = field(default_factory=dict)
     _writer: pa.ipc.RecordBatchStreamWriter | None = None
@@ -45,7 +49,7 @@ class TypedFile:
         Raises:
             PermanentError: T1001, T1002, T1003 it cannot be kept.
         """
-        with translated(self.folder):
+        with self.border(self.folder):
             if self._writer is None:
                 self._types = {c.source_name: _wanted(c) for c in self.contract.columns}
                 self._writer = pa.ipc.new_stream(self._waiting, batch.schema)
@@ -64,7 +68,7 @@ class TypedFile:
         """
         if self._writer is None:
             self.take(_empty(self.contract))
-        with translated(self.folder):
+        with self.border(self.folder):
             return self._written()
 
     def _written(self) -> str:

@@ -1,0 +1,348 @@
+"""
+How a run begins and ends on AWS: what is owed, the lease, plan B, what people are told.
+
+`puntual run` does the same around the flow on a laptop. Whatever runs, by schedule or by hand,
+begins here, and the lease keeps two from working on a project at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from puntual.aws.runs import Kind, Outcome, RunOrder
+from puntual.aws.tasks import Office, carrier_of, plan_of
+from puntual.aws.wire import RunRef, instant_in
+from puntual.errors import PermanentError, ProjectError, PuntualError, TransientError
+from puntual.model.flow import DIED, TIMEOUT, Notify, Task
+from puntual.model.notice import Obligation
+from puntual.model.project import Project
+from puntual.planner.flow import flow
+from puntual.planner.obligation import owed_on
+from puntual.planner.plan import plan
+from puntual.planner.schedule import start
+from puntual.ports.approvals import Approvals
+from puntual.project.zones import zone
+from puntual.runner import again
+from puntual.runner.anew import steps_from
+from puntual.runner.checkpoint import Store
+from puntual.runner.execute import resolve
+from puntual.runner.flow import Failed
+from puntual.runner.noted import note, run_id
+from puntual.runner.published import committed_steps, landed_sources, sent_reports
+from puntual.runner.step import Worker
+
+BACK = timedelta(days=45)
+"""How far before its start a reference date may lie; nobody's calendar closes for longer."""
+
+
+def day_of(project: Project, said: Mapping[str, Any]) -> date | None:
+    """
+    Return the reference date that an execution is for; None if none is owed.
+
+    Args:
+        project: Its calendars say which day a schedule means.
+        said: `reference_date`, else `scheduled`: the instant that the schedule names.
+
+    Raises:
+        ProjectError: C1911 neither is there, or it is no date or instant.
+    """
+    try:
+        if said.get("reference_date"):
+            return date.fromisoformat(str(said["reference_date"]))
+        at = instant_in(str(said.get("scheduled", "")))
+    except ValueError as error:
+        raise _no_day(said) from error
+    if at is None:
+        raise _no_day(said)
+    return scheduled(project, at)
+
+
+def scheduled(project: Project, at: datetime) -> date | None:
+    """Return the newest reference date whose run starts on the local day of an instant."""
+    today = at.astimezone(zone(project.time_zone)).date()
+    for back in range(BACK.days):
+        day = today - timedelta(days=back)
+        try:
+            reports = owed_on(project, sorted(project.reports), day)
+            begins = start(project, reports, day, zone) if reports else None
+        except ProjectError:
+            continue  # a day that no calendar covers is not owed by any
+        if begins is None or begins > at + timedelta(hours=1):
+            continue
+        return day if begins.astimezone(zone(project.time_zone)).date() == today else None
+    return None
+
+
+def _no_day(said: Mapping[str, Any]) -> ProjectError:
+    return ProjectError(
+        "C1911",
+        "an execution was started without a day",
+        where="the state machine's input",
+        expected='{"reference_date": "2026-11-20", "attempt": 1, "from_step": "", "as_of": ""}',
+        observed=", ".join(sorted(map(str, said))) or "nothing",
+        next_step="puntual run --env ENV -d DATE starts it as it is meant",
+    )
+
+
+def prepare(
+    office: Office, store: Store, said: Mapping[str, Any], day: date, *, epoch: int, execution: str
+) -> RunOrder:
+    """
+    Decide what a run is to do for a day, and lay it down.
+
+    Args:
+        office: See there.
+        store: What is published.
+        said: The execution's input.
+        day: The reference date.
+        epoch: Of the lease that it holds.
+        execution: ARN of the execution.
+
+    Raises:
+        ProjectError: P1001, P1004, P1005, P1006, C1911.
+        TransientError: The store did not answer.
+        PermanentError: It refuses.
+    """
+    project, desk = office.project, office.desk
+    owed = owed_on(project, sorted(project.reports), day)
+    ref = RunRef(
+        id=run_id(day, epoch),
+        reference_date=day,
+        attempt=int(said.get("attempt") or 1),
+        epoch=epoch,
+        as_of=instant_in(str(said.get("as_of") or "")),
+        from_step=str(said.get("from_step") or ""),
+    )
+    before = again.newest_sent(desk.journal, day)
+    due = tuple(report for report in owed if report not in before)
+    for report in owed:
+        if report in before:
+            resolve(desk, Obligation(report=report, reference_date=day))
+    order = RunOrder(ref=ref, kind=Kind.NOTHING, execution=execution)
+    if due:
+        anew = _anew(project, store, desk_of=office, day=day, due=due, step=ref.from_step)
+        order = replace(order, kind=Kind.DAY, reports=due, anew=anew)
+    elif owed:
+        restatements = again.to_complete(before, sent_reports(store, day))
+        landed = tuple(sorted(landed_sources(store, day)))
+        if restatements:
+            names = tuple(r.report for r in restatements)
+            order = replace(order, kind=Kind.COMPLETE, reports=names, restatements=restatements)
+        elif landed:
+            order = replace(order, kind=Kind.LOOK, reports=owed, landed=landed)
+    office.runs.begin(order)
+    return order
+
+
+def _anew(
+    project: Project, store: Store, *, desk_of: Office, day: date, due: tuple[str, ...], step: str
+) -> tuple[str, ...]:
+    """Return the steps that are done even if they are committed, in plan order."""
+    if not step:
+        return ()
+    standing = {
+        d.id.report: d for d in reversed(desk_of.desk.journal.deliveries(reference_date=day))
+    }
+    committed = frozenset(committed_steps(store, day))
+    found = steps_from(project, day, due, step, committed=committed, standing=standing)
+    return tuple(s.id for s in plan(project, day, due).steps if s.id in found)
+
+
+def rescue(
+    office: Office, run: RunOrder, error: Mapping[str, Any], approvals: Approvals
+) -> dict[str, object]:
+    """
+    Say of which reports plan B is delivered where a technical fault is left.
+
+    Returns:
+        `fault`: why the full report could not be made, "" where nothing is rescued; `reports`;
+        `whole`: whether that is everything that the run owes.
+
+    Raises:
+        EvidenceError: P3045 an approval was altered.
+    """
+    failed = last_failure(office, run, error)
+    fault = failed.fault
+    if run.kind is not Kind.DAY or not isinstance(fault, TransientError | PermanentError):
+        return {"fault": "", "reports": [], "whole": False}
+    found = again.rescued(
+        office.project,
+        run.reports,
+        run.ref.reference_date,
+        approvals=approvals,
+        at=office.desk.clock.now(),
+    )
+    sent = again.newest_sent(office.desk.journal, run.ref.reference_date)
+    left = tuple(report for report in found if report not in sent)
+    if not left:
+        return {"fault": "", "reports": [], "whole": False}
+    due = {report for report in run.reports if report not in sent}
+    return {"fault": again.why(fault), "reports": list(left), "whole": set(left) == due}
+
+
+def tell(
+    office: Office, run: RunOrder, worker: Worker, said: Mapping[str, Any]
+) -> dict[str, object]:
+    """
+    Open the notices of a notification state, once for each obligation and cause.
+
+    Args:
+        office: See there.
+        run: Which run.
+        worker: Not asked for anything.
+        said: `about`; `report`, or "" for all; `error` then.
+
+    Raises:
+        Failed: They could not be written down.
+    """
+    planned = plan_of(office.project, run)
+    report, about = str(said.get("report") or ""), str(said["about"])
+    if report and report not in run.reports:
+        return {"notices": 0}  # it is not owed by this run
+    carrier, _ = carrier_of(office, run, planned, worker)
+    notice = Notify(name=str(said.get("task", "")), report=report, about=about, timeout=1)
+    if not report:
+        failed = last_failure(office, run, said.get("error") or {})
+        step, attempts = _failed_step(office, run)
+        states = flow(office.project, planned).states
+        task = states.get(step)
+        if isinstance(task, Task):
+            carrier.last = (task, attempts, failed)
+        due = [r for r in run.reports if not carrier.is_sent(r)]
+        if isinstance(failed.fault, Exception):
+            note(office.project, office.desk, run.ref.reference_date, due, failed.fault)
+    carrier.notify(notice, {"error": dict(said.get("error") or {})})
+    return {"notices": len(office.desk.notices.open_ones())}
+
+
+def settle(office: Office, run: RunOrder, worker: Worker, *, failed: bool) -> None:
+    """
+    Resolve what no longer holds, of a run that came to its end.
+
+    Raises:
+        TransientError: The notices cannot be written; run again.
+        PermanentError: They never will be.
+    """
+    if failed or run.kind is Kind.NOTHING:
+        return
+    carrier, _ = carrier_of(office, run, plan_of(office.project, run), worker)
+    carrier.settle()
+
+
+def judged(
+    office: Office, run: RunOrder, task: str, steps: tuple[str, ...], job: Mapping[str, Any]
+) -> Outcome:
+    """
+    Return what a run of a job has come to, as it left it in the lake.
+
+    Args:
+        office: See there.
+        run: Which run.
+        task: The job's state.
+        steps: What it was to do.
+        job: `id` of the job run that succeeded; else `Error` and `Cause` of what the machine saw.
+
+    Returns:
+        The outcome that this very run of the job has kept.
+
+    Raises:
+        Failed: What the job failed by, by its class; `States.Timeout` or `Runtime.ExitError`
+            where the process ended without a word; what the service said where no job ran.
+    """
+    error, cause = str(job.get("Error", "")), str(job.get("Cause", ""))
+    by = str(job.get("id") or _run_of(cause))
+    kept = [o for o in office.runs.outcomes(run.ref.id, task) if not by or o.by == by]
+    found = kept[-1] if kept else None
+    if found is not None and (error == "" or found.failed):
+        failed = found.raised()
+        if failed is not None:
+            raise failed
+        return found
+    if error.startswith("Glue.") or error == "States.Permissions":
+        raise _refused(task, error, cause)
+    raise _without_a_word(task, error, steps)
+
+
+def last_failure(office: Office, run: RunOrder, error: Mapping[str, Any]) -> Failed:
+    """
+    Return what a run failed by: as the state kept it, else as the machine tells it.
+
+    Args:
+        office: See there.
+        run: Which run.
+        error: `Error` and `Cause` of the machine.
+    """
+    kept = [o for o in office.runs.outcomes(run.ref.id) if o.failed]
+    failed = kept[-1].raised() if kept else None
+    name = str(error.get("Error", "")) or "Unknown"
+    if failed is not None and failed.name == name:
+        return failed
+    kinds = {"TransientError": TransientError, "PermanentError": PermanentError}
+    fault: PuntualError | None = None
+    if name in (TIMEOUT, DIED) or name.startswith(("Lambda.", "Sandbox.")) or name in kinds:
+        kind = kinds.get(name, TransientError)
+        code = "T6001" if name == TIMEOUT else "T6002"
+        fault = kind(
+            code,
+            "a state of the machine ended without saying why",
+            where=f"run {run.ref.id}",
+            expected="an outcome in the lake",
+            observed=name,
+            next_step="The execution's history and the log of the function or job say more.",
+        )
+    return Failed(name, _said(error), fault=fault)
+
+
+def _failed_step(office: Office, run: RunOrder) -> tuple[str, int]:
+    """Return the step that failed last, and how often it was tried."""
+    failed = [o.failed for o in office.runs.outcomes(run.ref.id) if o.failed]
+    return (failed[-1], failed.count(failed[-1])) if failed else ("", 1)
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Return the cause of an error; of a function's the message alone, without its trace."""
+    cause = str(error.get("Cause", ""))
+    try:
+        found = json.loads(cause)
+    except ValueError:
+        return cause[:500]
+    told = found.get("errorMessage") if isinstance(found, dict) else None
+    return str(told or error.get("Error", ""))[:500]
+
+
+def _run_of(cause: str) -> str:
+    """Return the id of the job run that a Cause is; "" if it is none."""
+    try:
+        found = json.loads(cause)
+    except ValueError:
+        return ""
+    return str(found.get("Id", "")) if isinstance(found, dict) else ""
+
+
+def _without_a_word(task: str, error: str, steps: tuple[str, ...]) -> Failed:
+    timed_out = error == TIMEOUT
+    fault = TransientError(
+        "T6001" if timed_out else "T6002",
+        f"the job of {task} did not end in time" if timed_out else f"the job of {task} died",
+        where=", ".join(steps[:4]),
+        expected="an outcome in the lake",
+        observed=error or "none, though the job is said to have succeeded",
+        next_step="Its log says what it did last; more memory or more time, then run again.",
+    )
+    return Failed(TIMEOUT if timed_out else DIED, f"{fault.code} {fault.message}", fault=fault)
+
+
+def _refused(task: str, error: str, cause: str) -> Failed:
+    fault = PermanentError(
+        "T6005",
+        f"the job of {task} cannot be started",
+        where=task,
+        expected="a job that this machine may start",
+        observed=f"{error}: {cause[:200]}",
+        next_step="Deploy the project again; look at the role of the state machine.",
+    )
+    return Failed("PermanentError", f"{fault.code} {fault.message}", fault=fault)

@@ -1,0 +1,56 @@
+"""What a person's command reads of a deployed project: its executions and its journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from puntual.aws.approvals import S3Approvals
+from puntual.aws.bucket import Bucket
+from puntual.aws.clients import client
+from puntual.aws.deployment import settings_of
+from puntual.aws.executions import Executions, machine_arn
+from puntual.aws.journal import S3Journal
+from puntual.aws.notices import S3Notices
+from puntual.aws.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteDesk:
+    """
+    A deployed project, as it is looked at from outside.
+
+    Attributes:
+        settings: Of the deployment.
+        executions: Of its machine.
+        journal: What its runs have written down.
+        notices: What people have been told.
+        approvals: Who agreed to which bytes.
+    """
+
+    settings: Settings
+    executions: Executions
+    journal: S3Journal
+    notices: S3Notices
+    approvals: S3Approvals
+
+
+def remote_desk(project: str) -> RemoteDesk:
+    """
+    Return the desk of a deployed project, in the account that the environment leads to.
+
+    Raises:
+        ProjectError: C1912 it is not deployed.
+        TransientError: T5001, T5002.
+        PermanentError: T5004-T5009.
+    """
+    settings = settings_of(project, client("lambda"))
+    states = client("stepfunctions")
+    arn = settings.state_machine or machine_arn(states, project)
+    lake = Bucket(client("s3"), settings.lake, project)
+    return RemoteDesk(
+        settings=settings,
+        executions=Executions(states, arn, project),
+        journal=S3Journal(lake.below("journal")),
+        notices=S3Notices(lake.below("notices")),
+        approvals=S3Approvals(lake.below("approvals")),
+    )

@@ -1,0 +1,1 @@
+"""Entry points of Glue jobs: each does the steps of one state of the machine."""

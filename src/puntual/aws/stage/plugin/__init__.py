@@ -1,0 +1,1 @@
+"""Our corrections of ministack; they run in the stage's own interpreter, not in the project's."""

@@ -1,0 +1,81 @@
+"""What lies ahead of an open delivery, by its project: arrivals, forecast, last moments."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from puntual.cli.outlook import as_json, lines, outlook
+from puntual.cli.places import journal_path
+from puntual.errors import PuntualError
+from puntual.local.journal import SqliteJournal
+from puntual.model.delivery import Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """
+    What is told of it.
+
+    Attributes:
+        lines: For people; none of a delivery that is sent or late.
+        data: The same as JSON values; None of such a one.
+        decides_at: When a policy decides by itself, by the wall clock; "" where none may.
+    """
+
+    lines: tuple[str, ...] = ()
+    data: dict[str, object] | None = None
+    decides_at: str = ""
+
+
+def ahead_of(root: Path, delivery: Delivery, now: datetime) -> Ahead:
+    """
+    Return what lies ahead of a delivery; a project that cannot be read hides only this.
+
+    Args:
+        root: The project's folder.
+        delivery: As it stands.
+        now: The moment.
+    """
+    if delivery.sent_at is not None or now > delivery.due_at:
+        return Ahead()
+    try:
+        return _told(root, delivery, now)
+    except PuntualError as fault:
+        return Ahead(lines=(f"  forecast  not known: {fault.code} {fault.message}",))
+
+
+def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
+    # What a project needs to be read; a code is explained without any of it.
+    from puntual.cli import reading
+    from puntual.cli.foreseen import Foresight
+    from puntual.planner.policy import decide_by, policies_of
+    from puntual.planner.schedule import start
+    from puntual.project.zones import zone
+
+    project = reading.read(root)
+    report, day = delivery.id.report, delivery.id.reference_date
+    if report not in project.reports:
+        return Ahead()
+    where = zone(project.reports[report].time_zone)
+    arrivals = Foresight(root, project).complete(day, now)
+    with closing(SqliteJournal(journal_path(root))) as journal:
+        found = outlook(
+            journal,
+            delivery,
+            now,
+            timedelta(seconds=project.reports[report].reserve),
+            begins=start(project, (report,), day, zone),
+            complete=arrivals.instants,
+        )
+    if found is None:
+        return Ahead()
+    told = [f"  arrivals  {arrivals.sentence(where)}"] if arrivals.instants else []
+    told += lines(found, delivery.due_at, where)
+    decides_at = ""
+    if policies_of(project, report):
+        decides_at = decide_by(project, report, day, zone).astimezone(where).strftime("%H:%M %Z")
+        told.append(f"            a policy decides by itself at {decides_at}: the worst case")
+    return Ahead(lines=tuple(told), data=as_json(found), decides_at=decides_at)

@@ -1,0 +1,67 @@
+"""`puntual deploy`: a project's stack, created or updated where the environment leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from puntual.cli import text
+from puntual.cli.options import json_option, project_option, root_of
+from puntual.cli.places import state_folder
+from puntual.cli.synth import options_of, stack_options, synthesised
+
+
+@click.command(
+    name="deploy",
+    help="Create or update a project's stack on AWS, or on the stage of `puntual aws local up`.",
+)
+@project_option
+@stack_options
+@click.option(
+    "--dependencies",
+    is_flag=True,
+    default=False,
+    help="Fetch what functions need into the layer (an account needs it; a stage has it).",
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    project: Path | None,
+    env: str,
+    out: Path | None,
+    layer: Path | None,
+    dependencies: bool,
+    emails: tuple[str, ...],
+    as_json: bool,
+    **sizes: Any,
+) -> None:
+    """Synthesise, upload, apply, and ask every service for what it should have."""
+    root = root_of(ctx, project)
+    options = options_of(env, emails, sizes)
+    if dependencies and layer is None:
+        from puntual.infra.bundle import requirements
+        from puntual.infra.layer import fetch
+
+        text.complain("fetching what functions need")
+        layer = fetch(requirements(), state_folder(root) / "aws" / "layer")
+    made = synthesised(root, out, env=env, layer=layer, options=options)
+    from puntual.aws.deployer import deploy
+
+    done = deploy(made.stack, made.template, made.assets, say=text.complain)
+    if as_json:
+        text.envelope(
+            "deploy",
+            {
+                "stack": done.stack,
+                "changed": done.changed,
+                "resources": {kind: list(names) for kind, names in done.resources.items()},
+                "settings": dict(done.settings),
+            },
+        )
+        return
+    for name, value in done.settings.items():
+        text.say(f"export {name}={value}")

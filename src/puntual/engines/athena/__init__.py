@@ -1,0 +1,1 @@
+"""Athena's SQL (Trino): what is carried over to it exactly."""

@@ -1,0 +1,73 @@
+"""Counts, exact sums and key digests of Parquet files, as `docs/reference/digest.md` says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from puntual.checks.comparable import not_exact
+from puntual.checks.encoding import ALGORITHM
+from puntual.engines.spark.curate import exact_sum
+from puntual.engines.spark.digest import encoding_sql, halves
+from puntual.engines.spark.files import scan
+from puntual.engines.spark.types import declared
+from puntual.model.contract import ColumnType
+from puntual.model.manifest import Totals
+
+
+def totals(
+    spark: SparkSession,
+    files: tuple[str, ...],
+    key: Sequence[str],
+    measures: Sequence[str],
+    *,
+    algorithm: str,
+    without: tuple[str, ...] = (),
+) -> Totals:
+    """
+    Count, sum and digest rows; over no file everything is zero.
+
+    Raises:
+        ProjectError: R6001 a column of the digest is not of an exact type.
+        ValueError: There is no such algorithm here.
+    """
+    taken = bool(key) and algorithm != ""
+    if taken and algorithm != ALGORITHM:
+        raise ValueError(f"no such digest algorithm on Spark: {algorithm}")
+    if not files:
+        return Totals(
+            records=0,
+            sums={m: Decimal(0) for m in measures},
+            key_digest="0" if taken else "",
+            algorithm=algorithm if taken else "",
+        )
+    rows = scan(spark, files)
+    if without:
+        rows = rows.join(
+            scan(spark, without).select("_object", "_position"),
+            ["_object", "_position"],
+            "left_anti",
+        )
+    asked = [F.count("*"), *(exact_sum(rows, m) for m in measures)]
+    if taken:
+        columns = tuple(dict.fromkeys((*key, *measures)))
+        types = {f.name: f.dataType for f in rows.schema.fields}
+        kinds: dict[str, ColumnType] = {}
+        for name in columns:
+            kind = declared(types[name])
+            if kind is None:
+                raise not_exact(name, types[name].simpleString())
+            kinds[name] = kind
+        asked += [F.sum(F.expr(half)) for half in halves(encoding_sql(columns, types, kinds))]
+    (answer,) = rows.agg(*asked).collect()
+    amounts = answer[1 : 1 + len(measures)]
+    digest = ":".join(str(half or 0) for half in answer[1 + len(measures) :])
+    return Totals(
+        records=answer[0],
+        sums={m: Decimal(a or 0) for m, a in zip(measures, amounts, strict=True)},
+        key_digest=digest if taken and answer[0] else "0" if taken else "",
+        algorithm=algorithm if taken else "",
+    )

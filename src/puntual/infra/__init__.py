@@ -1,0 +1,1 @@
+"""Compiles a report project into a state machine and the resources around it."""

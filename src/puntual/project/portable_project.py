@@ -1,0 +1,71 @@
+"""Every model and check of a project that has an environment on AWS must be the same on Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from puntual.project.complaints import Complaints
+from puntual.project.datasets import Datasets
+from puntual.project.files import Folder
+from puntual.project.portable import check_portable
+from puntual.project.queries import Parsed, parse, parse_expression
+from puntual.project.section import Section
+from puntual.project.snippets import from_file, from_key
+
+
+def check_on_spark(
+    folder: Folder, datasets: Datasets, checks: Iterable[Section], complaints: Complaints
+) -> None:
+    """
+    Complain of SQL that cannot be carried over to Spark (C1213).
+
+    What is wrong with it otherwise has been said.
+
+    Args:
+        folder: The project.
+        datasets: Its curated datasets.
+        checks: The checks as they stand in the YAML.
+        complaints: Where what cannot be carried over goes.
+    """
+    for parsed, dataset in (*_models(folder, datasets), *_checks(folder, checks)):
+        tables = {*parsed.tables, *([dataset] if dataset else [])}
+        columns = [
+            column
+            for name in sorted(tables)
+            for column in (datasets.columns.get(name) or {}).items()
+        ]
+        check_portable(parsed, "spark", columns, complaints)
+
+
+def _models(folder: Folder, datasets: Datasets) -> Iterator[tuple[Parsed, str]]:
+    for model in datasets.models.values():
+        parsed = _file(folder, model.file)
+        if parsed is not None:
+            yield parsed, ""
+
+
+def _checks(folder: Folder, checks: Iterable[Section]) -> Iterator[tuple[Parsed, str]]:
+    seen: set[str] = set()
+    for section in checks:
+        mapping, dataset = section.mapping, section.text("dataset")
+        parsed: Parsed | None = None
+        if mapping.get("row") is not None:
+            snippet = from_key(section, "row")
+            parsed = parse_expression(snippet, Complaints()) if snippet is not None else None
+        elif mapping.get("sql") is not None:
+            path = section.text("sql")
+            parsed = _file(folder, path) if path not in seen else None
+            seen.add(path)
+        elif mapping.get("sum_equals") is not None:
+            inner = section.section("sum_equals", "'sum_equals'")
+            snippet = from_key(inner, "query") if inner is not None else None
+            parsed = parse(snippet, Complaints()) if snippet is not None else None
+        if parsed is not None:
+            yield parsed, dataset
+
+
+def _file(folder: Folder, path: str) -> Parsed | None:
+    if not folder.exists(path):
+        return None
+    source, refused = folder.read(path)
+    return None if refused else parse(from_file(source), Complaints())

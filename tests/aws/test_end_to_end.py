@@ -1,0 +1,213 @@
+"""
+The deployed template, run: the machine, its jobs and functions deliver what a laptop delivers.
+
+One stage, one deployment, days one after the other; each test looks at states, attempts, outputs
+and delivered files. What an emulator is known to get wrong (`aws-local.md` 3) is not looked at:
+payload limits (L17), roles (L28), the zone of a schedule (L21).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.stage import stage as stage
+from support.stage import stage_python as stage_python
+
+from puntual.aws.cache import Cache
+from puntual.aws.commits import S3CommitLog, S3Index
+from puntual.aws.objects import S3Objects
+from puntual.aws.pointers import S3Pointers
+from puntual.aws.stage.standing import Standing
+from puntual.checks.encoding import ALGORITHM
+from puntual.cli import wiring
+from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.infra.asl import machine
+from puntual.model.delivery import Completeness, State
+from puntual.model.manifest import Manifest
+from puntual.project.read import read_project
+from puntual.runner import checkpoint
+from puntual.runner.published import committed_steps
+
+from .bank import ENV, Bank, deployed, mailbox
+
+FRIDAY, MONDAY = "2026-11-20", "2026-11-23T05:00:00-06:00"
+SHORT_DAY, NEXT_DAY = "2026-11-19", "2026-11-20T05:00:00-06:00"
+BROKEN_DAY, MORNING = "2026-11-18", "2026-11-19T05:00:00-06:00"
+
+Faults = Callable[[dict[str, Any]], None]
+
+everything = pytest.mark.skipif(
+    not os.environ.get("PUNTUAL_AWS_ALL"), reason="`make aws` runs it: a day more on Spark"
+)
+
+
+@pytest.fixture(scope="module")
+def bank(stage: Standing, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    return deployed(stage, tmp_path_factory.mktemp("aws") / "bank")
+
+
+@pytest.fixture(scope="module")
+def friday(bank: Bank) -> Any:
+    """A day without trouble, delivered by the deployed machine."""
+    bank.feed(FRIDAY)
+    return bank.run(FRIDAY, MONDAY)
+
+
+@pytest.fixture(scope="module")
+def laptop(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same day, delivered by `puntual run` on this machine."""
+    root = tmp_path_factory.mktemp("laptop") / "bank"
+    shutil.copytree(bank.root, root, ignore=shutil.ignore_patterns(".puntual"))
+    events = str(root / f"data/card_events/{FRIDAY}.jsonl")
+    for command in (
+        ("stream", "create", "--stream", "card-events", "--shards", "2"),
+        ("stream", "put", "--stream", "card-events", "--key", "client_id",
+         "--as-of", f"{FRIDAY}T21:00:00-06:00", events),
+        ("run", "-d", FRIDAY, "--as-of", MONDAY),
+    ):  # fmt: skip
+        done = bank.puntual(*command, root=root)
+        assert done.code == 0, done.err
+    return root
+
+
+def _way(bank: Bank) -> list[str]:
+    """Return the states of a day on which all is well, out of the compiled machine."""
+    states: Any = machine(read_project(bank.root, env=ENV))["States"]
+    at, way = "Begin", []
+    while at:
+        way.append(at)
+        state = states[at]
+        full = [c for c in state.get("Choices", ()) if c.get("StringEquals") == "full"]
+        planned = [c for c in state.get("Choices", ()) if c.get("BooleanEquals")]
+        at = (full or planned or [state])[0].get("Next", "")
+    return way
+
+
+def test_the_deployed_machine_delivers_a_day_and_the_command_ends_as_a_local_run(
+    bank: Bank, friday: Any
+) -> None:
+    assert friday.code == 0, friday.out + friday.err
+    assert "execution:banco-ejemplo-day:banco-ejemplo-2026-11-20-1" in friday.out
+    assert "card_events matched 1,029" in friday.out
+    assert "● credit_daily  2026-11-20  v1  sent, full, on time" in friday.out
+    assert bank.states(FRIDAY, 1) == _way(bank)
+    sent = {d.id.report: d for d in bank.journal.deliveries(reference_date=date(2026, 11, 20))}
+    assert {d.state for d in sent.values()} == {State.SENT}
+    assert {d.completeness for d in sent.values()} == {Completeness.FULL}
+    assert {outcome for _, outcome in bank.outcomes(FRIDAY)} == {"done"}
+
+
+def test_the_report_is_the_laptops_to_the_byte(bank: Bank, friday: Any, laptop: Path) -> None:
+    here = {f"out/{p.name}": p.read_bytes() for p in (laptop / "out").iterdir() if p.is_file()}
+    there = bank.delivered()
+    reports = [name for name in here if name.endswith((".txt", ".dat"))]
+    assert len(reports) == 2
+    assert {name: there[name] for name in reports} == {name: here[name] for name in reports}
+
+
+def test_every_dataset_has_the_laptops_digest(
+    bank: Bank, friday: Any, laptop: Path, tmp_path: Path
+) -> None:
+    project = read_project(bank.root)
+    cache = Cache(tmp_path / "cache", 1 << 30)
+    objects = S3Objects(bank.lake, cache)
+    pointers = S3Pointers(S3Index(S3CommitLog(bank.lake.below("state/commits"))))
+
+    class There:
+        def __init__(self) -> None:
+            self.objects, self.pointers = objects, pointers
+
+    with wiring.open_store(laptop) as here:
+        stores = (here, There())
+        found: dict[str, list[Any]] = {}
+        engine = DuckDBEngine(temporary=str(tmp_path), threads=1)
+        for store in stores:
+            committed = committed_steps(store, date(2026, 11, 20))
+            for dataset in (*project.contracts, *project.models):
+                kind = "curate" if dataset in project.contracts else "build"
+                made: Manifest = checkpoint.by_digest(store, committed[f"{kind}:{dataset}"])
+                files = tuple(store.objects.locate(o) for o in made.of_role("data"))
+                columns = (project.contracts if kind == "curate" else project.models)[dataset]
+                totals = engine.totals(
+                    files,
+                    columns.key,
+                    tuple(m.column for m in columns.measures),
+                    algorithm=ALGORITHM,
+                )
+                found.setdefault(dataset, []).append(totals)
+    assert {name for name, (one, other) in found.items() if one != other} == set()
+    assert all(one.digest for one, _ in found.values() if one.records)
+
+
+def test_a_day_that_was_delivered_is_only_looked_at_again(bank: Bank, friday: Any) -> None:
+    before = bank.delivered()
+    again = bank.run(FRIDAY, MONDAY)
+    assert again.code == 0, again.out + again.err
+    assert again.out.count("already delivered; nothing to do") == 2
+    assert bank.delivered() == before
+    lands = [o for s, o in bank.outcomes(FRIDAY) if s.startswith("land:")]
+    assert lands[-5:] == ["skipped"] * 5
+    assert "Report-credit_daily" not in bank.states(FRIDAY, 2)
+
+
+def test_starting_an_execution_that_runs_starts_nothing(bank: Bank, friday: Any) -> None:
+    day = date(2026, 11, 20)
+    first = bank.executions.start(day)
+    second = bank.executions.start(day)
+    assert (first.arn, first.started, second.started) == (second.arn, True, False)
+    bank.wait(first)
+    assert bank.executions.start(day).attempt == first.attempt + 1
+
+
+def test_a_job_that_dies_twice_is_tried_again_and_a_finding_is_told_and_not_retried(
+    bank: Bank, friday: Any, faults: Faults
+) -> None:
+    box = mailbox(bank.stage, bank.settings.topics["warn"], "warnings")
+    bank.feed(SHORT_DAY)
+    faults({"glue": {"puntual-banco-ejemplo-land": {"dies": 2}}})
+    before = len(bank.job_runs("land"))
+    ran = bank.run(SHORT_DAY, NEXT_DAY)
+    assert ran.code == 1, ran.out + ran.err
+    runs = bank.job_runs("land")
+    assert sorted(runs[: len(runs) - before]) == ["FAILED", "FAILED", "SUCCEEDED"]
+    states = bank.states(SHORT_DAY, 1)
+    assert states.count("Decide-credit_daily") == 1
+    assert "Notify-credit_daily-held" in states
+    assert states[-2:] == ["End", "Done"]
+    assert "Report-credit_daily" not in states
+    assert not any(SHORT_DAY.replace("-", "") in name for name in bank.delivered())
+    told = [str(letter["Message"]) for letter in box.letters()]
+    assert any("HELD · credit_daily 2026-11-19" in one for one in told)
+    assert sum("credit_daily" in one for one in told) == 1
+
+
+@everything
+def test_a_warehouse_that_is_down_fails_the_run_and_the_next_goes_on_where_it_stopped(
+    bank: Bank, friday: Any, faults: Faults
+) -> None:
+    box = mailbox(bank.stage, bank.settings.topics["error"], "pages")
+    bank.feed(BROKEN_DAY)
+    faults({"redshift": {"*": {"down": True}}})
+    down = bank.run(BROKEN_DAY, MORNING)
+    assert down.code == 3, down.out + down.err
+    assert "T4003" in down.err
+    states = bank.states(BROKEN_DAY, 1)
+    assert states[-4:] == ["Rescue", "Rescuable", "End-failed", "Failed"]
+    assert "Notify-failed" in states
+    letters = [str(letter) for letter in box.letters()]
+    assert any("T4003" in one for one in letters), "the notice"
+    faults({})
+    back = bank.run(BROKEN_DAY, MORNING)
+    assert back.code == 0, back.out + back.err
+    words = dict(bank.outcomes(BROKEN_DAY))
+    assert words["load:ledger"] == "done"
+    committed = [o for s, o in bank.outcomes(BROKEN_DAY) if s == "curate:credits"]
+    assert committed == ["done", "skipped"]
+    resolved = [str(letter) for letter in box.letters()]
+    assert any("resolved" in one.lower() for one in resolved)

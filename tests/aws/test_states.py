@@ -1,0 +1,301 @@
+"""
+What the states of a day's machine answer, on the ports of one machine and with their notes on S3.
+
+The ports of AWS have suites of their own; here it is the work that is split: each state opens
+the world anew, and knows of the others only what they left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.s3 import lake_of, s3_of
+from support.small import AS_OF, drop, vouch, write_project
+from support.stage import stage as stage
+from support.stage import stage_python as stage_python
+
+from puntual.aws import begin
+from puntual.aws.bucket import Bucket
+from puntual.aws.log import Log
+from puntual.aws.runs import Kind, RunOrder, S3Runs
+from puntual.aws.stage.standing import Standing
+from puntual.aws.tasks import Office, answer_of, carry
+from puntual.aws.wire import instant_in, order_in, ref_out
+from puntual.cli import wiring
+from puntual.errors import EvidenceError, ProjectError, TransientError
+from puntual.model.delivery import State
+from puntual.planner.plan import plan
+from puntual.project.read import read_project
+from puntual.runner.clock import FixedClock, SystemClock
+from puntual.runner.flow import Failed
+from puntual.runner.step import Answer, InProcess, Order
+
+DAY = date(2026, 3, 2)
+INPUT: Mapping[str, Any] = {"reference_date": "2026-03-02", "attempt": 1, "as_of": AS_OF}
+GROUPS = (
+    ("Land", ("land:payments",)),
+    ("Curate", ("curate:payments", "build:movements")),
+    ("Validate", ("validate",)),
+    ("Load", ("load:movements",)),
+    ("Reconcile", ("reconcile",)),
+    ("Decide-payments_daily", ("decide:payments_daily",)),
+    ("Report-payments_daily", ("report:payments_daily",)),
+    ("Attest-payments_daily", ("attest:payments_daily",)),
+    ("Deliver-payments_daily", ("deliver:payments_daily",)),
+)
+
+
+@pytest.fixture
+def bucket(stage: Standing) -> Bucket:
+    return lake_of(s3_of(stage))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_project(tmp_path / "bank")
+
+
+class Place:
+    """A project's folder in which every state is a process of its own, as far as it knows."""
+
+    def __init__(self, root: Path, bucket: Bucket) -> None:
+        self.root, self.runs = root, S3Runs(bucket)
+        self.project = read_project(root)
+        at = instant_in(AS_OF)
+        assert at is not None
+        self.clock = FixedClock(at)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Office, InProcess]]:
+        with ExitStack() as stack:
+            world = stack.enter_context(wiring.open_world(self.project, self.root, self.clock))
+            desk, _ = stack.enter_context(wiring.open_desk(self.root, self.clock))
+            office = Office(
+                project=self.project,
+                desk=desk,
+                runs=self.runs,
+                watch=Log("test"),
+                machine=SystemClock(),
+            )
+            self.world = world
+            yield office, InProcess(self.project, world)
+
+    def begin(self, **said: object) -> RunOrder:
+        with self.opened() as (office, _), wiring.leased(self.root, self.clock) as held:
+            return begin.prepare(
+                office, self.world, {**INPUT, **said}, DAY, epoch=held.epoch, execution="arn"
+            )
+
+    def state(
+        self, run: RunOrder, task: str, steps: tuple[str, ...], by: str = "1"
+    ) -> dict[str, Any]:
+        order = order_in({"run": ref_out(run.ref), "task": task, "steps": list(steps)})
+        with self.opened() as (office, worker):
+            return carry(office, order, self.runs.order(run.ref.id), worker, by=by)
+
+    def day(self, run: RunOrder) -> dict[str, dict[str, Any]]:
+        return {task: self.state(run, task, steps) for task, steps in GROUPS}
+
+
+@pytest.fixture
+def place(root: Path, bucket: Bucket) -> Place:
+    return Place(root, bucket)
+
+
+def test_a_day_whose_states_share_nothing_but_the_lake_is_delivered_and_then_looked_at(
+    place: Place,
+) -> None:
+    drop(place.root)
+    vouch(place.root, 4, "330.35")
+    run = place.begin()
+    assert (run.kind, run.reports) == (Kind.DAY, ("payments_daily",))
+    answers = place.day(run)
+    assert {w for a in answers.values() for w in a["outcomes"].values()} == {"done"}
+    assert answers["Curate"]["completeness"] == ""
+    assert answers["Decide-payments_daily"]["completeness"] == "full"
+    assert answers["Deliver-payments_daily"]["summary"].startswith("payments_daily → ")
+    assert (place.root / "out/payments_daily_20260302_v1.txt").is_file()
+    with place.opened() as (office, worker):
+        begin.settle(office, run, worker, failed=False)
+        (delivery,) = office.desk.journal.deliveries(reference_date=DAY)
+        steps = [e.step for e in office.desk.journal.steps(DAY)]
+    assert delivery.state is State.SENT
+    assert steps == [step for _, group in GROUPS for step in group]
+    assert all(set(a) == {"outcomes", "completeness", "summary"} for a in answers.values())
+
+    again = place.begin(attempt=2)
+    assert again.kind is Kind.LOOK
+    looked = place.day(again)
+    assert looked["Land"]["outcomes"] == {"land:payments": "skipped"}
+    assert looked["Load"]["outcomes"] == {"load:movements": "not needed"}
+    assert looked["Decide-payments_daily"]["completeness"] == "not needed"
+
+
+def test_the_next_attempt_skips_what_is_committed(place: Place) -> None:
+    drop(place.root)
+    first = place.begin()
+    for task, steps in GROUPS[:3]:
+        place.state(first, task, steps)
+    again = place.begin(attempt=2)
+    assert again.ref.epoch > first.ref.epoch
+    answers = place.day(again)
+    words = {s: w for a in answers.values() for s, w in a["outcomes"].items()}
+    assert [s for s, w in words.items() if w == "skipped"] == [
+        step for _, steps in GROUPS[:3] for step in steps
+    ]
+
+
+def test_from_a_step_on_all_is_done_anew(place: Place) -> None:
+    drop(place.root)
+    first = place.begin()
+    for task, steps in GROUPS[:5]:
+        place.state(first, task, steps)
+    again = place.begin(attempt=2, from_step="load:movements")
+    assert again.anew[0] == "load:movements"
+    words = {s: w for a in place.day(again).values() for s, w in a["outcomes"].items()}
+    assert (words["validate"], words["load:movements"], words["reconcile"]) == (
+        "skipped", "done", "done",
+    )  # fmt: skip
+
+
+def test_a_source_that_is_missing_holds_the_report_and_people_are_told_once(place: Place) -> None:
+    run = place.begin()
+    answers = {task: place.state(run, task, steps) for task, steps in GROUPS[:6]}
+    assert answers["Decide-payments_daily"]["completeness"] == "held"
+    said = {"about": "held", "report": "payments_daily", "task": "Notify-payments_daily-held"}
+    for _ in range(2):
+        with place.opened() as (office, worker):
+            begin.tell(office, run, worker, said)
+    with place.opened() as (office, worker):
+        assert [n.cause for n in office.desk.notices.open_ones()] == ["held"]
+        outcomes = {e.step: e.outcome for e in office.desk.journal.steps(DAY)}
+    assert outcomes["deliver:payments_daily"] == "not needed"
+
+
+class Failing:
+    """A worker of which one step fails."""
+
+    def __init__(self, worker: InProcess, step: str, fault: Exception) -> None:
+        self._worker, self._step, self._fault = worker, step, fault
+
+    def do(self, order: Order, *, timeout: int, begun: Any) -> Answer:
+        if order.step == self._step:
+            name = type(self._fault).__name__
+            raise Failed(name, str(self._fault), fault=self._fault)
+        return self._worker.do(order, timeout=timeout, begun=begun)
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+def _fail(place: Place, run: RunOrder, fault: Exception, by: str) -> None:
+    order = order_in({"run": ref_out(run.ref), "task": "Curate", "steps": list(GROUPS[1][1])})
+    with place.opened() as (office, worker), pytest.raises(Failed):
+        carry(office, order, run, Failing(worker, "build:movements", fault), by=by)
+
+
+def _judged(place: Place, run: RunOrder, job: Mapping[str, Any]) -> dict[str, object]:
+    order = order_in({"run": ref_out(run.ref), "task": "Curate", "steps": list(GROUPS[1][1])})
+    with place.opened() as (office, _):
+        kept = begin.judged(office, run, "Curate", order.steps, job)
+    return answer_of(order, kept.answers)
+
+
+def test_a_job_is_judged_by_what_this_very_run_of_it_has_kept(place: Place) -> None:
+    drop(place.root)
+    run = place.begin()
+    place.state(run, *GROUPS[0])
+    _fail(place, run, TransientError("T4003", "the warehouse did not answer"), by="jr_1")
+    with pytest.raises(Failed, match="T4003") as transient:
+        _judged(place, run, {"Error": "States.TaskFailed", "Cause": '{"Id": "jr_1"}'})
+    assert isinstance(transient.value.fault, TransientError)
+    _fail(place, run, EvidenceError("V1002", "other bytes"), by="jr_2")
+    with pytest.raises(Failed, match="V1002"):
+        _judged(place, run, {"id": "jr_2"})
+    place.state(run, *GROUPS[1], by="jr_3")
+    assert _judged(place, run, {"id": "jr_3"})["outcomes"] == {
+        "curate:payments": "skipped",  # it was committed before the first failure
+        "build:movements": "done",
+    }
+
+
+@pytest.mark.parametrize(
+    ("job", "name", "code"),
+    [
+        ({"Error": "States.TaskFailed", "Cause": '{"Id": "jr_9"}'}, "Runtime.ExitError", "T6002"),
+        ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout", "T6001"),
+        ({"id": "jr_9"}, "Runtime.ExitError", "T6002"),
+        ({"Error": "Glue.AccessDeniedException", "Cause": "no"}, "PermanentError", "T6005"),
+    ],
+    ids=["it died", "it ran out of time", "it ended well without a word", "it never began"],
+)
+def test_a_job_that_left_no_word_is_told_apart(
+    place: Place, job: Mapping[str, Any], name: str, code: str
+) -> None:
+    run = place.begin()
+    with pytest.raises(Failed) as failed:
+        _judged(place, run, job)
+    assert failed.value.name == name
+    assert getattr(failed.value.fault, "code", "") == code
+
+
+def test_a_fault_that_is_left_is_told_with_its_code_and_written_down(place: Place) -> None:
+    drop(place.root)
+    run = place.begin()
+    place.state(run, *GROUPS[0])
+    _fail(place, run, TransientError("T4003", "the warehouse did not answer"), by="jr_1")
+    said = {"about": "failed", "report": "", "error": {"Error": "TransientError", "Cause": "{}"}}
+    with place.opened() as (office, worker):
+        begin.tell(office, run, worker, said)
+        (notice,) = office.desk.notices.open_ones()
+        (delivery,) = office.desk.journal.deliveries(reference_date=DAY)
+    assert notice.cause == "T4003"
+    assert "build:movements failed at the first attempt" in notice.text
+    assert (delivery.state, delivery.reasons[0].code) == (State.COLLECTING, "T4003")
+
+
+def test_without_a_policy_nothing_is_rescued(place: Place) -> None:
+    drop(place.root)
+    run = place.begin()
+    place.state(run, *GROUPS[0])
+    _fail(place, run, TransientError("T4003", "the warehouse did not answer"), by="jr_1")
+    with place.opened() as (office, _):
+        approvals = wiring.approvals(place.root)
+        found = begin.rescue(office, run, {"Error": "TransientError"}, approvals)
+    assert found == {"fault": "", "reports": [], "whole": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ({"reference_date": "2026-03-02"}, date(2026, 3, 2)),
+        ({"reference_date": "", "scheduled": "2026-03-03T08:00:00Z"}, date(2026, 3, 2)),
+        ({"reference_date": "", "scheduled": "2026-03-09T08:00:30Z"}, date(2026, 3, 6)),
+        ({"reference_date": "", "scheduled": "2026-03-07T08:00:00Z"}, None),
+    ],
+    ids=[
+        "by hand",
+        "Tuesday's schedule",
+        "Monday's schedule is of Friday",
+        "Saturday has none",
+    ],
+)
+def test_the_day_of_an_execution_is_named_or_follows_from_its_schedule(
+    root: Path, said: Mapping[str, Any], day: date | None
+) -> None:
+    assert begin.day_of(read_project(root), said) == day
+
+
+def test_an_execution_without_a_day_is_refused(root: Path) -> None:
+    with pytest.raises(ProjectError, match="C1911"):
+        begin.day_of(read_project(root), {"attempt": 1})
+
+
+def test_the_groups_of_these_tests_are_the_steps_of_the_plan(root: Path) -> None:
+    planned = plan(read_project(root), DAY)
+    assert [s for _, steps in GROUPS for s in steps] == [step.id for step in planned.steps]
