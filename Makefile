@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MADE   := $(VENV)/.made
 READY  := $(VENV)/.ready
+STAGE  := src/puntual/aws/stage
 ROWS   ?= 10000000
 FUZZ   ?= 100
 DAYS   ?= 10000
@@ -18,7 +19,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile berka faults faults-sample tamper sim explore sizes docs wheel lock clean
+.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
@@ -69,6 +70,9 @@ bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is ther
 bench-reconcile: $(READY) ## Compare two tables, beside the tools people name (some 3 minutes)
 	@$(BIN)/python -m bench.reconcile.run
 
+test-aws-account: $(READY) ## What only an account proves: ACCOUNT=<number>, with credentials in the environment
+	@PUNTUAL_AWS_ACCOUNT=$(ACCOUNT) $(BIN)/python -m pytest -q tests/infra/test_account.py
+
 berka: $(READY) ## Run all 455 days of a real bank (some 10 minutes; `make test` runs a month)
 	@BERKA_FROM=1993-01-01 $(BIN)/python -m pytest -q tests/acceptance/berka
 
@@ -101,7 +105,9 @@ lock: ## Lock requirements/ again from pyproject.toml (LOCK=--upgrade for newer 
 	  build/lock/bin/uv --quiet pip compile pyproject.toml $$extras $(LOCK) --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements/$$list.txt || exit 1; \
 	done
-	@wc -l requirements/*.txt
+	@build/lock/bin/uv --quiet pip compile $(STAGE)/requirements.in $(LOCK) --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file $(STAGE)/requirements.txt
+	@wc -l requirements/*.txt $(STAGE)/requirements.txt
 
 clean: ## Remove what was made here: environment, caches, builds, bench data
 	@rm -rf $(VENV) build dist bench/work .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

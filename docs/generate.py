@@ -14,7 +14,10 @@ from pathlib import Path
 import click
 
 from puntual.cli.main import COMMANDS, group
+from puntual.infra.asl import machine
+from puntual.infra.picture import mermaid
 from puntual.model.codes import CODES, Code
+from puntual.project.read import read_project
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 sys.path.insert(0, str(REFERENCE.parents[1]))  # run as a script, it sees its own folder only
@@ -84,6 +87,23 @@ def _command(path: str, command: click.Command, level: int) -> Iterator[str]:
                 yield from _command(f"{path} {name}", below, level + 1)
 
 
+def machine_page() -> str:
+    """Return the page that draws the example's state machine, from its own JSON."""
+    project = read_project(REFERENCE.parents[1] / "examples" / "credit-report")
+    definition = machine(project)
+    worst = definition["TimeoutSeconds"]
+    parts = [
+        "# The state machine",
+        MADE,
+        "`puntual synth` compiles it from the plan; this is the example's. ⚙ is a Glue job, the "
+        "rest are functions; a dotted way is an error that is left after the retries. Every task "
+        f"has a timeout, the whole {worst} s, which is its worst case and a minute. "
+        "[On AWS](aws.md) says what the states mean.",
+        f"```mermaid\n{mermaid(definition)}```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _parameter(context: click.Context, parameter: click.Parameter) -> str:
     """Return a table row for an option; "" for an argument and for `--help`."""
     record = parameter.get_help_record(context)
@@ -99,6 +119,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "codes.md": codes_page(),
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "failures.md": failures_page(MADE),
+        REFERENCE / "state-machine.md": machine_page(),
     }
 
 

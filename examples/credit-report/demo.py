@@ -1,10 +1,12 @@
 """
 Deliver Banco Ejemplo's last five business days with the `puntual` command, and show the way on.
 
-Each evening the day's card events are put on the stream; early on the next business day the day
-is run. The clock is given by `--as-of`, so that the demo is the same on any day. In a checkout it
-works in `build/demo`, elsewhere in the folder it stands in; what an earlier demo made there is
-made afresh, anything else is left alone.
+The first is a bad night: the card stream is silent, a policy that two people have signed
+beforehand lets the report leave in part, with a document of every exception, and the complete
+one replaces it when the events come. On the others each day's card events are put on the stream
+in the evening, and the day is run early on the next business day. The clock is given by `--as-of`,
+so that the demo is the same on any day. In a checkout it works in `build/demo`, elsewhere in the
+folder it stands in; what an earlier demo made there is made afresh, anything else is left alone.
 """
 
 from __future__ import annotations
@@ -22,11 +24,16 @@ CHECKOUT = HERE.parents[1]
 MADE = (".puntual", "out", "evidence")
 GENERATED = ("data", "inbox", "control", "__pycache__")
 DAYS = 5
+SILENT = date(2026, 11, 13)
 HELD = date(2026, 11, 19)
 SHOWN = date(2026, 11, 20)
 NEXT_MORNING = "05:00:00-06:00"  # two hours before the report is due
+DECIDED = "06:40:00-06:00"  # the last moment to decide has come
+REPAIRED = "09:30:00-06:00"  # the events have come, hours after the deadline
 EVENING = "21:00:00-06:00"
-DELIVERED, FINDING = 0, 1
+DELIVERED, FINDING, IN_PART, WAITING = 0, 1, 4, 6
+SIGNERS = (("Ana Torres", "compliance", WAITING), ("Luis Vega", "operations", DELIVERED))
+"""Who agrees to a policy, in which role, and how `puntual sign` ends: the first is not enough."""
 
 
 def puntual() -> str:
@@ -66,11 +73,39 @@ def prepare(folder: Path) -> list[date]:
     return sorted(date.fromisoformat(p.stem) for p in (folder / "data/card_events").glob("*.jsonl"))
 
 
-def deliver(folder: Path, day: date, following: date) -> None:
-    """Put the day's events on the stream in the evening; run the day on the next morning."""
+def put(folder: Path, day: date, at: str) -> None:
+    """Put a day's card events on the stream at an instant."""
     events = f"data/card_events/{day}.jsonl"
     put = ("stream", "put", "--stream", "card-events", "--key", "client_id")
-    say(folder, *put, "--as-of", f"{day}T{EVENING}", events)
+    say(folder, *put, "--as-of", at, events)
+
+
+def silent_source(folder: Path, day: date, following: date) -> None:
+    """Play the bad night: nothing comes, part of it is delivered, the complete one replaces it."""
+    print("\n# The card stream is silent. Two people have agreed beforehand what may leave then.")
+    for policy in ("arrears_daily_partial", "credit_daily_partial"):
+        for person, role, ends in SIGNERS:
+            who = ("--as", person, "--role", role, "--as-of", f"{day}T{EVENING}")
+            say(folder, "sign", "policy", policy, *who, expected=ends)
+    control = folder / f"control/card_events_{day:%Y%m%d}.json"
+    kept = control.rename(control.with_suffix(".later"))
+    run = ("run", "-d", str(day), "--as-of")
+    say(folder, *run, f"{following}T{NEXT_MORNING}", expected=WAITING)
+    print("\n# 06:40: nothing came. The policy decides, and the regulator is told what is missing.")
+    say(folder, *run, f"{following}T{DECIDED}", expected=IN_PART)
+    stem = folder / f"out/credit_daily_{day:%Y%m%d}_v1"
+    for line in Path(f"{stem}.notice.en.txt").read_text(encoding="utf-8").splitlines()[:12]:
+        print(f"  | {line}")
+    print("\n# 09:30: the card events have come. The complete report replaces the partial one.")
+    kept.rename(control)
+    put(folder, day, f"{following}T{REPAIRED}")
+    say(folder, *run, f"{following}T{REPAIRED}")
+    say(folder, "diff", "credit_daily", "-d", str(day), expected=FINDING)
+
+
+def deliver(folder: Path, day: date, following: date) -> None:
+    """Put the day's events on the stream in the evening; run the day on the next morning."""
+    put(folder, day, f"{day}T{EVENING}")
     expected = FINDING if day == HELD else DELIVERED
     morning = f"{following}T{NEXT_MORNING}"
     say(folder, "run", "-d", str(day), "--as-of", morning, expected=expected)
@@ -81,8 +116,10 @@ def way_on(folder: Path, seconds: float) -> None:
     where = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     branch = f"branch_{HELD:%Y%m%d}_014.csv"
     print(f"""
-{DAYS} business days in {seconds:.0f} s: four delivered, one held.
+{DAYS} business days in {seconds:.0f} s: four delivered, one of them in part first; one held.
 
+ the night without cards    {where}/out/credit_daily_{SILENT:%Y%m%d}_v1.*
+                            report, exceptions, notice; and _v2.*, which replaced them
  where the reports lie      {where}/out/
  the exceptions of {SHOWN}  {where}/out/, beside the report; or: puntual exceptions -d {SHOWN}
  the evidence               {where}/evidence/
@@ -106,7 +143,7 @@ def way_on(folder: Path, seconds: float) -> None:
 
 
 def main() -> None:
-    """Read the command line and play the five days."""
+    """Read the command line and play the days."""
     parser = argparse.ArgumentParser(description="Deliver Banco Ejemplo's last business days.")
     in_checkout = (CHECKOUT / "src" / "puntual").is_dir()
     default = CHECKOUT / "build" / "demo" if in_checkout else HERE
@@ -121,10 +158,11 @@ def main() -> None:
     days = prepare(folder)
     say(folder, "check")
     say(folder, "stream", "create", "--stream", "card-events", "--shards", "2")
-    followed_by = [*days[1:], SHOWN + timedelta(days=3)]
-    for day, following in list(zip(days, followed_by, strict=True))[-DAYS:]:
-        deliver(folder, day, following)
-    say(folder, "status", "--as-of", f"{followed_by[-1]}T{NEXT_MORNING}")
+    followed_by = dict(zip(days, [*days[1:], SHOWN + timedelta(days=3)], strict=True))
+    silent_source(folder, SILENT, followed_by[SILENT])
+    for day in (d for d in days[-DAYS:] if d != SILENT):
+        deliver(folder, day, followed_by[day])
+    say(folder, "status", "--as-of", f"{followed_by[SHOWN]}T{NEXT_MORNING}")
     say(folder, "explain", "credit_daily", "-d", str(HELD), expected=FINDING)
     say(folder, "exceptions", "-d", str(SHOWN))
     way_on(folder, time.monotonic() - began)

@@ -180,6 +180,8 @@ def test_groups_by_a_classified_column_are_counted_and_named_by_pseudonyms(bank:
     shown = [g["key"][0] for g in tax["groups"]]
     assert len(shown) == len(set(shown)) == min(100, sum(map(int, tax["counts"].values())))
     assert all(re.fullmatch(r"‹[0-9]+ chars #[0-9a-f]{24}›", key) for key in shown)
+    single = [m["left"] for g in tax["groups"] for m in g["measures"] if m["name"][:3] == "max"]
+    assert all(str(left).startswith("‹10 chars #") for left in single)
     assert int(name["counts"]["matched"]) > 200
     rows = bank.said[f"reconcile -d {GOOD} --rows by_tax_id"].out
     assert shown[0] in rows

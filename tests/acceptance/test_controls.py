@@ -8,8 +8,10 @@ from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+from support.junit_rules import problems
 from support.small import CONTRACT, ROWS, SETTINGS, drop, puntual, run_day, vouch, write_project
 
 from puntual.cli.archive import open_archive
@@ -319,6 +321,22 @@ def test_nothing_and_what_cannot_be_read_are_no_agreement(apart: tuple[Path, int
         "unreadable": "R3002",
     }
     assert "Q1001" in found["unreadable"].observed
+
+
+def test_junit_is_what_the_schema_of_ci_servers_allows(
+    apart: tuple[Path, int], agreed: Path
+) -> None:
+    asked = ("reconcile", "-d", SECOND, "--format", "junit")
+    broken, good = puntual(apart[0], *asked), puntual(agreed, *asked)
+    rows = puntual(apart[0], *asked, "--rows", "by_client")
+    assert [problems(ran.out) for ran in (broken, good, rows)] == [[], [], []]
+    counts = {c.tag for c in ET.fromstring(broken.out).iter()}
+    assert {"failure", "error", "system-out"} <= counts
+    assert "failure" not in {c.tag for c in ET.fromstring(good.out).iter()}
+    assert problems(good.out.replace('errors="0"', 'errors="1"', 1)) != []
+    assert problems(
+        good.out.replace("<system-out>", "<output>").replace("</system-out>", "</output>")
+    )
 
 
 def test_the_day_is_held_and_the_command_says_so(apart: tuple[Path, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -54,17 +55,17 @@ def test_every_kind_agrees_on_postgresql_and_a_row_that_was_altered_there_is_nam
             f" AND reference_date = '{SECOND}'"
         )
         assert changed.rowcount == 1
-    asked = ("reconcile", "-d", SECOND, "--rows", "movements:warehouse", "--json", "--unmask")
-    shown = puntual(tmp_path, *asked, env=env)
+    asked = ("reconcile", "-d", SECOND, "--rows", "movements:warehouse")
+    shown = puntual(tmp_path, *asked, "--json", "--unmask", env=env)
     assert shown.code == 1, shown.out + shown.err
-    (behind,) = shown.data["rows"]
+    listed: Any = shown.data["rows"]
+    (behind,) = listed
     assert behind["counts"] == {"changed": "1"}
     (row,) = behind["rows"]
     assert row["key"] == {"payment_id": "q1"}
     assert row["changed"] == [{"column": "amount", "left": "100.00", "right": "100.01"}]
     assert shown.data["differ_since"] == ["movements: curated → warehouse"]
     assert puntual(tmp_path, "reconcile", "-d", SECOND, env=env).code == 0, "as it was committed"
-    asked = ("reconcile", "-d", SECOND, "--rows", "movements:warehouse")
     told = puntual(tmp_path, *asked, env=env)
     assert (told.code, "the run found no difference here" in told.out) == (1, True)
     tests = puntual(tmp_path, *asked, "--format", "junit", env=env)

@@ -172,7 +172,7 @@ def test_a_contract_keeps_the_published_schema(path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_delivers_four_days_and_holds_one(tmp_path: Path) -> None:
+def test_the_demo_delivers_four_days_one_in_part_first_and_holds_one(tmp_path: Path) -> None:
     demo = subprocess.run(
         [sys.executable, str(EXAMPLE / "demo.py"), "--into", str(tmp_path / "demo")],
         capture_output=True,
@@ -187,12 +187,17 @@ def test_the_demo_delivers_four_days_and_holds_one(tmp_path: Path) -> None:
         check=False,
     )
     shown = {
-        (d["report"], d["reference_date"]): (d["state"], d["completeness"])
+        (d["report"], d["reference_date"], d["version"]): (d["state"], d["completeness"])
         for d in json.loads(status.stdout)["data"]["deliveries"]
     }
-    held = {key for key, how in shown.items() if how == ("held", None)}
+    held = {key[:2] for key, how in shown.items() if how == ("held", None)}
+    part = {key for key, how in shown.items() if how == ("superseded", "partial")}
+    full = {key[:2] for key, how in shown.items() if how == ("sent", "full")}
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert held == {("credit_daily", "2026-11-19"), ("arrears_daily", "2026-11-19")}
-    assert {how for key, how in shown.items() if key not in held} == {("sent", "full")}
-    assert len(shown) == 10
+    assert part == {(name, "2026-11-13", 1) for name in ("credit_daily", "arrears_daily")}
+    assert len(full) == 8
+    assert len(shown) == 12
+    notice = (tmp_path / "demo/out/credit_daily_20261113_v1.notice.es.txt").read_text()
+    assert "parcial" in notice

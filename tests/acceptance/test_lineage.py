@@ -323,6 +323,7 @@ def test_every_event_is_what_openlineage_specifies(bank: Path) -> None:
         for name, facet in _facets(event):
             facets[name].validate({name: facet})
     assert within_bytes(bank, "export", "openlineage", "-d", DAY) == told
+    assert str(bank).encode() not in told  # no path of a machine leaves
 
 
 def test_an_event_points_at_the_manifest_and_has_the_columns_of_the_very_run(bank: Path) -> None:

@@ -220,3 +220,13 @@ def test_late_data_is_amended_with_a_reason_once_and_nothing_of_v1_is_touched(
     assert {name: now[name] for name in first} == first
     again = puntual(root, *amend, "--yes", "--reason", "again")
     assert (again.code, "P3031" in again.err) == (2, True)
+    number = ("lineage", REPORT, "-d", DAY, "--row", "kind=P", "--column", "total")
+    for more, name, total in (((), "v2", "360.59"), (("--version", "1"), "v1", "350.60")):
+        told = puntual(root, *number, *more)
+        assert (told.code, f"{DAY}/{name}" in told.out, total in told.out) == (0, True, True), (
+            told.out + told.err
+        )
+    unknown = puntual(root, *number, "--version", "3")
+    assert (unknown.code, "V7004" in unknown.err) == (2, True)
+    replayed = puntual(root, "replay", "-d", DAY)
+    assert replayed.code == 0, replayed.out + replayed.err

@@ -44,6 +44,33 @@ def test_an_auditor_with_a_folder_and_a_fingerprint_verifies_without_the_project
     assert sum(sizes.values()) <= 50_000, sizes
 
 
+def test_the_raw_objects_and_their_record_root_are_verified_with_and_without_puntual(
+    tmp_path: Path,
+) -> None:
+    run_day(good_day(tmp_path))
+    store = tmp_path / ".puntual" / "lake"
+    (raw,) = (store / "raw").rglob("*.csv")
+    by_file = [sys.executable, "-I", str(VERIFIER.with_name("verify_raw.py")), str(tmp_path / PACK)]
+
+    def told() -> tuple[tuple[int, str], tuple[int, str]]:
+        done = subprocess.run(
+            [*by_file, "--store", str(store)], capture_output=True, text=True, check=False
+        )
+        here = puntual(tmp_path, "verify", "-d", DAY)
+        return (here.code, here.out), (done.returncode, done.stdout)
+
+    (code, said), (other, also) = told()
+    assert (code, other) == (0, 0), said + also
+    assert "land:payments: the record root is the one that was recorded" in said
+    assert "1 raw objects are the ones that were landed, with their record root" in also
+    raw.chmod(0o640)
+    raw.write_bytes(raw.read_bytes().replace(b"p4;c3;0.10", b"p4;c3;0.11"))
+    (code, said), (other, also) = told()
+    assert (code, other) == (1, 1), said + also
+    assert "altered" in said
+    assert "altered" in also
+
+
 @pytest.mark.row("f78")
 def test_a_delivery_waits_for_its_approvers_and_their_signatures_travel_with_it(
     tmp_path: Path,

@@ -94,6 +94,7 @@ def test_a_second_watch_is_refused_and_a_stopped_or_killed_one_leaves_nothing(
         second = puntual(root, "watch", "--once")
         assert (second.code, "T2003" in second.err) == (3, True)
         assert f"process {first.pid}" in second.err
+        assert "One watch is enough" in second.err
     finally:
         first.send_signal(signal.SIGTERM)
     out, _ = first.communicate(timeout=60)

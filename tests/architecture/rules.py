@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 HOMES = {
-    "aws": {"boto3", "botocore", "awsglue", "pyspark", "pyarrow"},
+    "aws": {"boto3", "botocore", "awsglue", "py4j", "pyspark", "pyarrow"},
     "cli": {"click", "rich", "holidays"},
     "console": {"starlette", "uvicorn", "jinja2"},
     "engines": {"sqlglot", "duckdb", "pyspark", "psycopg", "pyarrow"},

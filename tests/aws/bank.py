@@ -88,6 +88,13 @@ class Bank:
             lines = events.read_bytes().splitlines(keepends=True)
             assert producer.put_lines(STREAM, lines, key="client_id").put == len(lines)
 
+    def variables(self) -> dict[str, str]:
+        """Return what a function of the deployment is told."""
+        functions = client_on(self.stage, "lambda")
+        told = functions.get_function_configuration(FunctionName=f"puntual-{NAME}-begin")
+        found: dict[str, str] = told["Environment"]["Variables"]
+        return found
+
     @property
     def lake(self) -> Bucket:
         """What lies below the project's name in the lake."""

@@ -8,8 +8,11 @@ payload limits (L17), roles (L28), the zone of a schedule (L21).
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -27,6 +30,7 @@ from puntual.aws.stage.standing import Standing
 from puntual.checks.encoding import ALGORITHM
 from puntual.cli import wiring
 from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.errors import TransientError
 from puntual.infra.asl import machine
 from puntual.model.delivery import Completeness, State
 from puntual.model.manifest import Manifest
@@ -39,6 +43,8 @@ from .bank import ENV, Bank, deployed, mailbox
 FRIDAY, MONDAY = "2026-11-20", "2026-11-23T05:00:00-06:00"
 SHORT_DAY, NEXT_DAY = "2026-11-19", "2026-11-20T05:00:00-06:00"
 BROKEN_DAY, MORNING = "2026-11-18", "2026-11-19T05:00:00-06:00"
+EARLY_DAY, EARLY_MORNING = "2026-11-17", "2026-11-18T06:50:00-06:00"
+SILENT_DAY, SILENT_MORNING = "2026-11-13", "2026-11-17T06:50:00-06:00"
 
 Faults = Callable[[dict[str, Any]], None]
 
@@ -142,7 +148,7 @@ def test_every_dataset_has_the_laptops_digest(
                 )
                 found.setdefault(dataset, []).append(totals)
     assert {name for name, (one, other) in found.items() if one != other} == set()
-    assert all(one.digest for one, _ in found.values() if one.records)
+    assert all(found[name][0].key_digest for name in project.models)
 
 
 def test_a_day_that_was_delivered_is_only_looked_at_again(bank: Bank, friday: Any) -> None:
@@ -161,15 +167,39 @@ def test_starting_an_execution_that_runs_starts_nothing(bank: Bank, friday: Any)
     first = bank.executions.start(day)
     second = bank.executions.start(day)
     assert (first.arn, first.started, second.started) == (second.arn, True, False)
+    with pytest.raises(TransientError, match="T6007"):
+        bank.executions.start(day, from_step="load:ledger")
     bank.wait(first)
-    assert bank.executions.start(day).attempt == first.attempt + 1
+    third = bank.executions.start(day)
+    assert (third.attempt, third.started) == (first.attempt + 1, True)
+    bank.wait(third)
+
+
+@pytest.fixture(scope="module")
+def short_day(bank: Bank, friday: Any) -> None:
+    """The day on which a branch file is two lines short, in part landed by the streaming job."""
+    bank.feed(SHORT_DAY)
+
+
+def test_a_stream_is_landed_as_it_comes_before_the_run(bank: Bank, short_day: None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "puntual.aws.jobs.stream", "--rounds", "2", "--every", "0",
+         "--settings", json.dumps(bank.variables())],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, **bank.stage.environment()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rounds = [json.loads(line)["landed"] for line in done.stdout.splitlines()]
+    assert rounds == [["card_events"]] * 2
+    pointers = S3Pointers(S3Index(S3CommitLog(bank.lake.below("state/commits"))))
+    assert pointers.read(f"raw:card_events/{SHORT_DAY}") is not None
+    assert pointers.read(f"land:card_events/{SHORT_DAY}") is None, "it is not sealed"
 
 
 def test_a_job_that_dies_twice_is_tried_again_and_a_finding_is_told_and_not_retried(
-    bank: Bank, friday: Any, faults: Faults
+    bank: Bank, short_day: None, faults: Faults
 ) -> None:
     box = mailbox(bank.stage, bank.settings.topics["warn"], "warnings")
-    bank.feed(SHORT_DAY)
     faults({"glue": {"puntual-banco-ejemplo-land": {"dies": 2}}})
     before = len(bank.job_runs("land"))
     ran = bank.run(SHORT_DAY, NEXT_DAY)
@@ -211,3 +241,49 @@ def test_a_warehouse_that_is_down_fails_the_run_and_the_next_goes_on_where_it_st
     assert committed == ["done", "skipped"]
     resolved = [str(letter) for letter in box.letters()]
     assert any("resolved" in one.lower() for one in resolved)
+
+
+@pytest.fixture(scope="module")
+def approved(bank: Bank) -> None:
+    """The policies of the project, approved by the people whom it names."""
+    for policy in sorted((bank.root / "policies").glob("*.yaml")):
+        for person, role in (("Ana Torres", "compliance"), ("Luis Vega", "operations")):
+            bank.puntual(
+                "sign", "policy", policy.stem, "--as", person, "--role", role,
+                "--as-of", "2026-10-01T12:00:00-06:00", root=bank.root,
+            )  # fmt: skip
+    given = bank.lake.below("approvals")
+    for record in sorted((bank.root / ".puntual/approvals").glob("*.json")):
+        assert given.create(record.name, record.read_bytes())
+
+
+def _standing(bank: Bank, day: str) -> dict[str, tuple[str, str]]:
+    found = bank.journal.deliveries(reference_date=date.fromisoformat(day))
+    return {
+        d.id.report: (d.state.value, d.completeness.value if d.completeness else "") for d in found
+    }
+
+
+@everything
+def test_where_the_warehouse_is_down_at_the_decision_plan_b_is_delivered_by_policy(
+    bank: Bank, friday: Any, approved: None, faults: Faults
+) -> None:
+    bank.feed(EARLY_DAY)
+    faults({"redshift": {"*": {"down": True}}})
+    ran = bank.run(EARLY_DAY, EARLY_MORNING)
+    states = bank.states(EARLY_DAY, 1)
+    assert "PlanB-Deliver-credit_daily" in states, (states, ran.out, ran.err)
+    assert _standing(bank, EARLY_DAY)["credit_daily"] == ("sent", "emergency")
+    assert any("credit_daily_20261117" in name for name in bank.delivered())
+    assert ran.code in (3, 4)
+
+
+@everything
+def test_a_source_that_is_silent_at_the_decision_is_left_out_as_the_policy_says(
+    bank: Bank, friday: Any, approved: None
+) -> None:
+    bank.feed(SILENT_DAY, without="card_events")
+    ran = bank.run(SILENT_DAY, SILENT_MORNING)
+    assert ran.code in (1, 4, 6), ran.out + ran.err
+    print(ran.out)
+    assert _standing(bank, SILENT_DAY)["credit_daily"] == ("sent", "partial")

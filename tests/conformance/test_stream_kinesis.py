@@ -217,13 +217,13 @@ def test_what_no_stream_takes_is_counted_and_the_rest_is_put(kinesis: Any, name:
 def test_k4_an_iterator_that_expires_is_replaced_behind_the_last_record(
     kinesis: Any, name: str, tampering: Tampering
 ) -> None:
-    put(kinesis, name, 300, keys=1)
+    put(kinesis, name, 40, keys=1)
     stream = reader(kinesis)
     shard = next(s for s in stream.shards(name) if _records(kinesis, name, s))
-    first = stream.read(name, shard, after=None, limit=100)
+    first = stream.read(name, shard, after=None, limit=15)
     tampering.refuse("GetRecords", "ExpiredIteratorException")
     rest = stream.read(name, shard, after=first.sequences[-1], limit=1_000)
-    assert [json.loads(p)["n"] for p in (*first.payloads, *rest.payloads)] == list(range(300))
+    assert [json.loads(p)["n"] for p in (*first.payloads, *rest.payloads)] == list(range(40))
     tampering.refuse("GetRecords", "ExpiredIteratorException", times=100)
     with pytest.raises(TransientError, match="S1102"):
         stream.read(name, shard, after=None, limit=1)

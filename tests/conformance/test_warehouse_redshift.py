@@ -86,10 +86,16 @@ PARITY = (
     "row_number() OVER (ORDER BY n DESC)", "rank() OVER (ORDER BY b)",
     "lag(n) OVER (ORDER BY id)", "sum(m) OVER (PARTITION BY b)",
     "sum(n) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
+    "lead(n) OVER (ORDER BY id)", "dense_rank() OVER (ORDER BY b)", "year(d)", "rpad(s, 4, '.')",
+    "first_value(n) OVER (PARTITION BY b ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)",
+    "last_value(n) OVER (PARTITION BY b ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
+    "date_trunc('quarter', d)::DATE", "date_trunc('year', d)::DATE", "extract(quarter FROM d)",
+    "ltrim(s)", "rtrim(s)", "m IS NOT DISTINCT FROM r",
 )  # fmt: skip
 PARITY_QUERIES = (
     "SELECT b, count(*) AS n, sum(m) AS s, min(s) AS lo, max(d) AS hi, count(DISTINCT n) AS d, "
-    "sum(m) FILTER (WHERE n > 0) AS f, bool_and(n > 0) AS a FROM parity GROUP BY b ORDER BY b",
+    "sum(m) FILTER (WHERE n > 0) AS f, bool_and(n > 0) AS a, bool_or(n > 0) AS o, "
+    "max(s) AS m FROM parity GROUP BY b ORDER BY b",
     "SELECT s FROM parity ORDER BY s DESC",
     "SELECT n FROM parity ORDER BY n NULLS FIRST",
     "SELECT p.id FROM parity p LEFT JOIN parity q ON p.n = -q.n WHERE q.id IS NULL ORDER BY 1",

@@ -16,7 +16,7 @@ from infra.projects import made, projects
 
 from puntual import errors
 from puntual.errors import ProjectError
-from puntual.infra import asl
+from puntual.infra import asl, asl_states
 from puntual.infra.asl_check import problems, read
 from puntual.infra.bound import retrier_of, worst_of
 from puntual.infra.places import FUNCTIONS, JOBS, Job, place, short
@@ -295,7 +295,7 @@ def test_only_the_last_answer_is_kept_so_many_steps_never_add_up() -> None:
         if state["Type"] == "Task"
     }
     answer = ("outcomes.$", "completeness.$", "summary.$")
-    run = tuple(f"{key}.$" for key in asl.RUN)
+    run = tuple(f"{key}.$" for key in asl_states.RUN)
     assert kept == {
         ("$.last", answer),
         ("$.run", run),

@@ -45,7 +45,7 @@ class Made:
     found: dict[str, Offending] = field(default_factory=dict)
 
     def tables(self) -> Mapping[str, tuple[str, ...]]:
-        made = {**self.curated, **self.built}
+        made: dict[str, Curated | Built] = {**self.curated, **self.built}
         return {name: tuple(f.path for f in m.files) for name, m in made.items()}
 
 

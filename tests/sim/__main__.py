@@ -20,16 +20,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from sim.deadlines import CLAUSES
-from sim.episode import Told, episode
-from sim.nights import NightsTold, nights
-
-DAYS = 5
-"""Of one episode."""
-
-EVERY = 4
-"""One episode in so many is of nights."""
-
-ALL, PLAIN, NIGHTS = "all", "days", "nights"
+from sim.episode import Told
+from sim.nights import NightsTold
+from sim.simulate import ALL, DAYS, NIGHTS, PLAIN, simulate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,13 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print(total, dark, time.monotonic() - began, asked.jobs)
     print(f"seeds {seeds[0]}..{seeds[-1]}, digest {digest.hexdigest()[:16]}")
     return 1 if total.wrong or dark.wrong else 0
-
-
-def simulate(seed: int, *, log: bool = False, only: str = ALL) -> Told | NightsTold:
-    """Simulate the episode of a seed; `only` one kind of them, whatever the seed says."""
-    if only == NIGHTS or (only == ALL and seed % EVERY == 0):
-        return nights(seed, days=DAYS, log=log)
-    return episode(seed, days=DAYS, log=log)
 
 
 def _replay(seed: int, only: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sim.__main__ import main
 from sim.episode import episode
 from sim.nights import nights
 
@@ -69,9 +68,15 @@ def test_a_seed_replays_identically_in_another_process_with_other_hashes() -> No
     assert printed == {" ".join(digests) + "\n"}
 
 
-def test_the_command_prints_days_faults_and_violations(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--days", "10", "--seed", "3", "--jobs", "1"]) == 0
-    printed = capsys.readouterr().out
-    assert "10 days in" in printed
-    assert "days with a deadline and a watch" in printed
-    assert "violations: 0" in printed
+def test_the_command_prints_days_faults_and_violations_from_every_core() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sim", "--days", "10", "--seed", "3", "--jobs", "2"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10 days in" in done.stdout
+    assert "days with a deadline and a watch" in done.stdout
+    assert "violations: 0" in done.stdout

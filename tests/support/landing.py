@@ -12,6 +12,7 @@ from pathlib import Path
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.evidence.facts import to_json
 from puntual.evidence.manifest import encode
+from puntual.evidence.records import RECORD_ROOT
 from puntual.landing.land import Landing
 from puntual.local.clock import FixedClock
 from puntual.local.database import LocalDatabases
@@ -84,7 +85,11 @@ class Place:
             code=CODE,
             objects=landed.objects,
             totals=Totals(records=landed.seal.landed.records, sums=landed.seal.landed.sums),
-            facts={"seal": to_json(landed.seal), "findings": to_json(landed.findings)},
+            facts={
+                "seal": to_json(landed.seal),
+                "findings": to_json(landed.findings),
+                RECORD_ROOT: landed.record_root,
+            },
         )
         stored = self.objects.put_bytes("manifests", encode(manifest), suffix=".json")
         name = f"{step}/{day.isoformat()}"

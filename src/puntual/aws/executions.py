@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ class Execution:
         attempt: Of its reference date, from 1.
         status: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
         started: It was started by this call, and did not run before.
+        said: Its input.
         error: Of one that failed.
         cause: Of one that failed.
     """
@@ -46,6 +47,7 @@ class Execution:
     attempt: int
     status: str
     started: bool = False
+    said: Mapping[str, object] = field(default_factory=dict)
     error: str = ""
     cause: str = ""
 
@@ -84,15 +86,15 @@ class Executions:
         while True:
             said = self._input(day, attempt, from_step, as_of)
             found = self.found(day, attempt)
-            if found is not None and found.status != RUNNING:
-                attempt += 1
-                continue
-            arn = self._start(day, attempt, said)
-            if arn is not None:
-                return Execution(arn=arn, attempt=attempt, status=RUNNING, started=found is None)
-            now = self.found(day, attempt)
-            if now is not None and now.status == RUNNING:
-                raise _other(now)
+            if found is None:
+                arn = self._start(day, attempt, said)
+                if arn is not None:
+                    return Execution(arn=arn, attempt=attempt, status=RUNNING, started=True)
+                found = self.found(day, attempt)  # somebody was faster
+            if found is not None and found.status == RUNNING:
+                if found.said == said:
+                    return found
+                raise _other(found)
             attempt += 1
 
     def found(self, day: date, attempt: int) -> Execution | None:
@@ -122,6 +124,7 @@ class Executions:
             arn=arn,
             attempt=attempt,
             status=found["status"],
+            said=json.loads(found.get("input") or "{}"),
             error=str(found.get("error") or ""),
             cause=str(found.get("cause") or ""),
         )

@@ -112,6 +112,7 @@ class Place:
         office: Journal, notices and what the run has come to.
         world: The ports of its steps.
         worker: Does a step.
+        landing: Lands its sources.
         lease: Makes the leases of a holder.
         teller: Publishes what people are told.
     """
@@ -119,6 +120,7 @@ class Place:
     office: Office
     world: World
     worker: InProcess
+    landing: Landing
     lease: Callable[[str], S3Leases]
     teller: Teller
 
@@ -264,7 +266,7 @@ def opened(
         log = S3CommitLog(state.below("commits"))
         index = S3Index(log)
         journal = S3Journal(lake.below("journal"))
-        world = _world(
+        world, landing = _world(
             settings, project, stack.enter_context(engines(cache)), clock,
             lake=lake, cache=cache, log=log, index=index, journal=journal,
             environment=os.environ if environment is None else environment,
@@ -282,6 +284,7 @@ def opened(
             office=office,
             world=world,
             worker=InProcess(project, world, machine_faults),
+            landing=landing,
             lease=lambda holder: _leases(project, state, index, holder),
             teller=Teller(state.below("told"), notices, topics, project.name),
         )
@@ -316,7 +319,7 @@ def _world(
     index: S3Index,
     journal: S3Journal,
     environment: Mapping[str, str],
-) -> World:
+) -> tuple[World, Landing]:
     evidence = Bucket(lake.s3, settings.evidence, project.name)
     keys = tuple(key for key in settings.signer.split(",") if key)
     objects = S3Objects(lake, cache)
@@ -343,7 +346,7 @@ def _world(
         zone=zone,
         code=code,
     )
-    return World(
+    world = World(
         objects=objects,
         pointers=pointers,
         leases=_leases(project, lake.below("state"), index, ""),
@@ -366,6 +369,7 @@ def _world(
         approvals=S3Approvals(lake.below("approvals")),
         books=books.lazily(lake, evidence, log, keys),
     )
+    return world, landing
 
 
 def _address(lake: Bucket, cache: Cache, path: str) -> str | None:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 
 VERIFIER = "verify_delivery.py"
+VERIFIERS = (VERIFIER, "verify_raw.py")
+"""What an auditor without puntual is given: level 1, and level 2 from raw objects."""
 
 
-def verifier() -> Path:
-    """Return the verifier that needs no puntual, in a wheel or in a checkout."""
+def verifier(name: str = VERIFIER) -> Path:
+    """Return a verifier that needs no puntual, in a wheel or in a checkout."""
     package = Path(puntual.__file__).parent
     shipped = package / "cli" / "verifier"
-    return (shipped if shipped.is_dir() else package.parents[1] / "verifier") / VERIFIER
+    return (shipped if shipped.is_dir() else package.parents[1] / "verifier") / name
 
 
 def ledger_path(root: Path) -> Path:

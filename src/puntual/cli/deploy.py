@@ -43,8 +43,8 @@ def command(
     root = root_of(ctx, project)
     options = options_of(env, emails, sizes)
     if dependencies and layer is None:
-        from puntual.infra.bundle import requirements
         from puntual.infra.layer import fetch
+        from puntual.project.requirements import requirements
 
         text.complain("fetching what functions need")
         layer = fetch(requirements(), state_folder(root) / "aws" / "layer")

@@ -84,7 +84,7 @@ def _lines(root: Path, project: Project, days: tuple[date, ...]) -> Iterator[byt
     with closing(SqliteJournal(journal_path(root))) as journal:
         for day in days:
             try:
-                facts = _facts(root, project, store, day, journal.steps(day), columns)
+                facts = _facts(project, store, day, journal.steps(day), columns)
             except ProjectError as error:
                 if error.code != "C1005" or len(days) == 1:
                     raise
@@ -93,7 +93,6 @@ def _lines(root: Path, project: Project, days: tuple[date, ...]) -> Iterator[byt
 
 
 def _facts(
-    root: Path,
     project: Project,
     store: Archive,
     day: date,
@@ -101,7 +100,7 @@ def _facts(
     columns: dict[str, tuple[ColumnNode, ...]],
 ) -> RunFacts:
     settings = project.warehouse
-    where = (str(root / settings.location), "") if settings.kind == "duckdb" else ("", "")
+    file = f"{project.name}/{settings.location}" if settings.kind == "duckdb" else ""
     manifests = {
         step: (store.pointers.read(checkpoint.pointer(step, day)) or "", manifest)
         for step, manifest in store.day(day).items()
@@ -117,8 +116,8 @@ def _facts(
     return RunFacts(
         project=project.name,
         version=__version__,
-        place=str(root),
-        warehouse=(settings.kind, f"{where[0]}." if where[0] else "warehouse."),
+        place=project.name,
+        warehouse=(settings.kind, f"{file}." if file else "warehouse."),
         day=day,
         nominal=datetime.combine(day, time(), tzinfo=zone(project.time_zone)),
         manifests=manifests,

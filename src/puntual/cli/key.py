@@ -212,18 +212,19 @@ def sign(
 @json_option
 @click.pass_context
 def export(ctx: click.Context, project: Path | None, folder: Path, as_json: bool) -> None:
-    """Write trust.json and verify_delivery.py; the root's fingerprint goes on paper."""
+    """Write trust.json and the two verifiers; the root's fingerprint goes on paper."""
     root = root_of(ctx, project)
     keys = _keys(root)
     places.make_folder(folder)
     with translated(str(folder)):
         (folder / "trust.json").write_bytes(keys.trust())
-        (folder / books.VERIFIER).write_bytes(books.verifier().read_bytes())
+        for name in books.VERIFIERS:
+            (folder / name).write_bytes(books.verifier(name).read_bytes())
     fingerprint = trust.fingerprint(keys.current.root)
     if as_json:
         text.envelope("key-export", {"folder": str(folder), "root": fingerprint})
         return
-    text.say(f" ● {folder}: trust.json, {books.VERIFIER}")
+    text.say(f" ● {folder}: trust.json, {', '.join(books.VERIFIERS)}")
     text.say(f"   on paper: root key {fingerprint}")
 
 

@@ -42,6 +42,7 @@ class Asked:
     day: date
     row: tuple[str, ...]
     column: str
+    version: int | None
     page: Page
     left_out: bool
     unmask: bool
@@ -53,6 +54,12 @@ class Asked:
 @date_option(required=False)
 @click.option("--row", multiple=True, help="A row: COLUMN=TEXT, line:N, header or trailer.")
 @click.option("--column", default=None, help="Only this column; with --row, whose number.")
+@click.option(
+    "--version",
+    type=click.IntRange(1),
+    default=None,
+    help="Which version (default: the last sent).",
+)
 @click.option("--page", type=click.IntRange(1), default=1, help="Page of the rows (default 1).")
 @click.option("--limit", type=click.IntRange(1), default=10, help="Rows a page (default 10).")
 @click.option(
@@ -71,6 +78,7 @@ def command(
     when: str | None,
     row: tuple[str, ...],
     column: str | None,
+    version: int | None,
     page: int,
     limit: int,
     left_out: bool,
@@ -98,6 +106,7 @@ def command(
         day=parse_day(when),
         row=_rows(row),
         column=column,
+        version=version,
         page=Page(limit=limit, offset=(page - 1) * limit),
         left_out=left_out,
         unmask=unmask,
@@ -130,7 +139,9 @@ def _number(root: Path, project: Project, asked: Asked) -> NumberLineage:
         TemporaryDirectory(prefix="puntual-lineage-") as folder,
         closing(DuckDBEngine(temporary=folder, roots=(str(lake_path(root)),))) as engine,
     ):
-        delivery = as_delivered(project, store, engine, asked.report, asked.day)
+        delivery = as_delivered(
+            project, store, engine, asked.report, asked.day, version=asked.version
+        )
         mask = Mask(public=public_columns(project), salt=delivery.made.digest, off=asked.unmask)
         asks = asking(delivery, mask, asked.page, left_out=asked.left_out)
 

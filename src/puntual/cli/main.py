@@ -54,7 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drill": ("puntual.cli.drill", "Play a bad night on a copy of the example."),
     "doctor": ("puntual.cli.doctor", "Is this machine fit to deliver?"),
     "synth": ("puntual.cli.synth", "Write the CloudFormation template of a project; no network."),
-    "deploy": ("puntual.cli.deploy", "Create or update a project's stack, and see that it is there."),
+    "deploy": ("puntual.cli.deploy", "Create or update a project's stack; see that it is there."),
     "aws": ("puntual.cli.aws", "AWS on this machine, to try what is deployed."),
 }
 

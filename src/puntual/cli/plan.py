@@ -36,24 +36,42 @@ from puntual.project.zones import zone
 
 @click.command(name="plan", help="Say what a run would do, and why.")
 @project_option
-@date_option()
+@date_option(required=False)
 @report_option
 @env_option
 @as_of_option
+@click.option(
+    "--cost", is_flag=True, default=False, help="What a day costs on AWS, by volume, instead."
+)
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="With --cost: a file of prices (default: the dated one that comes with puntual).",
+)
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context,
     project: Path | None,
-    when: str,
+    when: str | None,
     report: str | None,
     env: str | None,
     as_of: datetime | None,
+    cost: bool,
+    prices: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the plan of each reference date."""
+    """Print the plan of each reference date, or what a day costs."""
     root = root_of(ctx, project)
     read = reading.read(root, env)
+    if cost:
+        from puntual.cli import costed
+
+        costed.show(read, prices, as_json=as_json)
+        return
+    if when is None:
+        raise click.MissingParameter(ctx=ctx, param_hint="'-d' / '--date'", param_type="option")
     dates = resolve(when, read, now=clock(as_of).now(), zone=zone(read.time_zone))
     states = reading.committed(root, dates)
     show(read, dates, reading.chosen_reports(read, report), states, as_json=as_json)

@@ -46,7 +46,7 @@ class RecordedReveals:
 
         Raises:
             ProjectError: C1905 the person does not hold the role that may see them.
-            TransientError: T2006 a run goes on, and the ledger has one writer.
+            TransientError: T2008 a run goes on, and the ledger has one writer.
             EvidenceError: V4003, V4004 the ledger was set back or altered.
             PermanentError: It cannot be written: T1001, T1002, T1003, V5001, V5002.
         """
@@ -57,7 +57,7 @@ class RecordedReveals:
             if exc.code != "T2003":
                 raise
             raise TransientError(
-                "T2006",
+                "T2008",
                 "what was asked for cannot be put on record now, so it is not shown",
                 where="ledger",
                 expected=f"the run's lease within {PATIENCE:g} s",

@@ -263,10 +263,12 @@ def check_warehouse(settings: WarehouseSettings) -> None:
 
     Raises:
         ProjectError: C1004 its connection is not given, or its kind needs an extra that is not
-            installed.
+            installed, or it is loaded on AWS alone.
     """
     if settings.kind == "duckdb":
         return
+    if settings.kind == "redshift":
+        raise _elsewhere(settings)
     if find_spec("psycopg") is None:
         raise _without_psycopg("psycopg is not installed")
     connection(settings.location)
@@ -278,17 +280,30 @@ def open_warehouse(settings: WarehouseSettings, root: Path) -> Warehouse:
 
     Raises:
         ProjectError: C1004 its connection is not given, or its kind needs an extra that is not
-            installed.
+            installed, or it is loaded on AWS alone.
     """
     if settings.kind == "duckdb":
         from puntual.engines.duckdb_warehouse import DuckDBWarehouse
 
         return DuckDBWarehouse(root / settings.location)
+    if settings.kind == "redshift":
+        raise _elsewhere(settings)
     try:
         from puntual.engines.postgresql.warehouse import PostgreSQLWarehouse
     except ModuleNotFoundError as exc:
         raise _without_psycopg(str(exc)) from exc
     return PostgreSQLWarehouse(connection(settings.location))
+
+
+def _elsewhere(settings: WarehouseSettings) -> ProjectError:
+    return ProjectError(
+        "C1004",
+        "this command works on one machine, and the environment is of kind aws",
+        where="puntual.yaml: environments",
+        expected="an environment whose warehouse this machine loads",
+        observed=f"warehouse {settings.kind}",
+        next_step="leave --env away; `puntual run --env` alone has the deployed machine work",
+    )
 
 
 def _without_psycopg(observed: str) -> ProjectError:

@@ -105,6 +105,13 @@ def _said(text: str, language: str) -> str:
     return text
 
 
+def _found(entry: Entry, text: str, language: str) -> str:
+    """Return a sentence of an entry; that of a finding stands as it was recorded, or as a whole."""
+    if entry.code:
+        return PHRASES[language].get(text, text)
+    return _said(text, language)
+
+
 def _rows(entry: Entry, language: str) -> list[Row]:
     words = WORDS[language]
     unknown = words["unknown"]
@@ -113,10 +120,10 @@ def _rows(entry: Entry, language: str) -> list[Row]:
     columns = "; ".join(f"{e.column} ({e.total})" if e.total else e.column for e in entry.effects)
     return [
         (words["class"], words[entry.kind.value] + (f" · {entry.code}" if entry.code else "")),
-        (words["reason"], _said(entry.reason, language) or unknown),
-        (words["expected"], _said(entry.expected, language) or unknown),
+        (words["reason"], _found(entry, entry.reason, language) or unknown),
+        (words["expected"], _found(entry, entry.expected, language) or unknown),
         (words["known_by"], _said(entry.known_by, language) or unknown),
-        (words["observed"], _said(entry.observed, language) or unknown),
+        (words["observed"], _found(entry, entry.observed, language) or unknown),
         (words["rows"], unknown if entry.rows is None else f"{entry.rows:,}"),
         (words["amounts"], amounts or unknown),
         (words["share"], share or unknown),

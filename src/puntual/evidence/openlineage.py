@@ -70,7 +70,8 @@ class RunFacts:
     Attributes:
         project: Its name; the namespace of jobs.
         version: Of this program.
-        place: Folder of the project as datasets are named by it.
+        place: What datasets are named under: the project's name, so that no path of a machine
+            leaves and the same days give the same bytes anywhere.
         warehouse: (namespace, prefix of a table's name).
         day: The reference date.
         nominal: When the day begins, with its zone.

@@ -30,12 +30,29 @@ from math import ceil
 from typing import assert_never
 
 from puntual.errors import ProjectError
+from puntual.infra.asl_around import beginning, ending
+from puntual.infra.asl_around import rescue as rescue_states
+from puntual.infra.asl_states import (
+    BEGIN,
+    END,
+    FAIL,
+    OUTCOME,
+    RESCUE,
+    Json,
+    answers,
+    bound,
+    catch,
+    escaped,
+    invoke,
+    never,
+    own_retry,
+    retry,
+)
 from puntual.infra.bound import worst_of
 from puntual.infra.places import Function, Job, place, short
 from puntual.model.flow import (
     ALL,
     DATA_LIMIT_EXCEEDED,
-    DIED,
     TASK_FAILED,
     TIMEOUT,
     Catcher,
@@ -49,12 +66,9 @@ from puntual.model.flow import (
 )
 from puntual.model.plan import Decide
 from puntual.model.project import Project
-from puntual.model.run import StepTimes
-from puntual.planner.flow import FAILED, LAMBDA, RETRIED, flow
+from puntual.planner.flow import FAILED, flow
 from puntual.planner.plan import plan, plan_b
 from puntual.planner.worst import delays, longest
-
-Json = dict[str, object]
 
 ANY_DAY = date(2000, 1, 1)
 """A plan has a date; the machine has none, and nothing of it may depend on this one."""
@@ -62,35 +76,13 @@ ANY_DAY = date(2000, 1, 1)
 NOT_NEEDED = "not needed"
 """`completeness` of a report that the reference date does not owe."""
 
-BEGIN = StepTimes(timeout=45, retries=1, interval=2)
-RESCUE = StepTimes(timeout=45, retries=1, interval=2)
-OUTCOME = StepTimes(timeout=20, retries=1, interval=2)
-END = StepTimes(timeout=20, retries=1, interval=2)
-"""Of the states that are no steps; their time is taken from the first job's, see `_budget`."""
-
 LEAST_JOB = 120
 """Seconds below which a Glue task makes no sense: half of it may be the start of the job."""
 
 SPARE = 60
 """Seconds that the machine's own timeout is longer than its worst case: it is a last resort."""
 
-NEVER = (
-    DATA_LIMIT_EXCEEDED,
-    "States.Permissions",
-    "States.ParameterPathFailure",
-    "Glue.AccessDeniedException",
-    "Glue.EntityNotFoundException",
-    "Glue.InvalidInputException",
-)
-"""Of starting a job: waiting heals none of them. `States.TaskFailed` would hold the rest (E3)."""
-
-RUN = ("id", "reference_date", "attempt", "epoch", "as_of", "from_step", "planned")
-"""What `Begin` answers, every key always."""
-
-ANSWER = ("outcomes", "completeness", "summary")
-"""What a step's function answers, every key always: words and references, never rows."""
-
-TOLD, FAIL = "Notify-failed", "Failed"
+TOLD = "Notify-failed"
 
 
 def machine(project: Project) -> Json:
@@ -110,21 +102,21 @@ def machine(project: Project) -> Json:
         prefix="",
         ends="End",
         fails="Rescue",
-        reserve=_bound(BEGIN) + _bound(END),
+        reserve=bound(BEGIN) + bound(END),
     )
     rescue = _Walk(
         flow=flow(project, emergency),
         prefix="PlanB-",
         ends="Rescued",
         fails="End-failed",
-        reserve=_bound(RESCUE),
+        reserve=bound(RESCUE),
     )
     states = {
-        **_beginning(day.start),
+        **beginning(day.start),
         **day.states(),
-        **_rescue(rescue.start),
+        **rescue_states(rescue.start),
         **rescue.states(),
-        **_ending(),
+        **ending(),
     }
     made: Json = {
         "Comment": f"{project.name}: one reference date; made by puntual from the project's plan",
@@ -229,13 +221,13 @@ class _Walk:
                     "Arguments": {"--order.$": self._order(name, steps)},
                 },
                 "TimeoutSeconds": seconds,
-                "Retry": [_never(), _retry(retrier)],
+                "Retry": [never(), retry(retrier)],
                 "Catch": [
-                    _catch(
+                    catch(
                         Catcher(errors=(DATA_LIMIT_EXCEEDED,), next="", result_path="$.job"),
                         outcome,
                     ),
-                    _catch(Catcher(errors=(ALL,), next="", result_path="$.job"), outcome),
+                    catch(Catcher(errors=(ALL,), next="", result_path="$.job"), outcome),
                 ],
                 "ResultSelector": {"id.$": "$.Id"},
                 "ResultPath": "$.job",
@@ -245,20 +237,20 @@ class _Walk:
         yield (
             outcome,
             {
-                **_invoke("outcome", {**self._payload(name, steps), "job.$": "$.job"}, OUTCOME),
-                "Retry": _own_retry(OUTCOME),
+                **invoke("outcome", {**self._payload(name, steps), "job.$": "$.job"}, OUTCOME),
+                "Retry": own_retry(OUTCOME),
                 "Catch": self._catches(tasks[-1].catch),
-                **_answers(),
+                **answers(),
                 "Next": self._to(tasks[-1].next),
             },
         )
 
     def _function(self, name: str, function: Function, task: Task) -> Json:
         return {
-            **_invoke(function.name, self._payload(name, [task.step.id]), task),
-            "Retry": [_retry(retrier) for retrier in task.retry],
+            **invoke(function.name, self._payload(name, [task.step.id]), task),
+            "Retry": [retry(retrier) for retrier in task.retry],
             "Catch": self._catches(task.catch),
-            **_answers(),
+            **answers(),
             "Next": self._to(task.next),
         }
 
@@ -271,8 +263,8 @@ class _Walk:
             **({"error.$": "$.error"} if not notify.report else {}),
         }
         return {
-            **_invoke("notify", payload, notify),
-            "Retry": [_retry(retrier) for retrier in notify.retry],
+            **invoke("notify", payload, notify),
+            "Retry": [retry(retrier) for retrier in notify.retry],
             "Catch": self._catches(notify.catch),
             "ResultPath": None,
             "Next": self._to(notify.next),
@@ -310,7 +302,7 @@ class _Walk:
         return self.fails if name == FAILED else self.names[name]
 
     def _catches(self, catchers: tuple[Catcher, ...]) -> list[Json]:
-        return [_catch(catcher, self._to(catcher.next)) for catcher in catchers]
+        return [catch(catcher, self._to(catcher.next)) for catcher in catchers]
 
     def _payload(self, name: str, steps: list[str]) -> Json:
         rescued = {"fault.$": "$.rescue.fault", "reports.$": "$.rescue.reports"}
@@ -326,7 +318,7 @@ class _Walk:
         payload = self._payload(name, steps)
         parts = [
             f"{json.dumps(key.removesuffix('.$'))}:"
-            + ("{}" if key.endswith(".$") else _escaped(json.dumps(value, separators=(",", ":"))))
+            + ("{}" if key.endswith(".$") else escaped(json.dumps(value, separators=(",", ":"))))
             for key, value in payload.items()
         ]
         paths = [str(path) for key, path in payload.items() if key.endswith(".$")]
@@ -392,7 +384,7 @@ def _budget(tasks: tuple[Task, ...], retrier: Retrier, reserve: int) -> int:
         ProjectError: C1603 too little is left.
     """
     whole = sum((longest(task) for task in tasks), start=0 * delays(retrier))
-    left = whole - delays(retrier) - _bound(OUTCOME) - reserve
+    left = whole - delays(retrier) - bound(OUTCOME) - reserve
     seconds = min(sum(task.timeout for task in tasks), int(left / (1 + retrier.attempts)))
     if seconds < LEAST_JOB:
         names = ", ".join(task.name for task in tasks)
@@ -405,157 +397,3 @@ def _budget(tasks: tuple[Task, ...], retrier: Retrier, reserve: int) -> int:
             next_step="give these steps a longer timeout, for a Glue job takes a minute to start",
         )
     return seconds
-
-
-def _bound(times: StepTimes) -> int:
-    waits = delays(_retrier(times))
-    return ceil((1 + times.retries) * times.timeout + waits)
-
-
-def _retrier(times: StepTimes) -> Retrier:
-    return Retrier(
-        errors=(TIMEOUT, DIED, *LAMBDA),
-        interval=times.interval,
-        attempts=times.retries,
-        max_delay=times.max_delay,
-        full_jitter=True,
-    )
-
-
-def _own_retry(times: StepTimes) -> list[Json]:
-    """Retry what the service is at fault for; what `outcome` raises is the job's, and is final."""
-    return [_retry(_retrier(times))]
-
-
-def _never() -> Json:
-    return _retry(Retrier(errors=NEVER, attempts=0, max_delay=1))
-
-
-def _retry(retrier: Retrier) -> Json:
-    if retrier.backoff != int(retrier.backoff):
-        raise ValueError(f"a fractional backoff: {retrier.backoff} (aws.md 2)")
-    return {
-        "ErrorEquals": list(retrier.errors),
-        "IntervalSeconds": retrier.interval,
-        "MaxAttempts": retrier.attempts,
-        "BackoffRate": int(retrier.backoff),
-        **({"MaxDelaySeconds": retrier.max_delay} if retrier.max_delay is not None else {}),
-        "JitterStrategy": "FULL" if retrier.full_jitter else "NONE",
-    }
-
-
-def _catch(catcher: Catcher, ahead: str) -> Json:
-    return {
-        "ErrorEquals": list(catcher.errors),
-        "ResultPath": catcher.result_path,
-        "Next": ahead,
-    }
-
-
-def _invoke(function: str, payload: Json, times: StepTimes | Task | Notify) -> Json:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName": f"${{{function.capitalize()}Function}}", "Payload": payload},
-        "TimeoutSeconds": times.timeout,
-    }
-
-
-def _answers() -> Json:
-    """Keep the last answer only, under one path: many steps never add up to a large payload."""
-    return {
-        "ResultSelector": {f"{key}.$": f"$.Payload.{key}" for key in ANSWER},
-        "ResultPath": "$.last",
-    }
-
-
-def _escaped(literal: str) -> str:
-    """Escape a text for `States.Format` (ASL, intrinsic functions: reserved characters)."""
-    for mark in ("\\", "'", "{", "}"):
-        literal = literal.replace(mark, f"\\{mark}")
-    return literal
-
-
-def _beginning(start: str) -> dict[str, Json]:
-    """Plan and take the lease; if that fails nobody is told here, but by the rule outside."""
-    payload: Json = {"task": "Begin", "input.$": "$", "execution.$": "$$.Execution.Id"}
-    retrier = Retrier(
-        errors=RETRIED,
-        interval=BEGIN.interval,
-        attempts=BEGIN.retries,
-        max_delay=BEGIN.max_delay,
-        full_jitter=True,
-    )
-    return {
-        "Begin": {
-            **_invoke("begin", payload, BEGIN),
-            "Retry": [_retry(retrier)],
-            "Catch": [
-                _catch(Catcher(errors=(DATA_LIMIT_EXCEEDED,), next=""), FAIL),
-                _catch(Catcher(errors=(ALL,), next=""), FAIL),
-            ],
-            "ResultSelector": {f"{key}.$": f"$.Payload.{key}" for key in RUN},
-            "ResultPath": "$.run",
-            "Next": "Planned",
-        },
-        "Planned": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.run.planned", "BooleanEquals": True, "Next": start}],
-            "Default": "Nothing",
-        },
-        "Nothing": {"Type": "Succeed"},
-    }
-
-
-def _rescue(start: str) -> dict[str, Json]:
-    payload: Json = {"run.$": "$.run", "task": "Rescue", "error.$": "$.error"}
-    unsaved = Catcher(errors=(ALL,), next="", result_path="$.unrescued")
-    return {
-        "Rescue": {
-            **_invoke("decide", payload, RESCUE),
-            "Retry": [_retry(_retrier(RESCUE))],
-            "Catch": [
-                _catch(
-                    Catcher(errors=(DATA_LIMIT_EXCEEDED,), next="", result_path="$.unrescued"),
-                    "End-failed",
-                ),
-                _catch(unsaved, "End-failed"),
-            ],
-            "ResultSelector": {
-                f"{key}.$": f"$.Payload.{key}" for key in ("fault", "reports", "whole")
-            },
-            "ResultPath": "$.rescue",
-            "Next": "Rescuable",
-        },
-        "Rescuable": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.rescue.fault", "StringEquals": "", "Next": "End-failed"}],
-            "Default": start,
-        },
-    }
-
-
-def _ending() -> dict[str, Json]:
-    """Give the lease back; that it cannot be given back fails nothing, for it ends by itself."""
-
-    def end(*, failed: bool, ahead: str) -> Json:
-        payload: Json = {"run.$": "$.run", "task": "End", "failed": failed}
-        return {
-            **_invoke("end", payload, END),
-            "Retry": [_retry(_retrier(END))],
-            "Catch": [_catch(Catcher(errors=(ALL,), next="", result_path="$.unended"), ahead)],
-            "ResultPath": None,
-            "Next": ahead,
-        }
-
-    return {
-        "Rescued": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.rescue.whole", "BooleanEquals": True, "Next": "End"}],
-            "Default": "End-failed",
-        },
-        "End": end(failed=False, ahead="Done"),
-        "Done": {"Type": "Succeed"},
-        "End-failed": end(failed=True, ahead=FAIL),
-        FAIL: {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
-    }

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
-from importlib import metadata
 from pathlib import Path
 
 import puntual
-from puntual.errors import ProjectError
 
 PACKAGE = Path(puntual.__file__).parent
 
@@ -26,8 +23,6 @@ PROJECT = (
 )
 """What of a project's folder travels (design 6); never data, state or evidence."""
 
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?")
-_EXTRA = re.compile(r"extra == ['\"]([a-z0-9-]+)['\"]")
 _LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", ".*", "*.pyc", "infra", "console", "stage", "example", "verifier"
 )
@@ -70,36 +65,3 @@ def script(job: str) -> Path:
 def digest(requirements: str, target: str) -> str:
     """Return what names a layer of dependencies: what it is made from, not what it came to."""
     return hashlib.sha256(f"{target}\n{requirements}".encode()).hexdigest()
-
-
-def requirements() -> str:
-    """
-    Return what functions and jobs need, pinned to what this program runs with, one a line.
-
-    What the package declares, with the extras `aws` and `postgres`; sorted.
-    """
-    declared = metadata.requires("puntual") or []
-    pins = set()
-    for line in declared:
-        spec, _, marker = line.partition(";")
-        extra = _EXTRA.search(marker)
-        if extra is not None and extra[1] not in ("aws", "postgres"):
-            continue
-        named = _NAME.match(spec)
-        if named is not None:
-            pins.add(f"{named[0]}=={_installed(named[1])}")
-    return "".join(f"{pin}\n" for pin in sorted(pins))
-
-
-def _installed(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError as absent:
-        raise ProjectError(
-            "C1604",
-            f"the package {name} is not installed here, so no version of it can be deployed",
-            where="the environment that runs puntual",
-            expected=f"{name}, which functions and jobs need",
-            observed="nothing of that name",
-            next_step="pip install 'puntual[aws,infra,postgres]', then again",
-        ) from absent

@@ -25,9 +25,10 @@ class Needs:
         registers: Writes partitions and columns to the catalog.
         warehouse: `""`, `reads` or `loads`: the Data API, on the project's workgroup.
         asks_athena: Runs queries in the project's workgroup, on the lake.
-        delivers: Writes the bucket of deliveries.
-        proves: Writes the bucket of evidence; nobody may delete there.
-        signs: Asks KMS for signatures.
+        delivers: Writes the bucket of deliveries, and hides what an attempt that died left of a
+            package; every version stays.
+        records: Writes the ledger: its checkpoints in the bucket of evidence, where nobody may
+            delete, signed by KMS (`runner.record` says which steps do).
         tells: Publishes to the topics.
         reads_secrets: Connections of the sources' databases.
         sees_runs: Lists the machine's executions.
@@ -40,8 +41,7 @@ class Needs:
     warehouse: str = ""
     asks_athena: bool = False
     delivers: bool = False
-    proves: bool = False
-    signs: bool = False
+    records: bool = False
     tells: bool = False
     reads_secrets: bool = False
     sees_runs: bool = False
@@ -49,16 +49,21 @@ class Needs:
 
 
 NEEDS: Mapping[str, Needs] = {
-    "land": Needs(writes=("raw", "late", "state/tips"), reads_streams=True, reads_secrets=True),
+    "land": Needs(
+        writes=("raw", "late", "state/tips", "ledger"),
+        reads_streams=True,
+        reads_secrets=True,
+        records=True,
+    ),
     "curate": Needs(writes=("curated", "tables"), registers=True),
     "load": Needs(writes=("loads",), warehouse="loads"),
     "begin": Needs(sees_runs=True, tells=True),
     "validate": Needs(writes=("validate",)),
     "reconcile": Needs(writes=("reconcile",), warehouse="reads"),
-    "decide": Needs(writes=("decide",)),
+    "decide": Needs(writes=("decide", "ledger"), records=True),
     "report": Needs(writes=("reports", "athena"), warehouse="reads", asks_athena=True),
-    "attest": Needs(writes=("packages", "ledger"), proves=True, signs=True),
-    "deliver": Needs(writes=("acknowledgements",), delivers=True, proves=True, signs=True),
+    "attest": Needs(writes=("packages", "ledger"), records=True),
+    "deliver": Needs(writes=("acknowledgements", "ledger"), delivers=True, records=True),
     "rehearse": Needs(writes=("reports", "athena"), asks_athena=True),
     "notify": Needs(tells=True),
     "outcome": Needs(),

@@ -15,6 +15,7 @@ from puntual.infra.options import database_name, slug
 from puntual.infra.permissions import RECORDS, Needs
 from puntual.infra.storage import Storage
 from puntual.model.project import Project
+from puntual.runner.delivery import EVIDENCE
 
 EVERYTHING = (
     "Polling the Data API has no resource (a condition lets a role see its own statements alone); "
@@ -215,7 +216,8 @@ def _hands_over(world: World, needs: Needs) -> Iterator[iam.PolicyStatement]:
             ["kms:Decrypt", "kms:GenerateDataKey"],
             [storage.deliveries_key.attr_arn],
         )
-    if needs.proves:
+        yield _allow("PutAside", ["s3:DeleteObject"], [f"{bucket}/{world.prefix}/{EVIDENCE}/*"])
+    if needs.records:
         bucket = storage.evidence.attr_arn
         yield _allow(
             "Prove",
@@ -229,7 +231,6 @@ def _hands_over(world: World, needs: Needs) -> Iterator[iam.PolicyStatement]:
             ["kms:Decrypt", "kms:GenerateDataKey"],
             [storage.evidence_key.attr_arn],
         )
-    if needs.signs:
         yield _allow("Sign", ["kms:GetPublicKey", "kms:Sign"], [storage.signing_key.attr_arn])
 
 

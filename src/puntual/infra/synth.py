@@ -15,6 +15,7 @@ from puntual.infra.options import Options, stack_name
 from puntual.infra.stack import ReportStack, Sources
 from puntual.model.project import Project
 from puntual.planner.schedule import Zones
+from puntual.project.requirements import requirements
 
 STACK = "Puntual"
 ASSETS = "puntual-assets-${AWS::AccountId}-${AWS::Region}"
@@ -74,12 +75,12 @@ def synthesise(
         place = Path(scratch)
         empty = place / "layer"
         (empty / "python").mkdir(parents=True)
-        (empty / "python" / "requirements.txt").write_text(bundle.requirements())
+        (empty / "python" / "requirements.txt").write_text(requirements())
         sources = Sources(
             program=bundle.program(place / "program"),
             project=bundle.project(root, place / "project"),
             layer=layer or empty,
-            requirements=bundle.requirements(),
+            requirements=requirements(),
         )
         app = cdk.App(
             outdir=str(out),

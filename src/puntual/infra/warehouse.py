@@ -18,7 +18,7 @@ class Warehouse(Construct):
     Where the day is loaded and the report asks.
 
     Nobody signs in with a password: a role's temporary credentials are a user of its own in the
-    database (`IAMR:<role>`), which `warehouse.sql` beside the template gives what it needs.
+    database (`IAMR:<role>`), which an administrator grants what it needs (docs/reference/aws.md).
     """
 
     def __init__(

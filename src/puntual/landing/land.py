@@ -11,6 +11,7 @@ from puntual.evidence.facts import from_json, list_from_json
 from puntual.evidence.records import RECORD_ROOT
 from puntual.landing import extract, files, look, restate, stream
 from puntual.landing.desk import Desk, is_matched
+from puntual.landing.publish import Job
 from puntual.landing.records import record_root
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest
@@ -86,6 +87,24 @@ class Landing:
         is_stream = isinstance(self.project.sources[source], StreamSource)
         contract = self.project.contracts[source]
         return replace(day, record_root=record_root(paths, contract, stream=is_stream))
+
+    def read_on(self, source: StreamSource, day: date, *, epoch: int) -> None:
+        """
+        Land what a stream has beyond what was landed, and seal nothing; see `stream.read_on`.
+
+        Args:
+            source: The stream.
+            day: Names the attempt; every record goes to the day that it belongs to.
+            epoch: Of the lease held.
+
+        Raises:
+            TransientError: S1102, S2030; T2002 the store of pointers did not answer.
+            PermanentError: S1101, S1109, T1001-T1003, T2001, T3001.
+            EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
+                altered.
+        """
+        contract = self.project.contracts[source.name]
+        stream.read_on(Job(desk=self._desk, source=source, contract=contract, day=day, epoch=epoch))
 
     def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:
         """

@@ -65,6 +65,19 @@ def land(
     raise raced(source.name)
 
 
+def read_on(job: Job) -> None:
+    """
+    Read a stream to its end and publish what is new, each record once; no day is sealed.
+
+    Raises:
+        TransientError: S1102 the stream does not answer; S2030 another run landed meanwhile.
+        PermanentError: S1101, S1109; T1001-T1003, T2001, T3001 as for `land`.
+        EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
+    """
+    if not any(_read_on(job) for _ in range(_ATTEMPTS)):
+        raise raced(job.source.name)
+
+
 def read_late(job: Job) -> tuple[Finding, ...]:
     """
     Read a stream to its end for a day that is sealed: its records are published as late.
@@ -77,8 +90,7 @@ def read_late(job: Job) -> tuple[Finding, ...]:
         PermanentError: S1101, S1109; T1001-T1003, T2001, T3001 as for `land`.
         EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
     """
-    if not any(_read_on(job) for _ in range(_ATTEMPTS)):
-        raise raced(job.source.name)
+    read_on(job)
     _, position = job.desk.manifest(job.position)
     expected = "every record since the last"
     return tuple(

@@ -283,6 +283,10 @@ def _recorded(db: sqlite3.Connection, name: str) -> Holder | None:
     return Holder(host=row[0], boot=row[1], pid=row[2], started=row[3], since=row[4])
 
 
+_WAIT = {"watch": "One watch is enough: that one keeps every deadline; stop it to replace it."}
+"""Lease → what to do while another holds it; of any other: wait."""
+
+
 def _held(name: str, other: Holder | None) -> TransientError:
     who = "another process" if other is None else f"process {other.pid} on {other.host}"
     since = f" since {other.since}" if other is not None and other.since else ""
@@ -292,6 +296,6 @@ def _held(name: str, other: Holder | None) -> TransientError:
         where=name,
         expected="no other run",
         observed=f"{who}{since}",
-        next_step="Wait for it to end. If that machine is gone for good, the lease can be "
-        "released by hand: `puntual doctor --release-lease run`.",
+        next_step=f"{_WAIT.get(name, 'Wait for it to end.')} If that machine is gone for good, "
+        f"the lease can be released by hand: `puntual doctor --release-lease {name}`.",
     )

@@ -483,9 +483,9 @@ _C: tuple[Code, ...] = (
     Code(
         "C1603",
         "times too short for a Glue job",
-        "On AWS the steps of one Glue job share one run of it, with the time of all of them. A run "
-        "needs about a minute to start, and what it ended by is read by a function afterwards; "
-        "what is left of these steps' times is too little for that. On one machine they are enough.",
+        "On AWS the steps of one Glue job share one run of it, with the time of all of them. A "
+        "run needs about a minute to start, and what it ended by is read by a function after it; "
+        "what is left of these steps' times is too little. On one machine they are enough.",
         "Give these steps a longer `timeout` (`run.steps` in puntual.yaml); `puntual plan` shows "
         "what each takes at worst.",
     ),
@@ -502,6 +502,14 @@ _C: tuple[Code, ...] = (
         "Functions get what they need as a Lambda layer of at most 250 MiB unpacked; what was "
         "fetched is larger, or could not be fetched.",
         "Look at what the message names; `--layer` takes a folder that was made elsewhere.",
+    ),
+    Code(
+        "C1606",
+        "prices that cannot be read",
+        "`puntual plan --cost` multiplies with the prices of a file; this one is missing, is no "
+        "YAML, or lacks an amount.",
+        "Copy the file that comes with puntual (infra/prices-2026-11.yaml), correct the amounts, "
+        "and give it with `--prices`.",
     ),
     Code(
         "C1701",
@@ -1762,13 +1770,6 @@ _T: tuple[Code, ...] = (
         "Put the state folder on a local disk; network disks are not supported.",
     ),
     Code(
-        "T2006",
-        "a reveal that cannot be put on record",
-        "Classified values are shown only once the ledger tells of it, and the ledger has one "
-        "writer: a run that goes on kept its lease longer than a reveal waits. Nothing was shown.",
-        "Ask again when the run has ended; `puntual status` shows it.",
-    ),
-    Code(
         "T3001",
         "out of memory or temporary space",
         "The engine reached its memory limit and could not put the rest on the disk, or its "
@@ -1817,6 +1818,13 @@ _T: tuple[Code, ...] = (
         "A later run took this one for dead, swept its scratch files and goes on in its place. "
         "Nothing that was committed is touched.",
         "Let the later run end; `puntual status` shows it.",
+    ),
+    Code(
+        "T2008",
+        "a reveal that cannot be put on record",
+        "Classified values are shown only once the ledger tells of it, and the ledger has one "
+        "writer: a run that goes on kept its lease longer than a reveal waits. Nothing was shown.",
+        "Ask again when the run has ended; `puntual status` shows it.",
     ),
     Code(
         "T5001",

@@ -55,7 +55,7 @@ _VALUES = (
     exp.Year, exp.Month, exp.Day, exp.Extract, exp.DateDiff,
 )  # fmt: skip
 _TOGETHER = (
-    exp.Count, exp.CountIf, exp.Sum, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Filter,
+    exp.Count, exp.Sum, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Filter,
     exp.Window, exp.WindowSpec, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead,
 )  # fmt: skip
 _ALLOWED = frozenset((*_STRUCTURE, *_VALUES, *_TOGETHER))
@@ -97,6 +97,7 @@ _REASONS: Mapping[type[exp.Expr], str] = {
     exp.Cube: "grouping sets are not carried over",
     exp.GroupingSets: "grouping sets are not carried over",
     exp.Pivot: "a pivot is not carried over",
+    exp.CountIf: "count_if() of nothing is null in DuckDB and 0 there: use count(*) FILTER (...)",
     exp.ApproxDistinct: "an estimate is another number there",
     exp.Median: "a median is a float or an estimate there",
 }
@@ -251,6 +252,23 @@ def _end(node: exp.Expr) -> str:
     return "left() and right() count from the other end otherwise there"
 
 
+def _in(node: exp.Expr) -> str:
+    """Allow IN (SELECT ...) where null is as good as false: as a condition or under its NOT."""
+    if node.args.get("query") is None:
+        return ""
+    above = node.parent
+    while isinstance(above, exp.Paren):
+        above = above.parent
+    denied = isinstance(above, exp.Not)
+    if denied and above is not None:
+        above = above.parent
+    while isinstance(above, exp.And | exp.Paren) or (isinstance(above, exp.Or) and not denied):
+        above = above.parent
+    if isinstance(above, exp.Where):
+        return ""
+    return "IN (SELECT ...) that is null is false there: use EXISTS, or let it stand in WHERE"
+
+
 def _round(node: exp.Expr) -> str:
     decimals = node.args.get("decimals")
     fixed = decimals is None or (isinstance(decimals, exp.Literal) and decimals.is_int)
@@ -303,6 +321,7 @@ _FORMS: Mapping[type[exp.Expr], Callable[[exp.Expr], str]] = {
     exp.Substring: _substring,
     exp.Left: _end,
     exp.Right: _end,
+    exp.In: _in,
     exp.Round: _round,
     exp.Mod: _mod,
     exp.Extract: _extract,

@@ -22,6 +22,7 @@ from puntual.ports.pointers import Pointers
 from puntual.project.qualified import PLACE, Tables
 from puntual.runner import checkpoint
 from puntual.runner.sources import columns_of
+from puntual.runner.versions import sent_versions
 from puntual.runner.world import Published
 
 _STEPS = frozenset(
@@ -121,16 +122,32 @@ class AsDelivered:
 
 
 def as_delivered(
-    project: Project, store: Archived, engine: Engine, report: str, day: date
+    project: Project,
+    store: Archived,
+    engine: Engine,
+    report: str,
+    day: date,
+    *,
+    version: int | None = None,
 ) -> AsDelivered:
     """
     Find a delivery, or where none was sent the report that was made.
+
+    Args:
+        project: As it is on disk.
+        store: Where it was published.
+        engine: What will answer.
+        report: Its name.
+        day: The reference date.
+        version: Which of those that were sent, also one that was superseded; None: the last.
 
     Raises:
         ProjectError: V7004 nothing was made; V7005 the project is another than it was made by.
         EvidenceError: V1001, V1002 a manifest is missing or altered.
     """
     sent = store.pointers.read(checkpoint.pointer(f"deliver:{report}", day))
+    if version is not None:
+        sent = _of_version(sent_versions(store, report, day), report, day, version)
     begin = sent or store.pointers.read(checkpoint.pointer(f"report:{report}", day))
     if begin is None:
         raise ProjectError(
@@ -153,6 +170,18 @@ def as_delivered(
     )
     _same_project(found)
     return found
+
+
+def _of_version(known: Mapping[int, Digest], report: str, day: date, version: int) -> Digest:
+    if version in known:
+        return known[version]
+    raise ProjectError(
+        "V7004",
+        f"version {version} of {report} was not sent for {day.isoformat()}",
+        expected=", ".join(f"v{n}" for n in sorted(known)) or "a delivery",
+        observed=f"v{version}",
+        next_step=f"puntual diff {report} -d {day.isoformat()} shows the versions",
+    )
 
 
 def _gather(store: Archived, digest: Digest, steps: dict[str, Published]) -> None:

@@ -63,6 +63,27 @@ def test_phrases_of_ours_are_in_spanish_in_the_spanish_notice() -> None:
     assert "unknown" not in told
 
 
+def test_a_sentence_of_a_finding_stands_as_it_was_recorded_and_is_not_half_translated() -> None:
+    rule = Entry(
+        kind=ExceptionClass.CHECK,
+        about="cards_fresh",
+        code="Q2002",
+        reason="cards_fresh has no answer: cards were used on the day itself",
+        observed="measured on 0 rows",
+    )
+    noticed = Noticed(
+        delivery=DeliveryId(report="daily", reference_date=date(2026, 3, 2), version=1),
+        title="Daily",
+        institution="Small Bank",
+        decision=Decision(completeness=Completeness.PARTIAL, reasons=()),
+        entries=(rule,),
+        context=Context(due_at=datetime(2026, 3, 3, 13, tzinfo=UTC)),
+    )
+    told = notices(noticed)["notice.es.txt"].decode()
+    assert "cards were used on the day itself" in told
+    assert "measured on 0 rows" in told
+
+
 def test_an_emergency_that_was_never_rehearsed_says_so() -> None:
     told = _notices(Completeness.EMERGENCY)["notice.en.txt"]
     assert "It was never made beside a full report." in told

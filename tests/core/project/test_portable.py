@@ -98,6 +98,8 @@ def test_what_gives_the_same_answer_is_let_through(expression: str) -> None:
         ("hash(name)", "hash() is not known"),
         ("list_transform([1], x -> x + 1)", "lists"),
         ("approx_count_distinct(name)", "estimate"),
+        ("count_if(paid)", "of nothing is null"),
+        ("name IN (SELECT o.name FROM t AS o)", "is false there"),
         ("name SIMILAR TO 'a+'", "has not been compared"),
     ],
 )
@@ -109,8 +111,22 @@ def test_what_could_give_another_answer_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
+    "condition",
+    [
+        "name IN (SELECT name FROM u)",
+        "name NOT IN (SELECT name FROM u) AND paid",
+        "paid OR (days > 1 AND name IN (SELECT name FROM u))",
+    ],
+)
+def test_a_condition_may_look_into_another_query(condition: str) -> None:
+    assert portable(f"SELECT name FROM t WHERE {condition}", "spark", COLUMNS) == ()
+
+
+@pytest.mark.parametrize(
     ("sql", "reason"),
     [
+        ("SELECT name FROM t WHERE NOT (paid AND name IN (SELECT name FROM u))", "is false there"),
+        ("SELECT name FROM t WHERE paid OR name NOT IN (SELECT name FROM u)", "is false there"),
         ("SELECT name FROM t LIMIT 3", "LIMIT"),
         ("SELECT DISTINCT ON (name) name, days FROM t", "DISTINCT ON"),
         ("SELECT * EXCLUDE (name) FROM t", "EXCLUDE"),

@@ -71,9 +71,7 @@ def _batches(parts: Sequence[RawPart], form: Csv | None) -> Iterator[pa.RecordBa
         yield from _part_batches(number << PART_SHIFT, part.uri, form)
 
 
-def _part_batches(
-    base: int, source: str | BinaryIO, form: Csv | None
-) -> Iterator[pa.RecordBatch]:
+def _part_batches(base: int, source: str | BinaryIO, form: Csv | None) -> Iterator[pa.RecordBatch]:
     joined = form.quote if form is not None and form.multiline else None
     done, carry = 0, b""
     for chunk in _chunks(_blocks(source, form.encoding if form else "utf-8")):

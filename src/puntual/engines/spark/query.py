@@ -26,14 +26,16 @@ def query(tables: Tables, sql: str, *, limit: int | None) -> Answer:
         names=tuple(name for name, _ in columns),
         types=tuple(word for _, word in columns),
         columns=tuple(
-            tuple(_values(column, word))
+            tuple(_values(column, word, tables.day.zone))
             for column, (_, word) in zip(found.columns, columns, strict=True)
         ),
         truncated=truncated,
     )
 
 
-def _values(column: pa.ChunkedArray, word: str) -> list[object]:
+def _values(column: pa.ChunkedArray, word: str, zone: str) -> list[object]:
+    if word == "TIMESTAMP WITH TIME ZONE":
+        column = column.cast(pa.timestamp("us", tz=zone))
     values: list[object] = column.to_pylist()
     if word == "HUGEINT":
         return [None if v is None else int(str(v)) for v in values]

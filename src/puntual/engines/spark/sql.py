@@ -27,8 +27,12 @@ from puntual.project.portable_kinds import (
 _BLANKS = "".join(map(chr, [0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000]))
 """What DuckDB's trim() takes off: Unicode's category Zs. Spark's takes off U+0020 alone."""
 
-_ONE_TO_ONE = "^[\\x{0}-\\x{24f}&&[^\\x{df}\\x{130}\\x{149}\\x{1f0}]]*$"
-"""Latin letters of which upper and lower case are one letter each, as DuckDB changes them."""
+_ONE_TO_ONE = (
+    "^[\\x{0}-\\x{24f}[\\P{L}&&[^\\x{345}\\x{2160}-\\x{2188}\\x{24b6}-\\x{24e9}]]"
+    "&&[^\\x{df}\\x{130}\\x{149}\\x{1f0}]]*$"
+)
+"""Latin letters whose upper and lower case are one letter each, as DuckDB changes them, and what
+has no case at all."""
 
 _FORMS = {
     INTEGER: "^[+-]?[0-9]+$",
