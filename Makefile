@@ -12,6 +12,7 @@ FUZZ   ?= 100
 DAYS   ?= 10000
 SEED   ?= 1
 WRITERS ?= 3
+EXAMPLES ?= 20
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PIP_NO_INPUT := 1
@@ -19,7 +20,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
+.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile aws parity test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
@@ -69,6 +70,12 @@ bench-sample: $(READY) ## The same with 200,000 events; Spark only if it is ther
 
 bench-reconcile: $(READY) ## Compare two tables, beside the tools people name (some 3 minutes)
 	@$(BIN)/python -m bench.reconcile.run
+
+aws: $(READY) ## Every scenario on the local stage of AWS (half an hour; `make test` runs the core)
+	@PUNTUAL_AWS_ALL=1 $(BIN)/python -m pytest -q tests/aws tests/infra
+
+parity: $(READY) ## Every engine beside DuckDB, EXAMPLES (20) times the sample of `make test`
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/parity
 
 test-aws-account: $(READY) ## What only an account proves: ACCOUNT=<number>, with credentials in the environment
 	@PUNTUAL_AWS_ACCOUNT=$(ACCOUNT) $(BIN)/python -m pytest -q tests/infra/test_account.py

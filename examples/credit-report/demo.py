@@ -136,7 +136,7 @@ def way_on(folder: Path, seconds: float) -> None:
   run a day twice; nothing is done twice:
     puntual run -d {SHOWN} --as-of 2026-11-23T05:30:00-06:00
   ask the curated data:
-    puntual query "SELECT reference_date, sum(amount) FROM card_movements GROUP BY ALL"
+    puntual query "SELECT reference_date, kind, count(*) FROM card_movements GROUP BY ALL"
   prove a delivery, offline, from its evidence:
     puntual verify evidence/credit_daily_{SHOWN:%Y%m%d}_v1
 """)

@@ -199,7 +199,9 @@ def test_status_and_query_answer_in_json(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
     delivery = only_delivery(puntual(tmp_path, "status", "--json"))
     assert (delivery["state"], delivery["completeness"]) == ("sent", "full")
-    asked = puntual(tmp_path, "query", "SELECT sum(amount) AS total FROM movements", "--json")
+    asked = puntual(
+        tmp_path, "query", "SELECT sum(amount) AS total FROM movements", "--json", "--unmask"
+    )
     assert asked.data["rows"] == [["330.35"]]
 
 

@@ -143,7 +143,9 @@ def test_an_invalid_byte_costs_its_own_line_only(tmp_path: Path) -> None:
     assert run_day(tmp_path).code == 1
     (found,) = [e for e in _exceptions(tmp_path) if e["class"] == "quarantined"]
     assert (found["reason"], found["sample"][0]["position"]) == ("bad_encoding", "4")  # type: ignore[index]
-    shown = puntual(tmp_path, "query", "SELECT count(*), sum(amount) FROM payments", "--json")
+    shown = puntual(
+        tmp_path, "query", "SELECT count(*), sum(amount) FROM payments", "--json", "--unmask"
+    )
     assert shown.data["rows"] == [["4", "330.35"]]
 
 

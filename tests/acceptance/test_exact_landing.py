@@ -190,7 +190,7 @@ def test_a_real_of_any_size_is_in_both_sums_of_sqlite(tmp_path: Path, amount: fl
     _real(tmp_path, amount)
     done = run_day(tmp_path)
     assert done.code == 0, done.out + done.err
-    shown = puntual(tmp_path, "query", "SELECT amount FROM payments", "--json")
+    shown = puntual(tmp_path, "query", "SELECT amount FROM payments", "--json", "--unmask")
     assert shown.data["rows"] == [[f"{Decimal(repr(amount)):.19f}"]]
 
 

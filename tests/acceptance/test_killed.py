@@ -47,7 +47,9 @@ def test_killed_after_a_step_and_run_again_gives_the_same_bytes(
     again = run_day(tmp_path)
     assert again.code == 0, again.out + again.err
     assert digests(tmp_path / "out") | digests(tmp_path / "evidence") == undisturbed
-    asked = puntual(tmp_path, "query", "SELECT count(*), sum(amount) FROM movements", "--json")
+    asked = puntual(
+        tmp_path, "query", "SELECT count(*), sum(amount) FROM movements", "--json", "--unmask"
+    )
     assert asked.data["rows"] == [["4", "330.35"]]
 
 

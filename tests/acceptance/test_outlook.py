@@ -16,8 +16,14 @@ from puntual.ports.journal import StepEvent
 
 REPORT = "payments_daily"
 EARLY = "2026-03-03T05:00:00-06:00"
-TOOK = {"land:payments": 60, "curate:payments": 30, "decide:payments_daily": 5,
-        "report:payments_daily": 20, "attest:payments_daily": 5, "deliver:payments_daily": 10}  # fmt: skip
+TOOK = {
+    "land:payments": 60,
+    "curate:payments": 30,
+    "decide:payments_daily": 5,
+    "report:payments_daily": 20,
+    "attest:payments_daily": 5,
+    "deliver:payments_daily": 10,
+}
 """Seconds that the steps of the first earlier day took; each later one is a second slower."""
 
 
@@ -96,9 +102,9 @@ def test_decide_by_is_due_less_p95_of_what_is_left_less_the_reserve_and_explain_
 def test_a_minute_before_the_deadline_a_miss_is_likely(waiting: Path) -> None:
     late = "2026-03-03T06:57:40-06:00"
     data = puntual(waiting, "explain", REPORT, "-d", DAY, "--as-of", late, "--json").data
-    delivery = data["delivery"]
-    assert isinstance(delivery, dict)
-    assert delivery["outlook"]["forecast"]["miss"] == "3/5"
+    outlook = data["outlook"]
+    assert isinstance(outlook, dict)
+    assert outlook["forecast"]["miss"] == "3/5"
 
 
 def test_after_the_deadline_nothing_is_foretold(waiting: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_state_file_that_was_deleted_is_made_again(
     if name == "state.db":
         before, after = before[:1], after[:1]  # the run above had a lease of its own
     assert after == before
-    asked = puntual(root, "query", "SELECT count(*), sum(amount) FROM movements", "--json")
+    asked = puntual(
+        root, "query", "SELECT count(*), sum(amount) FROM movements", "--json", "--unmask"
+    )
     assert asked.data["rows"] == [["5", "335.35"]]
 
 

@@ -59,7 +59,7 @@ def _vouch(root: Path, count: int, amount: str, day: str = DAY) -> None:
 
 
 def _rows(root: Path, sql: str) -> object:
-    return puntual(root, "query", sql, "--json").data["rows"]
+    return puntual(root, "query", sql, "--json", "--unmask").data["rows"]
 
 
 def test_a_day_of_a_stream_is_delivered_from_every_shard(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 HOMES = {
-    "aws": {"boto3", "botocore", "awsglue", "py4j", "pyspark", "pyarrow"},
+    "aws": {"boto3", "botocore", "awsglue", "pyspark", "pyarrow"},
     "cli": {"click", "rich", "holidays"},
     "console": {"starlette", "uvicorn", "jinja2"},
-    "engines": {"sqlglot", "duckdb", "pyspark", "psycopg", "pyarrow"},
+    "engines": {"sqlglot", "duckdb", "py4j", "pyspark", "psycopg", "pyarrow"},
     "evidence": {"rfc8785", "cryptography", "securesystemslib"},
     "infra": {"aws_cdk", "constructs"},
     "landing": {"pyarrow"},

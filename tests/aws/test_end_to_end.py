@@ -42,9 +42,10 @@ from .bank import ENV, Bank, deployed, mailbox
 
 FRIDAY, MONDAY = "2026-11-20", "2026-11-23T05:00:00-06:00"
 SHORT_DAY, NEXT_DAY = "2026-11-19", "2026-11-20T05:00:00-06:00"
-BROKEN_DAY, MORNING = "2026-11-18", "2026-11-19T05:00:00-06:00"
-EARLY_DAY, EARLY_MORNING = "2026-11-17", "2026-11-18T06:50:00-06:00"
-SILENT_DAY, SILENT_MORNING = "2026-11-13", "2026-11-17T06:50:00-06:00"
+BROKEN_DAY, MORNING = "2026-11-12", "2026-11-13T05:00:00-06:00"
+EARLY_DAY, EARLY_MORNING = "2026-11-10", "2026-11-11T06:50:00-06:00"
+SILENT_DAY, SILENT_MORNING = "2026-11-05", "2026-11-06T06:50:00-06:00"
+"""No day after one of the last three is fed: it brings late events of the day before it."""
 
 Faults = Callable[[dict[str, Any]], None]
 
@@ -196,6 +197,7 @@ def test_a_stream_is_landed_as_it_comes_before_the_run(bank: Bank, short_day: No
     assert pointers.read(f"land:card_events/{SHORT_DAY}") is None, "it is not sealed"
 
 
+@pytest.mark.row("f68")
 def test_a_job_that_dies_twice_is_tried_again_and_a_finding_is_told_and_not_retried(
     bank: Bank, short_day: None, faults: Faults
 ) -> None:
@@ -274,7 +276,7 @@ def test_where_the_warehouse_is_down_at_the_decision_plan_b_is_delivered_by_poli
     states = bank.states(EARLY_DAY, 1)
     assert "PlanB-Deliver-credit_daily" in states, (states, ran.out, ran.err)
     assert _standing(bank, EARLY_DAY)["credit_daily"] == ("sent", "emergency")
-    assert any("credit_daily_20261117" in name for name in bank.delivered())
+    assert any("credit_daily_20261110" in name for name in bank.delivered())
     assert ran.code in (3, 4)
 
 
@@ -284,6 +286,5 @@ def test_a_source_that_is_silent_at_the_decision_is_left_out_as_the_policy_says(
 ) -> None:
     bank.feed(SILENT_DAY, without="card_events")
     ran = bank.run(SILENT_DAY, SILENT_MORNING)
-    assert ran.code in (1, 4, 6), ran.out + ran.err
-    print(ran.out)
+    assert ran.code == 4, ran.out + ran.err
     assert _standing(bank, SILENT_DAY)["credit_daily"] == ("sent", "partial")

@@ -46,6 +46,7 @@ def test_a_payload_that_is_no_order_is_the_deployments_fault(said: Any) -> None:
         order_in(said)
 
 
+@pytest.mark.row("f64")
 def test_an_answer_is_small_whatever_a_step_has_to_say() -> None:
     answer = bounded({"outcomes": {"land:a": "done"}, "completeness": "", "summary": "é" * 90_000})
     assert len(json.dumps(answer, ensure_ascii=False).encode()) <= LIMIT

@@ -82,6 +82,7 @@ def test_a_link_to_nothing_is_not_made(delivered: Bucket) -> None:
         (timedelta(minutes=1), timedelta(minutes=2), False),
     ],
 )
+@pytest.mark.row("f75")
 def test_p2_a_link_does_not_outlive_what_signed_it(
     delivered: Bucket, lives: timedelta, renewed: timedelta, made: bool
 ) -> None:

@@ -242,6 +242,7 @@ def test_each_error_of_the_service_is_one_of_ours(
     assert caught.value.where == lake.where(f"{PREFIX}/{SHA_OF_ABC}.bin")
 
 
+@pytest.mark.row("f67")
 def test_one_slow_down_is_passed_over_by_waiting(objects: S3Objects, injected: Faults) -> None:
     injected.answer("PutObject", 503, "SlowDown")
     assert objects.read(objects.put_bytes(PREFIX, b"abc", suffix=".bin")) == b"abc"

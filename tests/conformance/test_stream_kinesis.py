@@ -170,7 +170,7 @@ def test_arrivals_are_microseconds_of_the_epoch(kinesis: Any, name: str) -> None
     assert abs(arrived / 1e6 - time.time()) < 60
 
 
-@pytest.mark.row("f25")
+@pytest.mark.row("f30")
 def test_k2_a_tenth_of_the_entries_is_refused_and_none_is_lost_or_out_of_order(
     kinesis: Any, name: str, faults: Callable[[Answers], None]
 ) -> None:
@@ -213,7 +213,7 @@ def test_what_no_stream_takes_is_counted_and_the_rest_is_put(kinesis: Any, name:
     assert dict(done.errors) == {"S1106": 1}
 
 
-@pytest.mark.row("f24")
+@pytest.mark.row("f25")
 def test_k4_an_iterator_that_expires_is_replaced_behind_the_last_record(
     kinesis: Any, name: str, tampering: Tampering
 ) -> None:
@@ -314,7 +314,7 @@ def test_a_shard_that_was_quiet_for_longer_than_it_retains_has_no_gap(
         reader(kinesis, tips=tips).read(name, shard, after=old, limit=9)
 
 
-@pytest.mark.row("f23")
+@pytest.mark.row("f24")
 def test_k9_after_a_split_and_a_merge_parents_come_before_children_and_nothing_is_lost(
     kinesis: Any, name: str
 ) -> None:

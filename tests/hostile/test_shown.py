@@ -121,13 +121,15 @@ def test_hostile_texts_of_a_source_are_delivered_as_they_are_and_shown_harmless(
     vouch(tmp_path, 5, "5.00")
     assert run_day(tmp_path).code == 0
     sql = "SELECT client_id, amount - 2 AS amount FROM payments ORDER BY payment_id"
-    exact = puntual(tmp_path, "query", sql, "--json").data["rows"]
+    exact = puntual(tmp_path, "query", sql, "--json", "--unmask").data["rows"]
     assert isinstance(exact, list)
     assert [row[0] for row in exact] == list(EVIL)
-    text = puntual(tmp_path, "query", sql).out
+    text = puntual(tmp_path, "query", sql, "--unmask").out
     assert all(line.isprintable() for line in text.splitlines())
     assert "\\x1b[2Jx" in text
-    sheet = list(csv.reader(io.StringIO(puntual(tmp_path, "query", sql, "--format", "csv").out)))
+    sheet = list(
+        csv.reader(io.StringIO(puntual(tmp_path, "query", sql, "--format", "csv", "--unmask").out))
+    )
     assert [row[0] for row in sheet[1:3]] == ["'=cmd|' /C calc'!A0", "'+1+1"]
     assert {row[1] for row in sheet[1:]} == {"-1.00"}
 

@@ -273,7 +273,7 @@ def same_model(engines: tuple[DuckDBEngine, SparkEngine, Path], sql: str, day: D
     assert theirs_digest == duck.totals(one, columns, (), algorithm=ALGORITHM)
 
 
-@few(3)
+@few(1)
 @given(chance=SEEDS)
 def test_every_expression_of_a_row_has_the_same_value(
     engines: tuple[DuckDBEngine, SparkEngine, Path], chance: Random
@@ -282,7 +282,7 @@ def test_every_expression_of_a_row_has_the_same_value(
     same_model(engines, f"SELECT {listed}, {PLACES} FROM t", laid(engines[2], table(chance)))
 
 
-@few(2)
+@few(1)
 @given(chance=SEEDS)
 def test_every_aggregate_has_the_same_value_with_nulls_and_duplicates(
     engines: tuple[DuckDBEngine, SparkEngine, Path], chance: Random

@@ -85,8 +85,7 @@ class Athena:
             ProjectError: Q1003 it has no exact counterpart in Athena.
             TransientError: T5001 it did not end in time and was stopped; T5002, T5003.
         """
-        tables = {name: self._columns(name) for name in tables_of(sql)}
-        known = {name: columns for name, columns in tables.items() if columns}
+        known = self.tables(sql)
         names, types = shape(sql, params, known)
         compiled = compile_query(
             sql,
@@ -103,6 +102,17 @@ class Athena:
             converted(_column(kept, name), kind) for name, kind in zip(names, types, strict=True)
         )
         return Answer(names=names, types=types, columns=columns, truncated=truncated)
+
+    def tables(self, sql: str) -> dict[str, dict[str, str]]:
+        """
+        Return the tables that a SELECT reads, with their columns and types, the day in front.
+
+        Raises:
+            PermanentError: Q1001 the SQL cannot be read; T5004-T5008.
+            TransientError: T5002, T5003.
+        """
+        tables = {name: self._columns(name) for name in tables_of(sql)}
+        return {name: columns for name, columns in tables.items() if columns}
 
     def _columns(self, table: str) -> dict[str, str]:
         """Return a table's columns, its day in front; none if it is not there."""

@@ -55,7 +55,7 @@ def command(
     delivery = _delivery(root, what, when)
     ahead = ahead_of(root, delivery, now)
     if as_json:
-        data = {"delivery": delivery_json(delivery) | {"outlook": ahead.data}}
+        data: dict[str, object] = {"delivery": delivery_json(delivery), "outlook": ahead.data}
         text.envelope("explain", data, ok=not delivery.reasons)
     else:
         for line in (*_why(delivery, ahead), *ahead.lines):

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from puntual.errors import ProjectError, PuntualError
+from puntual.errors import ProjectError
 from puntual.model.masked import Mask, exact_text
 from puntual.model.project import Project
 from puntual.ports.engine import Answer
 from puntual.project.classified import DAY, PLACE, public_columns
 from puntual.project.made_of import Made, made_of, named_in
-from puntual.project.read import read_project
 
 Tables = Mapping[str, tuple[str, ...]]
 """Dataset → its columns, in order, as the engine that is asked knows them."""
@@ -27,8 +26,10 @@ Tables = Mapping[str, tuple[str, ...]]
 ANY = "*"
 """Stands for every column, where the SQL does not tell which are shown."""
 
+_SAID = re.compile(r"([A-Z]\w*(?: \w+)* Error): ")
+"""How DuckDB begins what it says."""
 _OF_THE_SQL = re.compile(r"(Parser|Binder|Catalog) Error: (?!Sequence)")
-"""What DuckDB says before it reads a row; the name of a sequence may come from one."""
+"""What it says before it reads a row; the name of a sequence may come from one."""
 _HOLDING_NAMES = re.compile(r"(STRUCT|UNION|ENUM|MAP)\b.*", re.DOTALL)
 
 
@@ -73,6 +74,8 @@ def classified(
     public: Mapping[str, frozenset[str]] = {}
     unread = ""
     if any(_of_rows(each) for each in made):
+        from puntual.project.read import read_project
+
         try:
             public = public_columns(project or read_project(root))
         except ProjectError as error:
@@ -110,7 +113,9 @@ def masked(found: Classified) -> Answer:
     mask = Mask(salt=secrets.token_hex(16))
     given = found.answer
     columns = tuple(
-        tuple(None if v is None else mask.masked(exact_text(v)) for v in column) if hidden else column
+        tuple(None if v is None else mask.masked(exact_text(v)) for v in column)
+        if hidden
+        else column
         for column, hidden in zip(given.columns, found.masked, strict=True)
     )
     types = tuple(
@@ -126,8 +131,7 @@ def _headings(found: Classified, mask: Mask) -> Iterator[str]:
         yield name if found.told or name.lower() in found.known else mask.masked(name)
 
 
-def without_values(error: PuntualError) -> str:
-    """Return what an engine observed, as far as it is said of the SQL and not of a row's value."""
-    if _OF_THE_SQL.match(error.observed):
-        return error.observed
-    return error.observed.split(":", 1)[0] if error.observed.split(":", 1)[0].isidentifier() else ""
+def without_values(observed: str) -> str:
+    """Return what an engine said, as far as it is of the SQL and not of a row's value."""
+    said = _SAID.match(observed)
+    return observed if said is None or _OF_THE_SQL.match(observed) else said[1]

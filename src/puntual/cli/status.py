@@ -69,9 +69,8 @@ def command(
     ahead = _ahead(root, shown, now, tell)
     if as_json:
         data: dict[str, object] = {
-            "deliveries": [
-                delivery_json(d) | _late_json(late, d) | _ahead_json(ahead, d) for d in shown
-            ],
+            "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
+            "outlook": _ahead_json(ahead),
             "shown": str(len(shown)),
             "total": str(len(found)),
             "owed": [delivery_json(d) for d in owed],
@@ -185,12 +184,13 @@ def _ahead_lines(ahead: dict[str, Outlook], delivery: Delivery) -> list[str]:
     return [f"   {line(ahead[str(delivery.id)], delivery.due_at.tzinfo)}"]
 
 
-def _ahead_json(ahead: dict[str, Outlook], delivery: Delivery) -> dict[str, object]:
-    if str(delivery.id) not in ahead:
-        return {"outlook": None}
+def _ahead_json(ahead: dict[str, Outlook]) -> dict[str, object]:
+    """Return it by delivery; beside them, for it is lost with the journal and they are not."""
+    if not ahead:
+        return {}
     from puntual.cli.outlook import as_json
 
-    return {"outlook": as_json(ahead[str(delivery.id)])}
+    return {name: as_json(one) for name, one in ahead.items()}
 
 
 def _is_missed(delivery: Delivery) -> bool:

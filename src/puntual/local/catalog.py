@@ -266,14 +266,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         PermanentError: T1002, T1003, T2004; T4002 a published file is missing.
         TransientError: T2002.
     """
-    tables: tuple[Table, ...] = ()
-    if path.exists():
-        with answering(path):
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-            try:
-                tables = _tables(db, path.absolute().parent)
-            finally:
-                db.close()
+    tables = tables_at(path)
     connection = duckdb.connect(config=_limits(path))
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -286,6 +279,27 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise fault(exc, f"catalog {path}", "T4002") from exc
     return connection
+
+
+def tables_at(path: Path) -> tuple[Table, ...]:
+    """
+    Return every dataset of a catalog without writing to it; none where there is no catalog yet.
+
+    Args:
+        path: `catalog.db`.
+
+    Raises:
+        PermanentError: T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    if not path.exists():
+        return ()
+    with answering(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return _tables(db, path.absolute().parent)
+        finally:
+            db.close()
 
 
 def _limits(path: Path) -> dict[str, str | bool | int | float | list[str]]:

@@ -64,7 +64,8 @@ def _query(tree: exp.Expr, tables: Shown) -> frozenset[str] | None:
     known = dict(tables)
     above = tree.args.get("with_")
     for cte in above.expressions if above is not None else ():
-        known[cte.alias.lower()] = _query(cte.this, known) or frozenset()
+        found = frozenset() if _renames(cte) else _query(cte.this, known)
+        known[cte.alias.lower()] = found or frozenset()
     if isinstance(tree, exp.Subquery):
         return _query(tree.this, known)
     if isinstance(tree, exp.SetOperation):
@@ -102,7 +103,8 @@ def _select(tree: exp.Select, tables: Shown) -> frozenset[str]:
             public |= scope.get(item.table.lower(), frozenset())
         elif item.alias_or_name and _is_public(item, scope):
             public.add(item.alias_or_name.lower())
-    return frozenset(public)
+    names = [item.alias_or_name.lower() for item in tree.expressions]
+    return frozenset(name for name in public if names.count(name) < 2)
 
 
 def _common(sources: tuple[frozenset[str], ...]) -> frozenset[str]:
@@ -115,7 +117,9 @@ def _sources(tree: exp.Select, tables: Shown) -> Iterator[tuple[str, frozenset[s
     items = [source.this] if source is not None else []
     items += [join.this for join in tree.args.get("joins") or ()]
     for item in items:
-        if isinstance(item, exp.Table):
+        if _renames(item):
+            yield item.alias_or_name.lower(), frozenset()
+        elif isinstance(item, exp.Table):
             yield item.alias_or_name.lower(), tables.get(item.name.lower(), frozenset())
         elif isinstance(item, exp.Subquery):
             yield item.alias_or_name.lower(), _query(item.this, tables) or frozenset()
@@ -123,9 +127,16 @@ def _sources(tree: exp.Select, tables: Shown) -> Iterator[tuple[str, frozenset[s
             yield item.alias_or_name.lower(), frozenset()
 
 
+def _renames(item: exp.Expr) -> bool:
+    """Say whether an alias gives the columns other names, as in `AS t(a, b)`."""
+    alias = item.args.get("alias")
+    return isinstance(alias, exp.TableAlias) and bool(alias.args.get("columns"))
+
+
 def _is_public(item: exp.Expr, scope: Shown) -> bool:
     """Say whether everything that an expression reads is public, conditions included."""
-    if item.find(exp.Query) is not None:
+    # `name.upper()` and `#1` name columns without being a column to the parser.
+    if item.find(exp.Query, exp.Dot, exp.PositionalColumn, exp.Columns) is not None:
         return False
     return all(_column_is_public(column, scope) for column in item.find_all(exp.Column))
 

@@ -31,7 +31,7 @@ _HIDING = (
     exp.PositionalColumn, exp.Star,
 )  # fmt: skip
 _LEAVES = (
-    exp.Boolean, exp.DataType, exp.DataTypeParam, exp.Func, exp.Identifier, exp.Literal, exp.Null,
+    exp.Boolean, exp.DataType, exp.DataTypeParam, exp.Func, exp.Literal, exp.Null,
     exp.Var, exp.WindowSpec,
 )  # fmt: skip
 _UNPACKED = (exp.Columns, exp.Explode, exp.Inline, exp.Unnest)
@@ -72,6 +72,8 @@ def made_of(sql: str, tables: Mapping[str, tuple[str, ...]], names: tuple[str, .
         tree = trees[0] if len(trees) == 1 else None
         if tree is None:
             return unknown
+        if isinstance(tree, exp.Show) and tree.name.upper() == "TABLES":
+            return [_NOTHING] * len(names)
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Table):
             known = tree.this.name.lower() in {t.lower() for t in tables}
             return [_NOTHING] * len(names) if known and not tree.this.args.get("db") else unknown
@@ -163,9 +165,7 @@ def _select(tree: exp.Select, around: _Scope) -> Outputs:
     return _projected(tree, scope, hidden)
 
 
-def _projected(
-    tree: exp.Select, scope: _Scope, hidden: Mapping[str, frozenset[str]]
-) -> Outputs:
+def _projected(tree: exp.Select, scope: _Scope, hidden: Mapping[str, frozenset[str]]) -> Outputs:
     found: list[Output] = []
     for item in tree.expressions:
         if isinstance(item, exp.Star) or (
@@ -200,7 +200,10 @@ def _name(item: exp.Expr) -> str:
 
 
 def _source(
-    item: exp.Expr, tables: Mapping[str, Outputs], before: Mapping[str, Outputs], outer: _Scope | None
+    item: exp.Expr,
+    tables: Mapping[str, Outputs],
+    before: Mapping[str, Outputs],
+    outer: _Scope | None,
 ) -> tuple[str, Outputs]:
     """Return one item of a FROM: the name by which it is called, and its columns."""
     called = item.alias_or_name.lower() or f" {len(before)}"
@@ -211,7 +214,9 @@ def _source(
     if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
         found = tables.get(item.name.lower())
     elif isinstance(item, exp.Subquery):
-        found = _query(item.this, _with_ctes(item, _Scope(tables=tables, sources=before, outer=outer)))
+        found = _query(
+            item.this, _with_ctes(item, _Scope(tables=tables, sources=before, outer=outer))
+        )
     return called, _called(found, item.args.get("alias"))
 
 
@@ -239,7 +244,9 @@ def _starred(
 ) -> list[Output] | None:
     """Return what a star stands for; None where that cannot be told."""
     star = item.this if isinstance(item, exp.Column) else item
-    if any(value for key, value in star.args.items() if key not in ("except_", "rename", "replace")):
+    if any(
+        value for key, value in star.args.items() if key not in ("except_", "rename", "replace")
+    ):
         return None
     only = item.table.lower() if isinstance(item, exp.Column) else ""
     if not scope.sources or (only and only not in scope.sources):
@@ -281,10 +288,22 @@ def _expression(item: exp.Expr, scope: _Scope) -> Made:
     if isinstance(item, exp.Query):
         found = _query(item, scope)
         return None if found is None else _together(tuple(made for _, made in found))
+    if isinstance(item, exp.Identifier):
+        return _NOTHING if _is_label(item) else None
     parts = tuple(item.iter_expressions())
     if isinstance(item, _HIDING) or (not parts and not isinstance(item, _LEAVES)):
         return None
     return _together(tuple(_expression(part, scope) for part in parts))
+
+
+def _is_label(item: exp.Identifier) -> bool:
+    """Say whether a bare name is only that; in `name.upper()` it is a column."""
+    at = item.arg_key
+    return (
+        (isinstance(item.parent, exp.Alias) and at == "alias")
+        or (isinstance(item.parent, exp.PropertyEQ) and at == "this")
+        or (isinstance(item.parent, exp.Dot) and at == "expression")
+    )
 
 
 def _window(item: exp.Window, scope: _Scope) -> Made:
@@ -314,9 +333,10 @@ def _column(name: str, table: str, scope: _Scope) -> Made:
         found += [made for n, made in scope.aliases if n == name]
     if found:
         return _together(tuple(found))
-    if table or scope.outer is None:
-        return None
-    return _column(name, table, scope.outer)
+    if scope.outer is not None:
+        return None if table else _column(name, table, scope.outer)
+    further_left = tuple(made for n, made in scope.aliases if n == name)
+    return _together(further_left) if further_left and not table else None
 
 
 def _together(parts: tuple[Made, ...]) -> Made:

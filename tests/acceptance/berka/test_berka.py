@@ -54,7 +54,7 @@ class Berka:
 
     def rows(self, sql: str) -> list[list[str | None]]:
         """Return the rows of a query over the curated data of all days."""
-        found: list[list[str | None]] = self.answer("query", sql)["rows"]
+        found: list[list[str | None]] = self.answer("query", sql, "--unmask")["rows"]
         return found
 
 
@@ -185,6 +185,7 @@ def test_each_day_counts_what_was_counted_without_puntual(berka: Berka) -> None:
         "GROUP BY 1 ORDER BY 1",
         "--limit",
         "1000",
+        "--unmask",
     )["rows"]
     counted = {
         name: (sum(line.endswith(b"\r\n") for line in day.lines), day.amount)

@@ -89,6 +89,7 @@ def test_a_day_of_which_nothing_came_is_silent_long_before_its_end() -> None:
     assert asked({}, 11 * 60).verdict is Verdict.SILENT
 
 
+@pytest.mark.row("f43")
 def test_half_the_volume_is_behind_and_slow() -> None:
     found = asked({m: c // 2 for m, c in EVERY_HOUR.items()}, 15 * 60)
     assert (found.verdict, found.cause) == (Verdict.BEHIND, Cause.SLOW)

@@ -159,6 +159,7 @@ def test_a_calendar_that_has_ended_is_said_to_have_ended(calendar: Calendar) -> 
     assert raised.value.where == "calendars/mx-example.yaml"
 
 
+@pytest.mark.row("f63")
 def test_what_nobody_ran_is_missed_when_its_hour_has_passed(project: Project) -> None:
     at = datetime(2026, 11, 18, 13, 0, 1, tzinfo=UTC)
     found = owed(project, date(2026, 11, 13), date(2026, 11, 18), at, zones=ZoneInfo)
