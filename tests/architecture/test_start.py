@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("duckdb", "pyarrow", "sqlglot", "psycopg", "jsonschema", "ruamel", "cryptography", "boto3")
 SHOW = """
 import sys
+
+import pytest
 before = set(sys.modules)
 import {module}
 print(*sorted(set(sys.modules) - before))
@@ -30,3 +34,10 @@ def test_importing_puntual_loads_no_room_and_no_third_party() -> None:
 def test_importing_the_command_line_loads_nothing_heavy() -> None:
     tops = {name.split(".")[0] for name in loaded_by("puntual.cli.main")}
     assert sorted(tops & set(HEAVY)) == []
+
+
+@pytest.mark.parametrize("module", ["status", "late", "wiring"])
+def test_what_status_needs_loads_neither_an_engine_nor_the_steps(module: str) -> None:
+    loaded = loaded_by(f"puntual.cli.{module}")
+    assert sorted({name.split(".")[0] for name in loaded} & set(HEAVY)) == []
+    assert sorted(loaded & {"puntual.runner.step", "puntual.runner.world"}) == []

@@ -19,9 +19,10 @@ from puntual.model.project import Project
 from puntual.planner.plan import plan
 from puntual.project.classified import public_columns
 from puntual.project.read import read_project
+from puntual.runner.checkpoint import Published
 from puntual.runner.row_names import Drill
 from puntual.runner.trace import Reader
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

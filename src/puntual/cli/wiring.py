@@ -23,16 +23,16 @@ from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLease, SqliteLeases, SqlitePointers
 from puntual.local.views import are_stale
 from puntual.local.whole import sweep
-from puntual.model.project import Project, WarehouseSettings
 from puntual.ports.clock import Clock
-from puntual.ports.warehouse import Warehouse
 from puntual.project.program import code_digest
 from puntual.project.zones import zone
-from puntual.runner.execute import Desk
-from puntual.runner.world import World
 
 if TYPE_CHECKING:
     from puntual.local.database import LocalDatabases
+    from puntual.model.project import Project, WarehouseSettings
+    from puntual.ports.warehouse import Warehouse
+    from puntual.runner.execute import Desk
+    from puntual.runner.world import World
 
 
 @contextmanager
@@ -43,6 +43,8 @@ def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], Non
     Raises:
         PermanentError: T1002 the project's folder may not be written.
     """
+    from puntual.runner.execute import Desk
+
     path = places.journal_path(root)
     with closing(SqliteJournal(path)) as journal, closing(SqliteNotices(path)) as notices:
 
@@ -190,6 +192,7 @@ def open_world(project: Project, root: Path, clock: Clock) -> Iterator[World]:
     from puntual.local.drop import LocalDrop
     from puntual.local.folder import FolderDestinations
     from puntual.local.stream import LocalStream
+    from puntual.runner.world import World
 
     lake = places.lake_path(root)
     code = code_digest()

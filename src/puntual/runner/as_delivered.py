@@ -21,9 +21,9 @@ from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.project.qualified import PLACE, Tables
 from puntual.runner import checkpoint
+from puntual.runner.checkpoint import Published
 from puntual.runner.sources import columns_of
 from puntual.runner.versions import sent_versions
-from puntual.runner.world import Published
 
 _STEPS = frozenset(
     {"land", "curate", "build", "validate", "load", "reconcile", "decide", "report", "attest"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -11,9 +12,16 @@ from puntual.failpoints import failpoint
 from puntual.model.manifest import Digest, Manifest
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
-from puntual.runner.world import Published
 
 MANIFESTS = "manifests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A committed manifest and the digest it is named by."""
+
+    digest: Digest
+    manifest: Manifest
 
 
 class Store(Protocol):

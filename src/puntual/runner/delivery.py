@@ -50,13 +50,14 @@ from puntual.runner import (
     told,
 )
 from puntual.runner.acknowledge import answered, records
+from puntual.runner.checkpoint import Published
 from puntual.runner.compared import controls_of, report_rows
 from puntual.runner.decision import findings_of_day, seals_of
 from puntual.runner.measure import ReportRows
 from puntual.runner.proofs import number
 from puntual.runner.sources import findings_of
 from puntual.runner.work import key_of, manifest, prefix
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 EVIDENCE = "evidence"
 """Folder of the evidence packages, relative to the project."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from puntual.errors import EvidenceError
 from puntual.runner import checkpoint
-from puntual.runner.world import DayRun, Published
+from puntual.runner.checkpoint import Published
+from puntual.runner.world import DayRun
 
 
 def committed(run: DayRun, step: str) -> Published | None:

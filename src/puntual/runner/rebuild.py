@@ -20,11 +20,11 @@ from puntual.planner.calendar import due_of
 from puntual.ports.journal import Catalog, Journal, Partition
 from puntual.runner import checkpoint
 from puntual.runner.acknowledge import answered, records
+from puntual.runner.checkpoint import Published
 from puntual.runner.delivery import delivery_of
 from puntual.runner.restate import steps_of
 from puntual.runner.sources import columns_of
 from puntual.runner.versions import sent_versions
-from puntual.runner.world import Published
 
 SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
 

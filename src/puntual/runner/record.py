@@ -38,9 +38,9 @@ from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Attest, Decide, Deliver, Land, Step
 from puntual.ports.ledger import Books
 from puntual.runner import checkpoint
-from puntual.runner.checkpoint import Store
+from puntual.runner.checkpoint import Published, Store
 from puntual.runner.policies_told import LAID_DOWN, changed, laid_down
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 EARLIER = 8
 """Deliveries before one whose checkpoints its package is proven to extend."""

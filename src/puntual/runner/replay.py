@@ -19,11 +19,12 @@ from puntual.model.plan import Attest, Deliver, Land, Load, Plan, Reconcile, Reh
 from puntual.model.project import Project
 from puntual.ports.objects import Objects
 from puntual.runner import checkpoint, load
+from puntual.runner.checkpoint import Published
 from puntual.runner.compare import Difference, causes, compared
 from puntual.runner.delivery import standing
 from puntual.runner.restate import SUPERSEDES, restated
 from puntual.runner.step import NOT_NEEDED, walk
-from puntual.runner.world import DayRun, Published, World
+from puntual.runner.world import DayRun, World
 
 _OF_A_NAME = frozenset({"land", "curate", "build", "load"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from puntual.evidence.canonical import encode
 from puntual.evidence.digest import sha256
@@ -12,7 +13,10 @@ from puntual.evidence.statement import Superseded
 from puntual.model.delivery import Completeness, DeliveryId, Restatement
 from puntual.model.manifest import Digest, Manifest
 from puntual.runner import checkpoint
-from puntual.runner.world import DayRun, Published
+from puntual.runner.checkpoint import Published
+
+if TYPE_CHECKING:
+    from puntual.runner.world import DayRun
 
 VERSION = "version"
 SUPERSEDES = "supersedes"

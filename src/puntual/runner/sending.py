@@ -12,9 +12,10 @@ from collections.abc import Mapping
 
 from puntual.model.manifest import Digest, Manifest
 from puntual.runner import checkpoint
+from puntual.runner.checkpoint import Published
 from puntual.runner.restate import version_of
 from puntual.runner.work import manifest
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 KIND = "send"
 """Of the step that records it; it is none of a plan."""

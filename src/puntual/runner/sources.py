@@ -18,8 +18,9 @@ from puntual.model.source import StreamSource
 from puntual.ports.engine import Curated, DataFile, RawDay, RawPart
 from puntual.ports.landing import LandedDay
 from puntual.runner import checkpoint
+from puntual.runner.checkpoint import Published
 from puntual.runner.work import key_of, manifest, prefix, scratch
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 _WORDS = {
     Kind.TEXT: "VARCHAR",

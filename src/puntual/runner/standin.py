@@ -14,10 +14,11 @@ from puntual.model.manifest import Digest, Manifest
 from puntual.model.policy import Gap, Substitute
 from puntual.model.seal import SealStatus
 from puntual.runner import checkpoint
+from puntual.runner.checkpoint import Published
 from puntual.runner.governing import governing
 from puntual.runner.sources import seal_of
 from puntual.runner.work import prefix
-from puntual.runner.world import DayRun, Published
+from puntual.runner.world import DayRun
 
 STANDS_IN = "stands_in"
 """An input and a fact of a curate manifest: the day whose rows stand in, and its manifest."""

@@ -55,8 +55,9 @@ from puntual.runner import (
     standin,
     tell,
 )
+from puntual.runner.checkpoint import Published
 from puntual.runner.work import inputs_of, key_of
-from puntual.runner.world import DayRun, Published, World
+from puntual.runner.world import DayRun, World
 
 DONE, SKIPPED, NOT_NEEDED, WAITING = "done", "skipped", "not needed", "waiting"
 HELD = "held"

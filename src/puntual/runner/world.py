@@ -22,6 +22,7 @@ from puntual.ports.ledger import Books
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Leases, Pointers
 from puntual.ports.warehouse import Warehouse
+from puntual.runner.checkpoint import Published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +56,6 @@ class World:
     approvals: Approvals = field(default_factory=NoApprovals)
     books: Callable[[], Books] | None = None
     secret: Callable[[], bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A committed manifest and the digest it is named by."""
-
-    digest: Digest
-    manifest: Manifest
 
 
 @dataclass(slots=True, kw_only=True)
