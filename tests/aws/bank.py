@@ -130,10 +130,10 @@ class Bank:
         return [(e.step, e.outcome) for e in self.journal.steps(date.fromisoformat(day))]
 
     def job_runs(self, job: str) -> list[str]:
-        """Return the states of the runs of a job, newest first."""
+        """Return the states of the runs of a job, oldest first."""
         glue = client_on(self.stage, "glue")
         runs = glue.get_job_runs(JobName=f"puntual-{NAME}-{job}")["JobRuns"]
-        return [run["JobRunState"] for run in runs]
+        return [run["JobRunState"] for run in sorted(runs, key=lambda run: run["StartedOn"])]
 
     def delivered(self) -> dict[str, bytes]:
         """Return what lies in the bucket of deliveries, by path below the project."""
