@@ -180,6 +180,7 @@ def short_day(bank: Bank, friday: Any) -> None:
     bank.feed(SHORT_DAY)
 
 
+@everything
 def test_a_stream_is_landed_as_it_comes_before_the_run(bank: Bank, short_day: None) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "puntual.aws.jobs.stream", "--rounds", "2", "--every", "0",
@@ -195,6 +196,7 @@ def test_a_stream_is_landed_as_it_comes_before_the_run(bank: Bank, short_day: No
     assert pointers.read(f"land:card_events/{SHORT_DAY}") is None, "it is not sealed"
 
 
+@everything
 @pytest.mark.row("f68")
 def test_a_job_that_dies_twice_is_tried_again_and_a_finding_is_told_and_not_retried(
     bank: Bank, short_day: None, faults: Faults

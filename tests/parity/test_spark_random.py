@@ -8,6 +8,7 @@ their limits, and one SELECT asks many expressions of it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -227,10 +228,15 @@ def engines(
     sparked.close()
 
 
+whole = pytest.mark.skipif(
+    "EXAMPLES" not in os.environ, reason="`make parity` runs it: Spark takes a minute for it"
+)
+
+
 def few(examples: int) -> settings:
     """Return the settings of properties of which each example takes seconds."""
     return settings(
-        max_examples=examples,
+        max_examples=examples * int(os.environ.get("EXAMPLES", "1")),
         deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),
@@ -308,6 +314,7 @@ JOINS = (
 )
 
 
+@whole
 @few(1)
 @given(chance=SEEDS)
 def test_joins_sets_and_order_are_the_same(
@@ -465,6 +472,7 @@ def records(chance: Random) -> list[dict[str, str] | bytes]:
     return drawn
 
 
+@whole
 @pytest.mark.parametrize("form", FORMS)
 @few(1)
 @given(chance=SEEDS)

