@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from puntual.project.made_of import made_of
+from puntual.project.made_of import made_of, named_in
 
 TABLES = {"t": ("id", "kind", "name"), "u": ("id", "v")}
 
@@ -34,3 +34,10 @@ def test_a_column_is_made_of_what_its_expression_reads_or_it_is_unknown(
     found = made_of(sql, TABLES, names)
     said = [None if m is None else " ".join(sorted(c for _, c in m)) for m in found]
     assert said == made
+
+
+def test_a_text_names_its_names_and_texts_and_what_is_no_sql_names_nothing() -> None:
+    assert named_in("SELECT Client FROM events WHERE kind = 'Refund'") == {
+        "client", "events", "kind", "refund",
+    }  # fmt: skip
+    assert named_in("SELECT (") == frozenset()

@@ -217,3 +217,8 @@ def test_the_example_has_an_environment_on_aws_and_is_the_same_there() -> None:
     assert read is not None
     assert AWS in read.environments.values()
     assert [c for c in complaints if c.code == "C1213"] == []
+
+
+def test_what_is_no_sql_is_said_to_be_none() -> None:
+    with pytest.raises(ValueError, match="no SQL"):
+        portable("SELECT (", "spark")
