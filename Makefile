@@ -87,7 +87,7 @@ faults: $(READY) ## Make every fault at every point, from inside and outside (an
 	@PYTHONPATH=tests $(BIN)/python -m faults
 
 faults-sample: $(READY) ## A sample of that, spread over points and faults (some two minutes)
-	@PYTHONPATH=tests $(BIN)/python -m faults --cases 40
+	@PYTHONPATH=tests $(BIN)/python -m faults --cases 60
 
 tamper: $(READY) ## Judge 100,000 altered packages by both verifiers (half an hour)
 	@PYTHONPATH=tests $(BIN)/python -m tamper
