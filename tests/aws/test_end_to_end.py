@@ -152,6 +152,7 @@ def test_every_dataset_has_the_laptops_digest(
     assert all(found[name][0].key_digest for name in project.models)
 
 
+@everything
 def test_a_delivered_day_is_only_looked_at_and_an_execution_that_runs_is_followed(
     bank: Bank, friday: Any
 ) -> None:
