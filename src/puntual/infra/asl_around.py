@@ -15,27 +15,21 @@ from puntual.infra.asl_states import (
     Json,
     catch,
     invoke,
+    own_retry,
     retrier,
     retry,
 )
-from puntual.model.flow import ALL, DATA_LIMIT_EXCEEDED, Catcher, Retrier
+from puntual.model.flow import ALL, DATA_LIMIT_EXCEEDED, Catcher
 from puntual.planner.flow import RETRIED
 
 
 def beginning(start: str) -> dict[str, Json]:
     """Plan and take the lease; if that fails nobody is told here, but by the rule outside."""
     payload: Json = {"task": "Begin", "input.$": "$", "execution.$": "$$.Execution.Id"}
-    all_known = Retrier(
-        errors=RETRIED,
-        interval=BEGIN.interval,
-        attempts=BEGIN.retries,
-        max_delay=BEGIN.max_delay,
-        full_jitter=True,
-    )
     return {
         "Begin": {
             **invoke("begin", payload, BEGIN),
-            "Retry": [retry(all_known)],
+            "Retry": [retry(retrier(BEGIN, RETRIED))],
             "Catch": [
                 catch(Catcher(errors=(DATA_LIMIT_EXCEEDED,), next=""), FAIL),
                 catch(Catcher(errors=(ALL,), next=""), FAIL),
@@ -60,7 +54,7 @@ def rescue(start: str) -> dict[str, Json]:
     return {
         "Rescue": {
             **invoke("decide", payload, RESCUE),
-            "Retry": [retry(retrier(RESCUE))],
+            "Retry": own_retry(RESCUE),
             "Catch": [
                 catch(
                     Catcher(errors=(DATA_LIMIT_EXCEEDED,), next="", result_path="$.unrescued"),
@@ -89,7 +83,7 @@ def ending() -> dict[str, Json]:
         payload: Json = {"run.$": "$.run", "task": "End", "failed": failed}
         return {
             **invoke("end", payload, END),
-            "Retry": [retry(retrier(END))],
+            "Retry": own_retry(END),
             "Catch": [catch(Catcher(errors=(ALL,), next="", result_path="$.unended"), ahead)],
             "ResultPath": None,
             "Next": ahead,

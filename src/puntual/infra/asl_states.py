@@ -47,10 +47,10 @@ def bound(times: StepTimes) -> int:
     return ceil((1 + times.retries) * times.timeout + waits)
 
 
-def retrier(times: StepTimes) -> Retrier:
-    """Return the retries of a state that is no step: what may pass by itself."""
+def retrier(times: StepTimes, errors: tuple[str, ...] = (TIMEOUT, DIED, *LAMBDA)) -> Retrier:
+    """Return the retries of a state that is no step: of what may pass by itself."""
     return Retrier(
-        errors=(TIMEOUT, DIED, *LAMBDA),
+        errors=errors,
         interval=times.interval,
         attempts=times.retries,
         max_delay=times.max_delay,
