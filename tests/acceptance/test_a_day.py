@@ -260,8 +260,8 @@ def test_a_second_run_at_the_same_time_says_so(tmp_path: Path) -> None:
     import sys
 
     from puntual.cli.places import pointers_path
-    from puntual.local.clock import SystemClock
     from puntual.local.pointers import SqliteLeases
+    from puntual.runner.clock import SystemClock
 
     good_day(tmp_path)
     with SqliteLeases(pointers_path(tmp_path), SystemClock()).acquire("run"):

@@ -159,7 +159,7 @@ def test_nothing_is_collected_while_a_run_is_going_on(root: Path) -> None:
     holds = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from puntual.local.clock import SystemClock\n"
+        "from puntual.runner.clock import SystemClock\n"
         "from puntual.local.pointers import SqliteLeases\n"
         "with SqliteLeases(Path(sys.argv[1]), SystemClock()).acquire('run'):\n"
         "    print('held', flush=True)\n"

@@ -17,8 +17,8 @@ from support.small import DAY, SETTINGS, Ran, drop, run_day, vouch, write_projec
 from puntual.cli import books, places, reveals
 from puntual.cli.main import main
 from puntual.evidence.ledger import decode
-from puntual.local.clock import SystemClock
 from puntual.local.pointers import SqliteLeases
+from puntual.runner.clock import SystemClock
 
 CANARY = "CANARY-7f3a"
 ROWS = (

@@ -13,8 +13,8 @@ from support.small import DAY, ROWS, SETTINGS, Ran, drop, good_day, run_day, vou
 from puntual.cli import books, places, reveals
 from puntual.cli.main import main
 from puntual.evidence.ledger import Told, decode
-from puntual.local.clock import SystemClock
 from puntual.local.pointers import SqliteLeases
+from puntual.runner.clock import SystemClock
 
 POLICY = """\
 report: payments_daily

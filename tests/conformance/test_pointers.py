@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from puntual.errors import EvidenceError, PermanentError, TransientError
-from puntual.local.clock import FixedClock
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.model.manifest import Manifest, Totals
 from puntual.ports.pointers import Leases, Pointers
 from puntual.runner.checkpoint import commit
+from puntual.runner.clock import FixedClock
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 DAY = "curate:credits/2026-03-02"
@@ -278,7 +278,7 @@ class TestSqlitePointers(PointersSuite):
 HOLD = """
 import sys, time
 from pathlib import Path
-from puntual.local.clock import SystemClock
+from puntual.runner.clock import SystemClock
 from puntual.local.pointers import SqliteLeases
 with SqliteLeases(Path(sys.argv[1]), SystemClock()).acquire("run") as lease:
     print(lease.epoch, flush=True)

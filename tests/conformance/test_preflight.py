@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from puntual.local.clock import FixedClock, SystemClock
 from puntual.local.pointers import SqlitePointers
 from puntual.local.preflight import examine
+from puntual.runner.clock import FixedClock, SystemClock
 
 
 def levels(state: Path, **over: object) -> dict[str, str]:

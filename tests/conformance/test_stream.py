@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from puntual.errors import PermanentError, ProjectError
-from puntual.local.clock import FixedClock
 from puntual.local.partition import ranges, shard_of
 from puntual.local.stream import MAX_RECORD, LocalStream
+from puntual.runner.clock import FixedClock
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -253,7 +253,7 @@ _PRODUCER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from puntual.local.clock import FixedClock
+from puntual.runner.clock import FixedClock
 from puntual.local.stream import LocalStream
 
 stream = LocalStream(Path(sys.argv[1]), FixedClock(datetime(2026, 11, 20, tzinfo=UTC)))

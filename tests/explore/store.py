@@ -21,9 +21,9 @@ from unittest import mock
 
 from puntual.errors import PermanentError, TransientError
 from puntual.local import pointers
-from puntual.local.clock import FixedClock
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.process import Holder
+from puntual.runner.clock import FixedClock
 
 Value = tuple[object, ...]
 Rows = tuple[tuple[str, Value, int], ...]

@@ -12,7 +12,6 @@ import pytest
 from support.small import write_project
 
 from puntual.errors import PermanentError, TransientError
-from puntual.local.clock import FixedClock
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
 from puntual.model.check import Severity
@@ -24,6 +23,7 @@ from puntual.planner.flow import flow
 from puntual.planner.plan import plan
 from puntual.ports.journal import StepEvent
 from puntual.project.read import read_project
+from puntual.runner.clock import FixedClock
 from puntual.runner.execute import Carried, Desk, Run, Waiting, execute
 from puntual.runner.flow import Failed, Retried
 from puntual.runner.step import Answer, Order

@@ -12,10 +12,10 @@ import pytest
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import EvidenceError
 from puntual.evidence import canonical
-from puntual.local.clock import FixedClock
 from puntual.local.stream import LocalStream
 from puntual.model.contract import Contract
 from puntual.ports.engine import Curated, Day, RawDay, RawPart
+from puntual.runner.clock import FixedClock
 from sim import memo
 from sim.engine import TinyEngine, read
 from sim.project import shape

@@ -14,7 +14,6 @@ from puntual.evidence.facts import to_json
 from puntual.evidence.manifest import encode
 from puntual.evidence.records import RECORD_ROOT
 from puntual.landing.land import Landing
-from puntual.local.clock import FixedClock
 from puntual.local.database import LocalDatabases
 from puntual.local.drop import LocalDrop
 from puntual.local.objects import LocalObjects
@@ -29,6 +28,7 @@ from puntual.ports.landing import LandedDay, LateDay
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.project.zones import zone
+from puntual.runner.clock import FixedClock
 
 CODE = "c" * 64
 

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from puntual.cli import places
 from puntual.cli.archive import Archive
 from puntual.engines.duckdb.engine import DuckDBEngine
-from puntual.local.clock import SystemClock
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.runner import checkpoint
+from puntual.runner.clock import SystemClock
 
 Rows = list[dict[str, Any]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,7 +13,9 @@ import pyarrow as pa
 from puntual.aws.bucket import Bucket
 from puntual.aws.redshift_data import Cell, DataApi, Ended, fault
 from puntual.checks.encoding import ALGORITHM
-from puntual.engines.dialect import literal
+from puntual.engines.dialect import loads
+from puntual.engines.dialect.loads import DAY, LOG
+from puntual.engines.dialect.sql import literal
 from puntual.engines.postgresql.answers import converted, refused, shape, tables_of
 from puntual.engines.postgresql.rows import duckdb_type, file_columns
 from puntual.engines.redshift import load as loading
@@ -22,11 +23,9 @@ from puntual.engines.redshift.blanks import compared
 from puntual.engines.redshift.compile import compile_query, texts
 from puntual.engines.redshift.digest import totals_sql
 from puntual.engines.redshift.load import (
-    DAY,
     DIFFERS,
     FENCED,
     LEFT_OUT,
-    LOG,
     PLACES,
     SAME,
     STAGED,
@@ -34,12 +33,12 @@ from puntual.engines.redshift.load import (
     Load,
     failed,
 )
-from puntual.errors import EvidenceError, PermanentError, ProjectError, PuntualError, TransientError
+from puntual.errors import ProjectError, PuntualError, TransientError
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+_LONGEST = 127
 _TEXT_TYPES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
 
 
@@ -113,7 +112,8 @@ class RedshiftWarehouse:
             case mark if mark == SAME:
                 return False
             case mark if mark == FENCED:
-                raise _fenced(order, self._standing(order.table, order.reference_date)[1])
+                entry = self._standing(order.table, order.reference_date)[1]
+                raise loads.fenced(order, entry[1] if entry else order.epoch + 1)
             case mark if mark == DIFFERS:
                 raise self._differs(order, load)
         raise fault(ended.error, "\n".join(batch), f"warehouse table {order.table}", "T4002")
@@ -143,8 +143,7 @@ class RedshiftWarehouse:
         algorithm = self.digest_algorithm if key else ""
         types = self._columns((table,))[table]
         if not types:
-            none = dict.fromkeys(measures, Decimal(0))
-            return Totals(records=0, sums=none, key_digest="0" if key else "", algorithm=algorithm)
+            return loads.no_rows(measures, algorithm)
         sql = totals_sql(table, reference_date, key, measures, types)
         row = self._rows(sql, where=f"warehouse table {table}")[0]
         records, *rest = (Decimal(str(cell)) for cell in row)
@@ -298,15 +297,7 @@ class RedshiftWarehouse:
             return fault(ended.error, "\n".join(statements), where, "T4002")
         records, *sums = self._api.rows(ended)[0]
         seen = {n: Decimal(str(s)) for n, s in zip(load.sums, sums, strict=True)}
-        expected = {name: order.expected.sums.get(name) for name in order.measures}
-        return EvidenceError(
-            "R4001",
-            f"{order.table} does not hold what was expected for {order.reference_date}",
-            where=f"warehouse table {order.table}",
-            expected=f"{order.expected.records} records, {_shown(expected)}",
-            observed=f"{records} records, {_shown(seen)}",
-            next_step="Nothing was changed. `puntual reconcile` shows at which hop rows are lost.",
-        )
+        return loads.differs(order, str(records), seen)
 
     def _rows(self, sql: str, *, where: str) -> tuple[tuple[Cell, ...], ...]:
         return self._api.rows(self._asked(sql, {}, where=where, otherwise="T4002"))
@@ -324,68 +315,30 @@ def _order_columns(order: LoadOrder) -> dict[str, str]:
         shapes = [file_columns(path) for path in order.files]
         places = [set(PLACES) <= set(file_columns(path)) for path in order.without]
     except (OSError, pa.ArrowInvalid) as exc:
-        raise _refused(
+        raise loads.refused(
             f"a file of {order.table} cannot be read",
             "every file of the manifest",
             type(exc).__name__,
         ) from exc
     columns = shapes[0] if shapes else {}
     if any(other != columns for other in shapes) or not all(places):
-        raise _refused(f"the files of {order.table} differ", "the same columns", "other columns")
+        raise loads.unlike(order.table)
     for name, kind in columns.items():
-        if name == DAY or not _NAME.fullmatch(name):
-            raise _refused(
-                f"{order.table} cannot have a column {name!r}",
-                f"a lower-case name other than {DAY}, which the warehouse puts in front",
-                repr(name),
-            )
+        loads.see_name(order.table, name, longest=_LONGEST)
         if not kind:
-            raise _refused(
-                f"{order.table}.{name} is not of an exact type",
-                "text, integer, DECIMAL(p,s), date, timestamp or boolean: CAST it in the model",
-                "another type",
-            )
+            raise loads.inexact(order.table, name, "another type")
     return columns
 
 
 def _see_types(table: str, columns: Mapping[str, str], held: Mapping[str, str]) -> None:
     for name, kind in columns.items():
         if held and held.get(name, kind) != kind:
-            raise _refused(f"the type of {table}.{name} changed", f"{held[name]}, as before", kind)
+            raise loads.retyped(table, name, held[name], kind)
 
 
 def _see_epoch(order: LoadOrder, entry: tuple[Digest, int] | None) -> None:
     if entry is not None and entry[1] > order.epoch:
-        raise _fenced(order, entry)
-
-
-def _fenced(order: LoadOrder, entry: tuple[Digest, int] | None) -> PermanentError:
-    stored = entry[1] if entry is not None else order.epoch + 1
-    return PermanentError(
-        "T4001",
-        f"this run has lost its lease; {order.table} was loaded by a later one",
-        where=f"warehouse table {order.table}, {order.reference_date}",
-        expected=f"epoch {stored} or higher",
-        observed=f"epoch {order.epoch}",
-        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
-    )
-
-
-def _refused(what: str, expected: str, observed: str) -> PermanentError:
-    return PermanentError(
-        "T4002",
-        what,
-        where="warehouse",
-        expected=expected,
-        observed=observed,
-        next_step="Correct the SQL or the contract; a type that must change needs a new column "
-        "name, or the table made anew.",
-    )
-
-
-def _shown(sums: Mapping[str, Decimal | None]) -> str:
-    shown = [f"{name} {'not measured' if s is None else s}" for name, s in sorted(sums.items())]
-    return ", ".join(shown) or "no measures"
+        raise loads.fenced(order, entry[1])
 
 
 def _value(cell: Cell, kind: str) -> object:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from puntual.local.clock import FixedClock, SystemClock
 from puntual.ports.clock import Clock
+from puntual.runner.clock import FixedClock, SystemClock
 
 
 def clock(as_of: datetime | None) -> Clock:

@@ -13,13 +13,13 @@ from puntual.cli.clocks import clock
 from puntual.cli.examined import Answer, examined
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import lake_path, pointers_path, state_folder
-from puntual.local.clock import SystemClock
 from puntual.local.clock_services import judged, offset_of
 from puntual.local.collect import dead, remove
 from puntual.local.index import log_of
 from puntual.local.pointers import SqliteLeases
 from puntual.local.preflight import examine
 from puntual.ports.clock import Clock
+from puntual.runner.clock import SystemClock
 
 SIGNS = {"ok": "✓", "warn": "!", "fail": "✗"}
 

@@ -12,7 +12,6 @@ from puntual.cli.sides import LocalSides
 from puntual.cli.wiring import open_world
 from puntual.engines.compare.rows import compare
 from puntual.engines.duckdb.engine import DuckDBEngine
-from puntual.local.clock import SystemClock
 from puntual.model.manifest import Manifest
 from puntual.model.masked import Mask
 from puntual.model.project import Project
@@ -20,6 +19,7 @@ from puntual.planner.plan import plan
 from puntual.project.classified import public_columns
 from puntual.project.read import read_project
 from puntual.runner.checkpoint import Published
+from puntual.runner.clock import SystemClock
 from puntual.runner.row_names import Drill
 from puntual.runner.trace import Reader
 from puntual.runner.world import DayRun

@@ -23,12 +23,12 @@ from puntual.cli import books, places, reading
 from puntual.cli.trial import Share, open_trial
 from puntual.errors import PuntualError
 from puntual.evidence.facts import from_json, to_json
-from puntual.local.clock import SystemClock
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import Digest
 from puntual.model.plan import Plan
 from puntual.model.project import Project
 from puntual.planner.plan import plan, plan_b
+from puntual.runner.clock import SystemClock
 from puntual.runner.compare import Difference
 from puntual.runner.replay import Archive, batches, remember, replay, world_run
 from puntual.runner.world import World

@@ -11,13 +11,13 @@ from pathlib import Path
 from puntual.cli import books, places, wiring
 from puntual.errors import ProjectError, TransientError
 from puntual.evidence.ledger import Event, Told
-from puntual.local.clock import SystemClock
 from puntual.local.journal import SqliteJournal
 from puntual.model.broken_row import BrokenRows, Cells, TracedRow
 from puntual.model.masked import Mask
 from puntual.model.project import Project
 from puntual.ports.journal import StepEvent
 from puntual.ports.reveals import Reveal
+from puntual.runner.clock import SystemClock
 from puntual.runner.record import Record, catch_up
 
 ROLE = "reveal"

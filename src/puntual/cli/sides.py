@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from puntual.cli.wiring import connection
-from puntual.engines.dialect import compile_sql, literal, quote
+from puntual.engines.dialect.sql import compile_sql, literal, quote
 from puntual.engines.duckdb.session import Limits, Session, open_session
 from puntual.engines.duckdb.side import files as rows_of_files
 from puntual.engines.duckdb.side import open_side

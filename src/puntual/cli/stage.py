@@ -15,12 +15,12 @@ from pathlib import Path
 
 from puntual.cli.places import journal_path, stream_path
 from puntual.errors import PermanentError
-from puntual.local.clock import FixedClock
 from puntual.local.journal import SqliteJournal
 from puntual.local.outbox import SqliteOutbox
 from puntual.local.stream import LocalStream
 from puntual.model.delivery import Delivery
 from puntual.project.zones import zone
+from puntual.runner.clock import FixedClock
 
 ZONE = "America/Mexico_City"
 DAY = date(2026, 11, 12)

@@ -19,10 +19,10 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.watching import LocalPlace, SteppedClock
-from puntual.local.clock import SystemClock
 from puntual.local.daemon import Background, to_background
 from puntual.local.pointers import SqliteLeases
 from puntual.ports.clock import Clock
+from puntual.runner.clock import SystemClock
 from puntual.runner.watch import LONGEST_SLEEP, Watch
 
 LEASE = "watch"

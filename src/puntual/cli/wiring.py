@@ -163,7 +163,8 @@ class WorldOpener:
             PermanentError: T6004 the program was changed since the run began.
             ProjectError: C1004.
         """
-        _swept(self._what[1])  # what a worker that died has left
+        if self._workers > 1:
+            _swept(self._what[1])  # what a worker that died has left
         with open_world(*self._what) as world:
             if self._workers > 1 and world.code != self._code:
                 raise PermanentError(

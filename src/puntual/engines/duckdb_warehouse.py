@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import duckdb
 
-from puntual.engines.dialect import compile_sql, quote
+from puntual.engines.dialect import loads
+from puntual.engines.dialect.loads import DAY, LOG
+from puntual.engines.dialect.sql import compile_sql, quote
 from puntual.errors import (
-    EvidenceError,
     PermanentError,
     PuntualError,
     TransientError,
@@ -25,9 +26,6 @@ from puntual.failpoints import failpoint
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
-
-LOG = "puntual_load_log"
-DAY = "reference_date"
 
 _LOG_TABLE = f"""
 CREATE TABLE IF NOT EXISTS {LOG} (
@@ -44,7 +42,7 @@ _TYPES = re.compile(
     r"VARCHAR|BIGINT|INTEGER|SMALLINT|DATE|BOOLEAN|TIMESTAMP( WITH TIME ZONE)?"
     r"|DECIMAL\(\d+,\d+\)"
 )
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_LONGEST = 63
 _SILENT = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
 
 _Columns = dict[str, str]
@@ -120,7 +118,7 @@ class DuckDBWarehouse:
         try:
             connection = self._reader()
             if not _columns(connection, table):
-                return _no_rows(measures, self.digest_algorithm if key else "")
+                return loads.no_rows(measures, self.digest_algorithm if key else "")
             return _totals(connection, table, reference_date, key, measures)
         except duckdb.Error as exc:
             raise fault(exc, f"warehouse table {table}", "T4002") from exc
@@ -209,7 +207,7 @@ class DuckDBWarehouse:
     def _load(self, connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> bool:
         entry = _logged(connection, order.table, order.reference_date)
         if entry is not None and entry[1] > order.epoch:
-            raise _fenced(order, entry[1])
+            raise loads.fenced(order, entry[1])
         if entry is not None and entry[0] == order.manifest and not order.anew:
             return False
         columns = _file_columns(connection, order)
@@ -219,7 +217,8 @@ class DuckDBWarehouse:
             _shape(connection, order, columns)
             _replace(connection, order, columns)
             failpoint("warehouse.inserted")
-            _verify(connection, order)
+            held = _totals(connection, order.table, order.reference_date, (), order.measures)
+            loads.verify(order, held)
             _log(connection, order, columns)
             failpoint("warehouse.logged")
             connection.execute("COMMIT")
@@ -246,7 +245,9 @@ def answer(
     """
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise _refused("Q1001", "not one SELECT", "one SELECT", f"{len(statements)} statements")
+        raise loads.refused(
+            "not one SELECT", "one SELECT", f"{len(statements)} statements", code="Q1001"
+        )
     used = {name: params[name] for name in statements[0].named_parameters if name in params}
     cursor = connection.execute(statements[0], used or None)
     names = tuple(str(column[0]) for column in cursor.description or ())
@@ -303,20 +304,9 @@ def _file_columns(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> _C
     ).fetchall()
     columns = {str(row[0]): str(row[1]) for row in rows}
     for name, kind in columns.items():
-        if name.lower() == DAY or not _NAME.fullmatch(name):
-            raise _refused(
-                "T4002",
-                f"{order.table} cannot have a column {name!r}",
-                f"a lower-case name other than {DAY}, which the warehouse puts in front",
-                repr(name),
-            )
+        loads.see_name(order.table, name, longest=_LONGEST)
         if not _TYPES.fullmatch(kind):
-            raise _refused(
-                "T4002",
-                f"{order.table}.{name} is not of an exact type",
-                "text, integer, DECIMAL(p,s), date, timestamp or boolean: CAST it in the model",
-                kind,
-            )
+            raise loads.inexact(order.table, name, kind)
     return columns
 
 
@@ -336,9 +326,7 @@ def _shape(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Co
         if name not in held:
             connection.execute(f"ALTER TABLE {quote(table)} ADD COLUMN {quote(name)} {kind}")
         elif held[name] != kind:
-            raise _refused(
-                "T4002", f"the type of {table}.{name} changed", f"{held[name]}, as before", kind
-            )
+            raise loads.retyped(table, name, held[name], kind)
 
 
 def _various(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> frozenset[str]:
@@ -373,27 +361,6 @@ def _replace(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _
         )
         params["without"] = list(order.without)
     connection.execute(f"INSERT INTO {table} ({DAY}, {names}) {rows}", params)
-
-
-def _verify(connection: duckdb.DuckDBPyConnection, order: LoadOrder) -> None:
-    """Compare what the table holds now with what was expected, before it is committed."""
-    found = _totals(connection, order.table, order.reference_date, (), order.measures)
-    sums = {name: order.expected.sums.get(name) for name in order.measures}
-    if found.records == order.expected.records and found.sums == sums:
-        return
-    raise EvidenceError(
-        "R4001",
-        f"{order.table} does not hold what was expected for {order.reference_date}",
-        where=f"warehouse table {order.table}",
-        expected=f"{order.expected.records} records, {_shown(sums)}",
-        observed=f"{found.records} records, {_shown(found.sums)}",
-        next_step="Nothing was changed. `puntual reconcile` shows at which hop rows are lost.",
-    )
-
-
-def _shown(sums: Mapping[str, Decimal | None]) -> str:
-    shown = [f"{name} {'not measured' if s is None else s}" for name, s in sorted(sums.items())]
-    return ", ".join(shown) or "no measures"
 
 
 def _log(connection: duckdb.DuckDBPyConnection, order: LoadOrder, columns: _Columns) -> None:
@@ -434,42 +401,10 @@ def _totals(
     )
 
 
-def _no_rows(measures: tuple[str, ...], algorithm: str) -> Totals:
-    return Totals(
-        records=0,
-        sums=dict.fromkeys(measures, Decimal(0)),
-        key_digest="0" if algorithm else "",
-        algorithm=algorithm,
-    )
-
-
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     """End a transaction that a fault may already have ended."""
     with contextlib.suppress(duckdb.TransactionException):
         connection.execute("ROLLBACK")
-
-
-def _fenced(order: LoadOrder, stored: int) -> PermanentError:
-    return PermanentError(
-        "T4001",
-        f"this run has lost its lease; {order.table} was loaded by a later one",
-        where=f"warehouse table {order.table}, {order.reference_date}",
-        expected=f"epoch {stored} or higher",
-        observed=f"epoch {order.epoch}",
-        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
-    )
-
-
-def _refused(code: str, what: str, expected: str, observed: str) -> PermanentError:
-    return PermanentError(
-        code,
-        what,
-        where="warehouse",
-        expected=expected,
-        observed=observed,
-        next_step="Correct the SQL or the contract; a type that must change needs a new column "
-        "name, or the table made anew.",
-    )
 
 
 def fault(error: duckdb.Error, where: str, otherwise: str) -> PuntualError:

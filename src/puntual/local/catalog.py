@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb_warehouse import answer, fault
 from puntual.failpoints import failpoint
 from puntual.local.disk import sync_folder, translated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from puntual.engines.dialect import Target, bind_names, compile_sql, literal, parameters, quote
+from puntual.engines.dialect.sql import Target, bind_names, compile_sql, literal, parameters, quote
 from puntual.errors import PermanentError, ProjectError
 
 SQL = (

@@ -17,7 +17,8 @@ from functools import partial
 
 from sqlglot import exp
 
-from puntual.engines.dialect import compile_sql, inexact, literal
+from puntual.engines.dialect.carried import Carried
+from puntual.engines.dialect.sql import compile_sql, inexact, literal
 
 _FUNCTIONS = (
     exp.Abs, exp.And, exp.Case, exp.Cast, exp.Ceil, exp.Coalesce, exp.Count, exp.Day,
@@ -42,8 +43,12 @@ _REFUSED: Mapping[type[exp.Expr], str] = {
     exp.Pivot: "PIVOT and UNPIVOT are not read alike",
     exp.Distance: "distances are floats",
 }
-_UNITS = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY"})
-_PARTS = frozenset({"YEAR", "QUARTER", "MONTH", "DAY"})
+_CARRIED = Carried(
+    functions=_FUNCTIONS,
+    refused=_REFUSED,
+    units=frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY"}),
+    parts=frozenset({"YEAR", "QUARTER", "MONTH", "DAY"}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,14 +207,10 @@ def _named(node: exp.Expr) -> exp.Expr:
 
 def _why_not(node: exp.Expr) -> str:
     """Return why a node is not carried over; "" where it is."""
-    for kind, why in _REFUSED.items():
-        if isinstance(node, kind):
-            return why
+    why = _CARRIED.why_not(node)
+    if why:
+        return why
     match node:
-        case exp.TryCast():
-            return "TRY_CAST takes other texts there"
-        case exp.Func() if not isinstance(node, _FUNCTIONS):
-            return f"{node.sql_name()} has not been shown to be the same there"
         case exp.Like():
             pattern = node.expression
             if not (isinstance(pattern, exp.Literal) and pattern.is_string):
@@ -218,20 +219,8 @@ def _why_not(node: exp.Expr) -> str:
             bounds = [node.args.get("start"), node.args.get("length")]
             if not all(_counts(b) for b in bounds if b is not None):
                 return "SUBSTRING with a place that is not a number from 1"
-        case exp.TimestampTrunc() if node.text("unit").upper() not in _UNITS:
-            return f"DATE_TRUNC of {node.text('unit').lower()}"
-        case exp.Extract() if node.name.upper() not in _PARTS:
-            return f"EXTRACT of {node.name.lower()}"
-        case exp.Star() if any(node.args.get(a) for a in ("except_", "replace", "rename")):
-            return "* with EXCLUDE, REPLACE or RENAME: name the columns"
         case exp.Distinct() if node.args.get("on"):
             return "DISTINCT ON"
-        case exp.Group() if node.args.get("all"):
-            return "GROUP BY ALL: name the columns"
-        case exp.Literal() if not node.is_string and "e" in node.name.lower():
-            return f"{node.name} is a float"
-        case exp.Join() if node.method or node.kind in ("SEMI", "ANTI"):
-            return f"{node.method or node.kind} JOIN is not known there"
         case exp.DataType() if node.is_type("int128", "uint128", "ubigint", "uint"):
             return f"the type {node.sql('duckdb')}"
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from puntual.engines.athena.compile import Key
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.sql import quote
 
 
 def ordered(rows: Any, keys: tuple[Key, ...]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.curate import PARQUET, named_sums
 from puntual.engines.duckdb.rowwise import is_rowwise
 from puntual.engines.duckdb.session import Session

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from puntual.engines.dialect import literal, quote, type_sql
+from puntual.engines.dialect.sql import literal, quote, type_sql
 from puntual.engines.duckdb.lines import PART_SHIFT
 from puntual.engines.duckdb.pieces import Staged, Stretch, cut
 from puntual.engines.duckdb.read import object_sql, position_sql

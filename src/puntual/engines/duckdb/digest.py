@@ -13,7 +13,7 @@ from typing import assert_never
 
 from puntual.checks.comparable import no_such_column, not_as_declared, readable
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
-from puntual.engines.dialect import adjoined, literal, quote
+from puntual.engines.dialect.sql import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
 from puntual.model.difference import Shape
 

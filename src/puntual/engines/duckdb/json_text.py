@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.model.contract import Column, Kind
 
 _LONG = r":\s*-?[0-9](?:[0-9.eE+-]{14,}|[0-9.]*[eE]-[0-9]{3})"

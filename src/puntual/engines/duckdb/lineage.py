@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.engines.duckdb.record import text_record
 from puntual.engines.duckdb.session import Limits, open_session
 from puntual.model.contract import Contract, Csv, Parquet

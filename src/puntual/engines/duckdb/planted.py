@@ -14,7 +14,7 @@ from decimal import Context, Decimal
 
 import pyarrow as pa
 
-from puntual.engines.dialect import bind_names, literal, parameters, quote
+from puntual.engines.dialect.sql import bind_names, literal, parameters, quote
 from puntual.engines.duckdb.digest import declared, digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import PARAMETER

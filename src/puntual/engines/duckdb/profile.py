@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.session import Row, Session
 from puntual.model.profile import ColumnProfile
 from puntual.ports.engine import DataFile

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.lines import PART_SHIFT
 from puntual.engines.duckdb.query import query
 from puntual.engines.duckdb.read import object_sql, position_sql, records_sql

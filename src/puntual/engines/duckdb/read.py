@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from puntual.engines.dialect import literal, quote, type_sql
+from puntual.engines.dialect.sql import literal, quote, type_sql
 from puntual.engines.duckdb.json_text import json_texts
 from puntual.engines.duckdb.lines import PART_SHIFT, first_line, read_lines
 from puntual.engines.duckdb.session import Session

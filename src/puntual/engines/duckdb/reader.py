@@ -18,7 +18,7 @@ from typing import Literal, assert_never
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from puntual.engines.dialect import type_sql
+from puntual.engines.dialect.sql import type_sql
 from puntual.engines.duckdb.lines import PART_SHIFT, cut_content
 from puntual.engines.duckdb.read import Cut, records_sql
 from puntual.engines.duckdb.session import Limits, Session, open_session

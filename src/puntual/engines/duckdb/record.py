@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.engines.duckdb.lines import MAX_LINE
 from puntual.engines.duckdb.read import records_sql
 from puntual.engines.duckdb.session import Session

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.judged import SAMPLE, day_end, freshness, mentions, sums_compared
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.build import ORIGIN
 from puntual.engines.duckdb.curate import PARQUET
 from puntual.engines.duckdb.session import Row, Session
 from puntual.engines.duckdb.tables import one_select, open_tables, values_of
-from puntual.errors import PermanentError
 from puntual.model.check import (
     AcceptedValues,
     Check,
@@ -30,15 +29,12 @@ from puntual.model.check import (
     NotNull,
     Reference,
     RowRule,
-    Rule,
     SqlRows,
     SumEquals,
     Unique,
 )
 from puntual.model.finding import Place
 from puntual.ports.engine import Day, Offending
-
-SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +60,7 @@ def offending(
     Raises:
         PermanentError: Q1001 the SQL failed; T3001; Q1005 a sum is compared with a float.
     """
-    open_tables(session, day, check.dataset, *_mentions(check.rule))
+    open_tables(session, day, check.dataset, *mentions(check.rule))
     if isinstance(check.rule, SumEquals):
         return _sum_equals(session, check, check.rule, day)
     question = _question(session, check, day)
@@ -91,23 +87,6 @@ def offending(
         path=_write_places(session, check, folder) if placed else "",
         observed=question.observed,
     )
-
-
-def _mentions(rule: Rule) -> tuple[str, ...]:
-    """Return the texts in which a rule may name tables."""
-    match rule:
-        case Reference():
-            return (rule.dataset,)
-        case SqlRows():
-            return (rule.sql,)
-        case SumEquals():
-            return (rule.query,)
-        case RowRule():
-            return (rule.expression,)
-        case NotNull() | Unique() | AcceptedValues() | Fresh():
-            return ()
-        case _:
-            assert_never(rule)
 
 
 def _question(session: Session, check: Check, day: Day) -> _Question:
@@ -166,40 +145,22 @@ def _fresh(session: Session, check: Check, rule: Fresh, day: Day) -> _Question:
     column, table = quote(rule.column), quote(check.dataset)
     kinds = session.columns(f"SELECT {column} FROM {table}")
     is_date = kinds[rule.column] == "DATE"
-    end = _end(day.reference_date, day.zone)
+    end = day_end(day.reference_date, day.zone)
     after = f"{column} > DATE '{day.reference_date}'" if is_date else f"{column} >= {_instant(end)}"
     (newest,) = session.row(f"SELECT max({column}) FROM {table} WHERE NOT ({after})")
-    old = _too_old(newest, rule, day, end, is_date=is_date)
+    observed, extra = freshness(
+        rule, newest, reference_date=day.reference_date, zone=day.zone, is_date=is_date
+    )
     return _Question(
         sql=f"SELECT * FROM {table} WHERE {after}",
         where=check.id,
-        observed=f"newest value {_shown(newest)}; {rule.max_age} allowed before {end.isoformat()}",
-        extra=1 if old else 0,
+        observed=observed,
+        extra=extra,
     )
-
-
-def _too_old(newest: object, rule: Fresh, day: Day, end: datetime, *, is_date: bool) -> bool:
-    if isinstance(newest, datetime):
-        aware = newest if newest.tzinfo else newest.replace(tzinfo=UTC)
-        return end - aware > rule.max_age
-    if is_date and isinstance(newest, date):
-        return _end(newest, day.zone) < end - rule.max_age
-    return True
-
-
-def _end(day: date, zone: str) -> datetime:
-    following = datetime.combine(day + timedelta(days=1), time(0), tzinfo=ZoneInfo(zone))
-    return following.astimezone(UTC)
 
 
 def _instant(moment: datetime) -> str:
     return f"TIMESTAMPTZ '{moment:%Y-%m-%d %H:%M:%S}+00'"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC).isoformat()
-    return "none" if value is None else str(value)
 
 
 def _sum_equals(session: Session, check: Check, rule: SumEquals, day: Day) -> Offending:
@@ -208,27 +169,7 @@ def _sum_equals(session: Session, check: Check, rule: SumEquals, day: Day) -> Of
     query = one_select(rule.query, check.id)
     answers = session.rows(query, values_of(query, day.reference_date))
     right = answers[0][0] if len(answers) == 1 and len(answers[0]) == 1 else None
-    ours, theirs = _exact(left, check), _exact(right, check)
-    return Offending(
-        rows=0 if theirs is not None and ours == theirs else 1,
-        observed=f"sum({rule.column}) is {ours}, the query says "
-        + (str(theirs) if theirs is not None else "nothing"),
-    )
-
-
-def _exact(value: object, check: Check) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return Decimal(value)
-    raise PermanentError(
-        "Q1005",
-        "A sum is compared with something that is no exact number.",
-        where=check.id,
-        expected="a decimal or an integer on both sides",
-        observed=type(value).__name__,
-        next_step="Cast the query's result to a DECIMAL, or sum a decimal column.",
-    )
+    return sums_compared(check, rule, left, right)
 
 
 def _amounts(

@@ -19,7 +19,7 @@ from threading import Lock
 import duckdb
 import pyarrow as pa
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.errors import PermanentError, machine_fault
 
 Row = tuple[object, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.sql import quote
 from puntual.engines.duckdb import digest
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.engines.duckdb.curate import PARQUET
 from puntual.engines.duckdb.lines import PART_SHIFT
 from puntual.engines.duckdb.read import records_sql

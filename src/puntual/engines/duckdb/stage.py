@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.engines.duckdb.lines import PART_SHIFT
 from puntual.engines.duckdb.pieces import Staged
 from puntual.engines.duckdb.read import position_sql, records_sql

@@ -8,7 +8,7 @@ from datetime import date
 
 import duckdb
 
-from puntual.engines.dialect import bind_names, literal, parameters, quote
+from puntual.engines.dialect.sql import bind_names, literal, parameters, quote
 from puntual.engines.duckdb.session import Session
 from puntual.errors import PermanentError
 from puntual.ports.engine import DataFile, Day

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from puntual.checks.comparable import not_exact
 from puntual.checks.encoding import ALGORITHM
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.loads import no_rows
+from puntual.engines.dialect.sql import quote
 from puntual.engines.duckdb.digest import declared, digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan
@@ -36,12 +37,7 @@ def totals(
     """
     taken = bool(key) and algorithm != ""
     if not files:
-        return Totals(
-            records=0,
-            sums={m: Decimal(0) for m in measures},
-            key_digest="0" if taken else "",
-            algorithm=algorithm if taken else "",
-        )
+        return no_rows(tuple(measures), algorithm if taken else "")
     rows = f"SELECT * FROM {scan(files)}"
     if without:
         rows = f"{rows} ANTI JOIN (SELECT * FROM {scan(without)}) USING (_object, _position)"

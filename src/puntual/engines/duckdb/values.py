@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
-from puntual.engines.dialect import literal, type_sql
+from puntual.engines.dialect.sql import literal, type_sql
 from puntual.model.contract import Column, Kind
 
 WRONG = {

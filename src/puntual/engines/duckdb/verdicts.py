@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from puntual.engines.dialect import literal
+from puntual.engines.dialect.sql import literal
 from puntual.engines.duckdb.read import UNREADABLE
 from puntual.engines.duckdb.values import WRONG, rule_sql
 from puntual.model.contract import Column, Contract, Kind

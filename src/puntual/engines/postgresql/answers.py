@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from puntual.engines.dialect import bind_names, quote
+from puntual.engines.dialect.sql import bind_names, quote
 from puntual.errors import PermanentError
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})

@@ -9,7 +9,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import errors
 
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.sql import quote
 from puntual.engines.postgresql import digest
 from puntual.engines.postgresql.digest import Typed
 from puntual.errors import PermanentError, PuntualError, TransientError

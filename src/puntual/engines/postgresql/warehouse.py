@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -13,17 +12,16 @@ import pyarrow as pa
 from psycopg import errors
 
 from puntual.checks.encoding import ALGORITHM
-from puntual.engines.dialect import compile_sql, quote
+from puntual.engines.dialect import loads
+from puntual.engines.dialect.loads import DAY, LOG
+from puntual.engines.dialect.sql import compile_sql, quote
 from puntual.engines.postgresql.answers import converted, shape, tables_of
 from puntual.engines.postgresql.digest import totals_sql
 from puntual.engines.postgresql.rows import copy_lines, duckdb_type, file_columns, postgresql_type
-from puntual.errors import EvidenceError, PermanentError, PuntualError, TransientError
+from puntual.errors import PermanentError, PuntualError, TransientError
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
-
-LOG = "puntual_load_log"
-DAY = "reference_date"
 
 _LOG_TABLE = f"""
 CREATE TABLE IF NOT EXISTS {LOG} (
@@ -36,7 +34,7 @@ CREATE TABLE IF NOT EXISTS {LOG} (
   PRIMARY KEY (table_name, {DAY})
 )
 """
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_LONGEST = 63
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 _REFUSED = (errors.InsufficientPrivilege, errors.DiskFull, errors.ReadOnlySqlTransaction)
 
@@ -180,13 +178,14 @@ def _load(connection: _Connection, order: LoadOrder) -> bool:
     connection.execute(_LOG_TABLE)
     entry = _logged(connection, order.table, order.reference_date)
     if entry is not None and entry[1] > order.epoch:
-        raise _fenced(order, entry[1])
+        raise loads.fenced(order, entry[1])
     if entry is not None and entry[0] == order.manifest and not order.anew:
         return False
     columns = _order_columns(order)
     _shape(connection, order.table, columns)
     _replace(connection, order, columns)
-    _verify(connection, order)
+    held = _totals(connection, order.table, order.reference_date, (), order.measures)
+    loads.verify(order, held)
     connection.execute(
         f"INSERT INTO {LOG} VALUES (%s, %s, %s, %s, %s, %s) "
         f"ON CONFLICT (table_name, {DAY}) DO UPDATE SET manifest = excluded.manifest, "
@@ -231,25 +230,16 @@ def _order_columns(order: LoadOrder) -> dict[str, str]:
     try:
         shapes = [file_columns(path) for path in order.files]
     except (OSError, pa.ArrowInvalid) as exc:
-        raise _refused(
+        raise loads.refused(
             f"a file of {order.table} cannot be read", "every file of the manifest", str(exc)
         ) from exc
     columns = shapes[0] if shapes else {}
     if any(other != columns for other in shapes):
-        raise _refused(f"the files of {order.table} differ", "the same columns", "other columns")
+        raise loads.unlike(order.table)
     for name, kind in columns.items():
-        if name == DAY or not _NAME.fullmatch(name):
-            raise _refused(
-                f"{order.table} cannot have a column {name!r}",
-                f"a lower-case name other than {DAY}, which the warehouse puts in front",
-                repr(name),
-            )
+        loads.see_name(order.table, name, longest=_LONGEST)
         if not kind:
-            raise _refused(
-                f"{order.table}.{name} is not of an exact type",
-                "text, integer, DECIMAL(p,s), date, timestamp or boolean: CAST it in the model",
-                "another type",
-            )
+            raise loads.inexact(order.table, name, "another type")
     return columns
 
 
@@ -268,7 +258,7 @@ def _shape(connection: _Connection, table: str, columns: Mapping[str, str]) -> N
             statement = f"ALTER TABLE {quote(table)} ADD COLUMN {quote(name)} {made[name]}"
             connection.execute(statement.encode())
         elif held[name] != kind:
-            raise _refused(f"the type of {table}.{name} changed", f"{held[name]}, as before", kind)
+            raise loads.retyped(table, name, held[name], kind)
 
 
 def _collation(connection: _Connection) -> str:
@@ -290,27 +280,6 @@ def _replace(connection: _Connection, order: LoadOrder, columns: Mapping[str, st
             copy.write(block)
 
 
-def _verify(connection: _Connection, order: LoadOrder) -> None:
-    """Compare what the table holds now with what was expected, before it is committed."""
-    found = _totals(connection, order.table, order.reference_date, (), order.measures)
-    sums = {name: order.expected.sums.get(name) for name in order.measures}
-    if found.records == order.expected.records and found.sums == sums:
-        return
-    raise EvidenceError(
-        "R4001",
-        f"{order.table} does not hold what was expected for {order.reference_date}",
-        where=f"warehouse table {order.table}",
-        expected=f"{order.expected.records} records, {_shown(sums)}",
-        observed=f"{found.records} records, {_shown(found.sums)}",
-        next_step="Nothing was changed. `puntual reconcile` shows at which hop rows are lost.",
-    )
-
-
-def _shown(sums: Mapping[str, Decimal | None]) -> str:
-    shown = [f"{name} {'not measured' if s is None else s}" for name, s in sorted(sums.items())]
-    return ", ".join(shown) or "no measures"
-
-
 def _totals(
     connection: _Connection,
     table: str,
@@ -321,12 +290,7 @@ def _totals(
     algorithm = PostgreSQLWarehouse.digest_algorithm if key else ""
     types = _columns(connection, table)
     if not types:
-        return Totals(
-            records=0,
-            sums=dict.fromkeys(measures, Decimal(0)),
-            key_digest="0" if key else "",
-            algorithm=algorithm,
-        )
+        return loads.no_rows(measures, algorithm)
     utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
     statement = totals_sql(table, key, measures, types, utf8=utf8)
     row = connection.execute(statement.encode(), (reference_date,)).fetchone()
@@ -337,29 +301,6 @@ def _totals(
         sums={name: Decimal(row[i + 1]) for i, name in enumerate(measures)},
         key_digest=(f"{row[-2]}:{row[-1]}" if row[0] else "0") if key else "",
         algorithm=algorithm,
-    )
-
-
-def _fenced(order: LoadOrder, stored: int) -> PermanentError:
-    return PermanentError(
-        "T4001",
-        f"this run has lost its lease; {order.table} was loaded by a later one",
-        where=f"warehouse table {order.table}, {order.reference_date}",
-        expected=f"epoch {stored} or higher",
-        observed=f"epoch {order.epoch}",
-        next_step="Nothing was changed. Let the later run end; `puntual status` shows it.",
-    )
-
-
-def _refused(what: str, expected: str, observed: str) -> PermanentError:
-    return PermanentError(
-        "T4002",
-        what,
-        where="warehouse",
-        expected=expected,
-        observed=observed,
-        next_step="Correct the SQL or the contract; a type that must change needs a new column "
-        "name, or the table made anew.",
     )
 
 

@@ -13,7 +13,7 @@ from datetime import date
 
 from puntual.checks.comparable import no_such_column
 from puntual.checks.encoding import TAGS
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.sql import quote
 from puntual.engines.redshift.compile import TEXT
 from puntual.model.contract import Kind
 

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from puntual.engines.dialect import literal, quote
+from puntual.engines.dialect.loads import DAY, LOG
+from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.redshift.compile import TEXT
 
-LOG = "puntual_load_log"
-DAY = "reference_date"
 STAGED, LEFT_OUT = "puntual_staged", "puntual_left_out"
 
 FENCED, SAME, DIFFERS = "F", "S", "V"

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as t
 
-from puntual.engines.dialect import quote
+from puntual.engines.dialect.judged import SAMPLE, day_end, freshness, mentions, sums_compared
+from puntual.engines.dialect.sql import quote
 from puntual.engines.spark.arrow import fetch, quoted
 from puntual.engines.spark.build import ORIGIN
 from puntual.engines.spark.curate import exact_sum
 from puntual.engines.spark.files import write_one
 from puntual.engines.spark.tables import Tables
-from puntual.errors import PermanentError, ProjectError
+from puntual.errors import ProjectError
 from puntual.model.check import (
     AcceptedValues,
     Check,
@@ -33,15 +32,12 @@ from puntual.model.check import (
     NotNull,
     Reference,
     RowRule,
-    Rule,
     SqlRows,
     SumEquals,
     Unique,
 )
 from puntual.model.finding import Place
 from puntual.ports.engine import Offending
-
-SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,7 @@ def offending(tables: Tables, check: Check, measures: tuple[str, ...], folder: s
         ProjectError: Q1003 its SQL is not the same on Spark.
         PermanentError: Q1005 a sum is compared with what is no exact number.
     """
-    tables.show(check.dataset, *_mentions(check.rule))
+    tables.show(check.dataset, *mentions(check.rule))
     if isinstance(check.rule, SumEquals):
         return _sum_equals(tables, check, check.rule)
     question = _question(tables, check)
@@ -84,23 +80,6 @@ def offending(tables: Tables, check: Check, measures: tuple[str, ...], folder: s
     )
     found.unpersist()
     return offence
-
-
-def _mentions(rule: Rule) -> tuple[str, ...]:
-    """Return the texts in which a rule may name tables."""
-    match rule:
-        case Reference():
-            return (rule.dataset,)
-        case SqlRows():
-            return (rule.sql,)
-        case SumEquals():
-            return (rule.query,)
-        case RowRule():
-            return (rule.expression,)
-        case NotNull() | Unique() | AcceptedValues() | Fresh():
-            return ()
-        case _:
-            assert_never(rule)
 
 
 def _question(tables: Tables, check: Check) -> _Question:
@@ -171,35 +150,17 @@ def _fresh(tables: Tables, check: Check, rule: Fresh) -> _Question:
     rows, day = tables.open[check.dataset], tables.day
     column = rows[quoted(rule.column)]
     is_date = isinstance(rows.schema[rule.column].dataType, t.DateType)
-    end = _end(day.reference_date, day.zone)
+    end = day_end(day.reference_date, day.zone)
     after = column > F.lit(day.reference_date) if is_date else column >= F.lit(end)
     newest = fetch(rows.where(~after).agg(F.max(column).alias("newest")))["newest"][0].as_py()
-    old = _too_old(newest, rule, day.zone, end, is_date=is_date)
+    observed, extra = freshness(
+        rule, newest, reference_date=day.reference_date, zone=day.zone, is_date=is_date
+    )
     return _Question(
         rows=rows.where(after),
-        observed=f"newest value {_shown(newest)}; {rule.max_age} allowed before {end.isoformat()}",
-        extra=1 if old else 0,
+        observed=observed,
+        extra=extra,
     )
-
-
-def _too_old(newest: object, rule: Fresh, zone: str, end: datetime, *, is_date: bool) -> bool:
-    if isinstance(newest, datetime):
-        aware = newest if newest.tzinfo else newest.replace(tzinfo=UTC)
-        return end - aware > rule.max_age
-    if is_date and isinstance(newest, date):
-        return _end(newest, zone) < end - rule.max_age
-    return True
-
-
-def _end(day: date, zone: str) -> datetime:
-    following = datetime.combine(day + timedelta(days=1), time(0), tzinfo=ZoneInfo(zone))
-    return following.astimezone(UTC)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC).isoformat()
-    return "none" if value is None else str(value)
 
 
 def _sum_equals(tables: Tables, check: Check, rule: SumEquals) -> Offending:
@@ -208,27 +169,7 @@ def _sum_equals(tables: Tables, check: Check, rule: SumEquals) -> Offending:
     answers = fetch(tables.run(rule.query))
     single = answers.num_rows == 1 and answers.num_columns == 1
     right = answers.column(0)[0].as_py() if single else None
-    ours, theirs = _exact(left or 0, check), _exact(right, check)
-    return Offending(
-        rows=0 if theirs is not None and ours == theirs else 1,
-        observed=f"sum({rule.column}) is {ours}, the query says "
-        + (str(theirs) if theirs is not None else "nothing"),
-    )
-
-
-def _exact(value: object, check: Check) -> Decimal | None:
-    if value is None:
-        return None
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return Decimal(value)
-    raise PermanentError(
-        "Q1005",
-        "A sum is compared with something that is no exact number.",
-        where=check.id,
-        expected="a decimal or an integer on both sides",
-        observed=type(value).__name__,
-        next_step="Cast the query's result to a DECIMAL, or sum a decimal column.",
-    )
+    return sums_compared(check, rule, left or 0, right)
 
 
 def _amounts(

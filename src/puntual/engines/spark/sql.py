@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sqlglot import exp
 
-from puntual.engines.dialect import compile_sql, inexact
+from puntual.engines.dialect.sql import compile_sql, inexact
 from puntual.project.portable import refusals
 from puntual.project.portable_kinds import (
     DATE,

@@ -10,7 +10,7 @@ from datetime import date
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from puntual.engines.dialect import parameters
+from puntual.engines.dialect.sql import parameters
 from puntual.engines.spark.files import scan
 from puntual.engines.spark.reader import Reader
 from puntual.engines.spark.sql import to_spark

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from puntual.checks.comparable import not_exact
 from puntual.checks.encoding import ALGORITHM
+from puntual.engines.dialect.loads import no_rows
 from puntual.engines.spark.curate import exact_sum
 from puntual.engines.spark.digest import encoding_sql, halves
 from puntual.engines.spark.files import scan
@@ -38,12 +39,7 @@ def totals(
     if taken and algorithm != ALGORITHM:
         raise ValueError(f"no such digest algorithm on Spark: {algorithm}")
     if not files:
-        return Totals(
-            records=0,
-            sums={m: Decimal(0) for m in measures},
-            key_digest="0" if taken else "",
-            algorithm=algorithm if taken else "",
-        )
+        return no_rows(tuple(measures), algorithm if taken else "")
     rows = scan(spark, files)
     if without:
         rows = rows.join(
