@@ -39,18 +39,18 @@ def text_pages(blocks: Iterable[bytes]) -> Iterator[Hash]:
     """
     leaf, lines, empty = _leaf(), 0, True
     for block in blocks:
-        begin, left, view = 0, block.count(b"\n"), memoryview(block)
+        begin, view = 0, memoryview(block)
         reader = io.BytesIO(block)
-        while lines + left >= PAGE:
+        while begin < len(block):
             deque(islice(reader, PAGE - lines), maxlen=0)
             end = reader.tell()
             leaf.update(view[begin:end])
-            yield leaf.digest()
-            left -= PAGE - lines
-            leaf, lines, empty, begin = _leaf(), 0, True, end
-        if begin < len(block):
-            leaf.update(view[begin:])
-            lines, empty = lines + left, False
+            # Whether all of them came is only unknown at the end of the block.
+            lines += PAGE - lines if end < len(block) else block.count(b"\n", begin)
+            empty, begin = False, end
+            if lines == PAGE:
+                yield leaf.digest()
+                leaf, lines, empty = _leaf(), 0, True
     if not empty:
         yield leaf.digest()
 
