@@ -47,6 +47,8 @@ EARLY_DAY, EARLY_MORNING = "2026-11-10", "2026-11-11T06:50:00-06:00"
 SILENT_DAY, SILENT_MORNING = "2026-11-05", "2026-11-06T06:50:00-06:00"
 """No day after one of the last three is fed: it brings late events of the day before it."""
 
+VERIFIERS = Path(__file__).resolve().parents[2] / "verifier"
+
 Faults = Callable[[dict[str, Any]], None]
 
 everything = pytest.mark.skipif(
@@ -116,6 +118,62 @@ def test_the_report_is_the_laptops_to_the_byte(bank: Bank, friday: Any, laptop: 
     reports = [name for name in here if name.endswith((".txt", ".dat"))]
     assert len(reports) == 2
     assert {name: there[name] for name in reports} == {name: here[name] for name in reports}
+
+
+def test_an_auditor_verifies_what_the_machine_delivered_with_a_folder_and_a_fingerprint(
+    bank: Bank, friday: Any, tmp_path: Path
+) -> None:
+    given = bank.puntual("key", "export", str(tmp_path), "--env", ENV)
+    assert given.code == 0, given.out + given.err
+    root = given.out.split("on paper: root key ")[1].strip()
+    package = f"evidence/credit_daily_{FRIDAY.replace('-', '')}_v1/"
+    names = {n: d for n, d in bank.delivered().items() if n.startswith(package)}
+    folder = tmp_path / "package"
+    folder.mkdir()
+    for name, data in names.items():
+        (folder / name.removeprefix(package)).write_bytes(data)
+
+    def told(fingerprint: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-I", "verify_delivery.py", "package", "--root", fingerprint],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = told(root)
+    assert code == 0, said
+    assert told("0" * 64)[0] == 1
+    here = bank.puntual("verify", str(folder), "--root", root, root=tmp_path)
+    assert here.code == 0, here.out + here.err
+    report = folder / f"credit_daily_{FRIDAY.replace('-', '')}_v1.txt"
+    report.write_bytes(report.read_bytes().replace(b"1", b"2", 1))
+    assert told(root)[0] == 1
+    listed = bank.puntual("key", "list", "--env", ENV)
+    assert "trust file 1" in listed.out
+    assert root in listed.out
+
+
+def test_raw_objects_on_s3_have_the_record_root_that_the_machine_delivered(
+    bank: Bank, friday: Any, tmp_path: Path
+) -> None:
+    package, store = tmp_path / "package", tmp_path / "store"
+    package.mkdir()
+    prefix = f"evidence/credit_daily_{FRIDAY.replace('-', '')}_v1/"
+    for name, data in bank.delivered().items():
+        if name.startswith(prefix):
+            (package / name.removeprefix(prefix)).write_bytes(data)
+    listed = [one.name for one in bank.lake.listed("raw/")]
+    for name, read in zip(listed, bank.lake.read_many(listed), strict=True):
+        assert read is not None
+        (store / name).parent.mkdir(parents=True, exist_ok=True)
+        (store / name).write_bytes(read.data)
+    done = subprocess.run(
+        [sys.executable, "-I", str(VERIFIERS / "verify_raw.py"), str(package), "--store",
+         str(store)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "are the ones that were landed, with their record root" in done.stdout
 
 
 def test_every_dataset_has_the_laptops_digest(

@@ -116,12 +116,12 @@ def test_evidence_cannot_be_deleted_by_anybody_for_ten_years(plain: Stack) -> No
     assert retention == {"Mode": "COMPLIANCE", "Days": 3653}
 
 
-def test_a_key_signs_with_p256_and_the_others_rotate(plain: Stack) -> None:
+def test_two_keys_sign_with_p256_one_makes_pseudonyms_and_the_others_rotate(plain: Stack) -> None:
     keys = plain.of("AWS::KMS::Key").values()
-    (signing,) = [key for key in keys if key.get("KeyUsage") == "SIGN_VERIFY"]
-    assert signing["KeySpec"] == "ECC_NIST_P256"
-    assert all(key["EnableKeyRotation"] for key in keys if key is not signing)
-    assert len(keys) == 5
+    never_read = [(k["KeyUsage"], k["KeySpec"]) for k in keys if "KeyUsage" in k]
+    signs, keyed = ("SIGN_VERIFY", "ECC_NIST_P256"), ("GENERATE_VERIFY_MAC", "HMAC_256")
+    assert sorted(never_read) == [keyed, signs, signs]
+    assert [k["EnableKeyRotation"] for k in keys if "KeyUsage" not in k] == [True] * 4
 
 
 def test_every_contract_and_model_has_a_table_whose_partitions_are_registered(

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from puntual.aws.bucket import Bucket
 from puntual.aws.clients import client
 from puntual.aws.commits import S3CommitLog
-from puntual.aws.kms import KmsSigner
+from puntual.aws.kms import TRUST, KmsSigner
 from puntual.aws.ledger import S3Ledger
 from puntual.evidence import trust
 from puntual.evidence.checkpoint import NoteSignature
 from puntual.evidence.trust import Role
 from puntual.evidence.trust_keys import verifies
 from puntual.ports.ledger import Books
-
-TRUST = "keys/trust."
 
 
 def lazily(

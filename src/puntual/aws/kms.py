@@ -25,6 +25,9 @@ from puntual.ports.signer import Made
 RAW_BYTES = 4096
 """What KMS signs without a digest at most."""
 
+TRUST = "keys/trust."
+"""What the name of a trust file begins with, in the evidence below the project's name."""
+
 _TRUST = re.compile(r"keys/trust\.([1-9][0-9]*)\.json")
 _KEYID = re.compile(r"[0-9a-f]{64}")
 _P256, _EDWARDS = "ECC_NIST_P256", "ECC_NIST_EDWARDS25519"
@@ -98,6 +101,17 @@ class KmsSigner:
             if one is not None
         }
 
+    @property
+    def has_trust(self) -> bool:
+        """
+        Whether there is a trust file.
+
+        Raises:
+            PermanentError: T5004-T5008.
+            TransientError: T5001, T5002.
+        """
+        return self._bucket.first(TRUST) is not None
+
     def place(self, data: bytes) -> int:
         """
         Put the next trust file into force, and return its version; it was signed elsewhere.
@@ -125,7 +139,7 @@ class KmsSigner:
 
     @cached_property
     def _current(self) -> tuple[Trust, bytes]:
-        listed = self._bucket.listed("keys/trust.")
+        listed = self._bucket.listed(TRUST)
         versions = [int(m[1]) for one in listed if (m := _TRUST.fullmatch(one.name))]
         found = self._bucket.read(f"keys/trust.{max(versions)}.json") if versions else None
         if found is None:

@@ -26,7 +26,9 @@ class Settings:
         database: Of Redshift.
         athena: Athena's workgroup; "" where it is not used.
         catalog: The Glue database; "" where none is registered.
-        signer: The KMS key that signs; "" where nothing is signed there.
+        signer: The KMS key that signs statements; "" where nothing is signed there.
+        log_signer: The one that signs checkpoints of the ledger.
+        pseudonyms: The one that makes pseudonyms; "" where they are made without a secret.
         state_machine: ARN of the day's state machine; "" inside of what runs elsewhere.
         topics: Severity → ARN of an SNS topic.
         environment: Of `puntual.yaml`, in which the project is read; "" for the file as it
@@ -44,11 +46,18 @@ class Settings:
     athena: str = ""
     catalog: str = ""
     signer: str = ""
+    log_signer: str = ""
+    pseudonyms: str = ""
     state_machine: str = ""
     topics: Mapping[str, str] = field(default_factory=dict)
     environment: str = ""
     cache: str = ""
     cache_bytes: int = CACHE_BYTES
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The KMS keys that sign; none where nothing is signed."""
+        return tuple(key for key in (self.signer, self.log_signer) if key)
 
     @staticmethod
     def from_environment(env: Mapping[str, str]) -> Settings:
@@ -85,6 +94,8 @@ class Settings:
             athena=env.get("PUNTUAL_ATHENA", ""),
             catalog=env.get("PUNTUAL_CATALOG", ""),
             signer=env.get("PUNTUAL_SIGNER", ""),
+            log_signer=env.get("PUNTUAL_LOG_SIGNER", ""),
+            pseudonyms=env.get("PUNTUAL_PSEUDONYMS", ""),
             state_machine=env.get("PUNTUAL_STATE_MACHINE", ""),
             topics={
                 name.removeprefix(_TOPIC).lower(): arn

@@ -36,6 +36,7 @@ from puntual.aws.log import Log
 from puntual.aws.notices import S3Notices
 from puntual.aws.objects import S3Objects
 from puntual.aws.pointers import S3Pointers
+from puntual.aws.pseudonyms import secret_of
 from puntual.aws.redshift_data import DataApi
 from puntual.aws.runs import Kind, RunOrder, S3Runs
 from puntual.aws.secrets import Secrets
@@ -321,7 +322,6 @@ def _world(
     environment: Mapping[str, str],
 ) -> tuple[World, Landing]:
     evidence = Bucket(lake.s3, settings.evidence, project.name)
-    keys = tuple(key for key in settings.signer.split(",") if key)
     objects = S3Objects(lake, cache)
     pointers = S3Pointers(index)
     code = code_digest()
@@ -367,7 +367,8 @@ def _world(
         code=code,
         databases=databases,
         approvals=S3Approvals(lake.below("approvals")),
-        books=books.lazily(lake, evidence, log, keys),
+        books=books.lazily(lake, evidence, log, settings.signers),
+        secret=secret_of(lambda: client("kms"), settings.pseudonyms),
     )
     return world, landing
 

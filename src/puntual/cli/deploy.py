@@ -8,9 +8,12 @@ from typing import Any
 import click
 
 from puntual.cli import text
+from puntual.cli.founded import found
+from puntual.cli.key import key_file, root_key_option, root_passphrase_option
 from puntual.cli.options import json_option, project_option, root_of
 from puntual.cli.places import state_folder
 from puntual.cli.synth import options_of, stack_options, synthesised
+from puntual.evidence import trust
 
 
 @click.command(
@@ -25,6 +28,8 @@ from puntual.cli.synth import options_of, stack_options, synthesised
     default=False,
     help="Fetch what functions need into the layer (an account needs it; a stage has it).",
 )
+@root_key_option
+@root_passphrase_option
 @json_option
 @click.pass_context
 def command(
@@ -36,6 +41,8 @@ def command(
     layer: Path | None,
     dependencies: bool,
     emails: tuple[str, ...],
+    root_key: Path | None,
+    root_passphrase: str,
     as_json: bool,
     **sizes: Any,
 ) -> None:
@@ -52,6 +59,13 @@ def command(
     from puntual.aws.deployer import deploy
 
     done = deploy(made.stack, made.template, made.assets, say=text.complain)
+    by = key_file(root_key, root_passphrase)
+    trusted = found(root, made.project, done.settings, by)
+    fingerprint = trust.fingerprint(trusted.current.root)
+    if trusted.begun:
+        text.complain(f" ! trust file 1 of {trusted.current.origin} was signed by the root key")
+        text.complain(f"   hand its fingerprint over on paper: {fingerprint}")
+        text.complain("   and move .puntual/keys/root.pem away (then: --root-key FILE)")
     if as_json:
         text.envelope(
             "deploy",
@@ -60,6 +74,11 @@ def command(
                 "changed": done.changed,
                 "resources": {kind: list(names) for kind, names in done.resources.items()},
                 "settings": dict(done.settings),
+                "trust": {
+                    "origin": trusted.current.origin,
+                    "version": str(trusted.current.version),
+                    "root": fingerprint,
+                },
             },
         )
         return

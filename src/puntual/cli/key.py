@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from puntual.cli import books, places, reading, text, wiring
+from puntual.cli import books, founded, places, reading, remote, text, wiring
 from puntual.cli.archive import open_archive
 from puntual.cli.clocks import clock
-from puntual.cli.options import json_option, parse_day, project_option, report_option, root_of
+from puntual.cli.options import (
+    env_option,
+    json_option,
+    parse_day,
+    project_option,
+    report_option,
+    root_of,
+)
 from puntual.errors import ProjectError
 from puntual.evidence import dsse, trust
 from puntual.evidence.digest import sha256
 from puntual.evidence.ledger import STATEMENT, Event, Told
 from puntual.evidence.trust import COMPLETENESS, Role, Trust
 from puntual.local.disk import translated
+from puntual.model.project import AWS
 from puntual.ports.ledger import Books
 from puntual.runner.record import Record, catch_up
 
@@ -51,12 +59,13 @@ def command() -> None:
 
 @command.command(name="list", help="Show every key, and the root's fingerprint.")
 @project_option
+@env_option
 @json_option
 @click.pass_context
-def show(ctx: click.Context, project: Path | None, as_json: bool) -> None:
+def show(ctx: click.Context, project: Path | None, env: str | None, as_json: bool) -> None:
     """Show whose signatures count, in which role, since and until which position."""
-    root = root_of(ctx, project)
-    _say(_keys(root).current, as_json=as_json, what="key-list")
+    current, _ = _in_force(root_of(ctx, project), env)
+    _say(current, as_json=as_json, what="key-list")
 
 
 @command.command(name="create", help="Make a key that counts from now on.")
@@ -208,24 +217,38 @@ def sign(
 
 @command.command(name="export", help="Write what a receiver is given once: trust file, verifier.")
 @project_option
+@env_option
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @json_option
 @click.pass_context
-def export(ctx: click.Context, project: Path | None, folder: Path, as_json: bool) -> None:
+def export(
+    ctx: click.Context, project: Path | None, env: str | None, folder: Path, as_json: bool
+) -> None:
     """Write trust.json and the two verifiers; the root's fingerprint goes on paper."""
-    root = root_of(ctx, project)
-    keys = _keys(root)
+    current, data = _in_force(root_of(ctx, project), env)
     places.make_folder(folder)
     with translated(str(folder)):
-        (folder / "trust.json").write_bytes(keys.trust())
+        (folder / "trust.json").write_bytes(data)
         for name in books.VERIFIERS:
             (folder / name).write_bytes(books.verifier(name).read_bytes())
-    fingerprint = trust.fingerprint(keys.current.root)
+    fingerprint = trust.fingerprint(current.root)
     if as_json:
         text.envelope("key-export", {"folder": str(folder), "root": fingerprint})
         return
     text.say(f" ● {folder}: trust.json, {', '.join(books.VERIFIERS)}")
     text.say(f"   on paper: root key {fingerprint}")
+
+
+def _in_force(root: Path, env: str | None) -> tuple[Trust, bytes]:
+    """Return the trust file in force: here, or where the environment's project is deployed."""
+    read = reading.read(root, env) if env else None
+    if read is None or read.place != AWS:
+        keys = _keys(root)
+        return keys.current, keys.trust()
+    remote.need_boto3()
+    with remote.led_to_stage(root, env or ""):
+        found = founded.deployed(read.name)
+    return found.current, found.data
 
 
 def _keys(root: Path) -> LocalKeys:
@@ -257,9 +280,7 @@ def _changing(
     root: Path, root_key: Path | None, passphrase: str
 ) -> Iterator[tuple[LocalKeys, int, KeyFile | None]]:
     """Lend the keys for a change of the trust file, which is put on record afterwards."""
-    from puntual.local.keys import KeyFile
-
-    by = None if root_key is None else KeyFile(path=root_key, passphrase=passphrase)
+    by = key_file(root_key, passphrase)
     read, watch = reading.read(root), clock(None)
     places.make_folder(places.lake_path(root))
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
@@ -270,6 +291,13 @@ def _changing(
         yield keys, opened.ledger.size, by
         again = books.open_books(root, read.name)
         catch_up(Record(store=store, books=again, epoch=held.epoch, at=watch.now()))
+
+
+def key_file(path: Path | None, passphrase: str) -> KeyFile | None:
+    """Return the root key that a command was given; None where it lies in the project."""
+    from puntual.local.keys import KeyFile
+
+    return None if path is None else KeyFile(path=path, passphrase=passphrase)
 
 
 def _statement(root: Path, report: str, day: date) -> bytes:

@@ -143,6 +143,28 @@ class Vouched:
     ended: tuple[str, ...] = ()
 
 
+def first(name: str, root: bytes, log: bytes, pipeline: bytes) -> Trust:
+    """
+    Return the trust that a ledger begins with: one key for each role that a run needs.
+
+    Args:
+        name: Of the project; with the log's fingerprint it becomes the ledger's origin.
+        root: Public key that signs trust files.
+        log: Public key that signs checkpoints.
+        pipeline: Public key that signs statements.
+    """
+    words = re.sub(r"[^A-Za-z0-9._-]", "-", name) or "project"
+    return Trust(
+        origin=f"puntual/{words}/{fingerprint(log)[:8]}",
+        version=1,
+        root=root,
+        keys=(
+            TrustedKey(name="log", role=Role.LOG, public=log),
+            TrustedKey(name="pipeline", role=Role.PIPELINE, public=pipeline),
+        ),
+    )
+
+
 def fingerprint(public: bytes) -> Digest:
     """Return what names a public key: `openssl pkey -pubin -outform DER | sha256sum`."""
     return hashlib.sha256(public).hexdigest()

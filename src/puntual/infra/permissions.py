@@ -29,6 +29,7 @@ class Needs:
             package; every version stays.
         records: Writes the ledger: its checkpoints in the bucket of evidence, where nobody may
             delete, signed by KMS (`runner.record` says which steps do).
+        conceals: Makes pseudonyms of what may not be shown, under the key that is for it.
         tells: Publishes to the topics.
         reads_secrets: Connections of the sources' databases.
         sees_runs: Lists the machine's executions.
@@ -42,6 +43,7 @@ class Needs:
     asks_athena: bool = False
     delivers: bool = False
     records: bool = False
+    conceals: bool = False
     tells: bool = False
     reads_secrets: bool = False
     sees_runs: bool = False
@@ -59,9 +61,11 @@ NEEDS: Mapping[str, Needs] = {
     "load": Needs(writes=("loads",), warehouse="loads"),
     "begin": Needs(sees_runs=True, tells=True),
     "validate": Needs(writes=("validate",)),
-    "reconcile": Needs(writes=("reconcile",), warehouse="reads"),
+    "reconcile": Needs(writes=("reconcile",), warehouse="reads", conceals=True),
     "decide": Needs(writes=("decide", "ledger"), records=True),
-    "report": Needs(writes=("reports", "athena"), warehouse="reads", asks_athena=True),
+    "report": Needs(
+        writes=("reports", "athena"), warehouse="reads", asks_athena=True, conceals=True
+    ),
     "attest": Needs(writes=("packages", "ledger"), records=True),
     "deliver": Needs(writes=("acknowledgements", "ledger"), delivers=True, records=True),
     "rehearse": Needs(writes=("reports", "athena"), asks_athena=True),

@@ -231,7 +231,10 @@ def _hands_over(world: World, needs: Needs) -> Iterator[iam.PolicyStatement]:
             ["kms:Decrypt", "kms:GenerateDataKey"],
             [storage.evidence_key.attr_arn],
         )
-        yield _allow("Sign", ["kms:GetPublicKey", "kms:Sign"], [storage.signing_key.attr_arn])
+        signing = [storage.signing_key.attr_arn, storage.log_key.attr_arn]
+        yield _allow("Sign", ["kms:GetPublicKey", "kms:Sign"], signing)
+    if needs.conceals:
+        yield _allow("Pseudonyms", ["kms:GenerateMac"], [storage.pseudonym_key.attr_arn])
 
 
 def _tells(world: World, needs: Needs) -> Iterator[iam.PolicyStatement]:

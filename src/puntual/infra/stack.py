@@ -159,6 +159,8 @@ class PuntualReport(Construct):
             "PUNTUAL_ATHENA": f"puntual-{slug(world.project)}",
             "PUNTUAL_CATALOG": database_name(world.project),
             "PUNTUAL_SIGNER": self.storage.signing_key.attr_arn,
+            "PUNTUAL_LOG_SIGNER": self.storage.log_key.attr_arn,
+            "PUNTUAL_PSEUDONYMS": self.storage.pseudonym_key.attr_arn,
             "PUNTUAL_STATE_MACHINE": world.machine,
             **topics,
         }

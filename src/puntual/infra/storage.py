@@ -16,14 +16,18 @@ from puntual.infra.options import Options
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
 
+_SIGNS = ("ECC_NIST_P256", "SIGN_VERIFY")
+_KEYED = ("HMAC_256", "GENERATE_VERIFY_MAC")
+
 
 class Storage(Construct):
     """
     Keys, buckets and streams of a project.
 
     A key each for the lake, for what is delivered, for evidence and for what operates the rest,
-    so that who may read one need not be able to read another; and one that signs and never
-    leaves KMS (aws.md 12: ECDSA P-256). Everything here outlives the stack.
+    so that who may read one need not be able to read another. Two sign and never leave KMS
+    (aws.md 12: ECDSA P-256), one statements and one the ledger, since a key has one role in the
+    trust file; one makes pseudonyms. Everything here outlives the stack.
     """
 
     def __init__(self, scope: Construct, name: str, *, project: Project, options: Options) -> None:
@@ -40,15 +44,9 @@ class Storage(Construct):
             f"logs.{region}.amazonaws.com",
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
         )
-        self.signing_key = kms.CfnKey(
-            self,
-            "SigningKey",
-            description=f"puntual {project.name}: signs statements and checkpoints",
-            key_spec="ECC_NIST_P256",
-            key_usage="SIGN_VERIFY",
-            key_policy=_owned(),
-        )
-        self.signing_key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        self.signing_key = self._never_read("SigningKey", "signs statements", _SIGNS)
+        self.log_key = self._never_read("LogKey", "signs checkpoints of the ledger", _SIGNS)
+        self.pseudonym_key = self._never_read("PseudonymKey", "makes pseudonyms", _KEYED)
         self.logs = self._logs(options)
         self.lake = self._bucket("Lake", self.lake_key, versions=True)
         self.deliveries = self._bucket("Deliveries", self.deliveries_key, versions=True)
@@ -63,6 +61,20 @@ class Storage(Construct):
             name,
             description=f"puntual: {of}",
             enable_key_rotation=True,
+            key_policy=_owned(),
+        )
+        key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        return key
+
+    def _never_read(self, name: str, does: str, kind: tuple[str, str]) -> kms.CfnKey:
+        """Make a key whose secret half only KMS uses; it cannot be rotated in place."""
+        spec, usage = kind
+        key = kms.CfnKey(
+            self,
+            name,
+            description=f"puntual: {does}",
+            key_spec=spec,
+            key_usage=usage,
             key_policy=_owned(),
         )
         key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)

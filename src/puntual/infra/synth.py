@@ -28,11 +28,13 @@ class Synthesised:
     What was made.
 
     Attributes:
+        project: The project's name.
         stack: The stack's name.
         template: Its file.
         assets: The list of what is uploaded, and where to.
     """
 
+    project: str
     stack: str
     template: Path
     assets: Path
@@ -100,6 +102,7 @@ def synthesise(
         )
         app.synth()
     return Synthesised(
+        project=project.name,
         stack=stack_name(project),
         template=out / f"{STACK}.template.json",
         assets=out / f"{STACK}.assets.json",

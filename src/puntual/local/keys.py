@@ -97,18 +97,30 @@ class LocalKeys:
             PermanentError: T1001, T1002, T1003.
         """
         root, log, pipeline = self._made("", ROOT), self._made(""), self._made("")
-        words = re.sub(r"[^A-Za-z0-9._-]", "-", name) or "project"
-        first = Trust(
-            origin=f"puntual/{words}/{trust.fingerprint(log)[:8]}",
-            version=1,
-            root=root,
-            keys=(
-                TrustedKey(name="log", role=Role.LOG, public=log),
-                TrustedKey(name="pipeline", role=Role.PIPELINE, public=pipeline),
-            ),
-        )
-        self._publish(first, root=None, also=())
-        return self.current
+        return self._publish(trust.first(name, root, log, pipeline), root=None, also=())
+
+    def vouch(
+        self, name: str, *, log: bytes, pipeline: bytes, root: KeyFile | None = None
+    ) -> bytes:
+        """
+        Return the first trust file of a ledger whose keys are elsewhere, signed by the root here.
+
+        The root key is made where there is none; nothing else is kept.
+
+        Args:
+            name: Of the project; it becomes a part of the ledger's origin.
+            log: Public key that signs checkpoints there.
+            pipeline: Public key that signs statements there.
+            root: The root key, where it is not in this folder.
+
+        Raises:
+            PermanentError: V5001, V5002, V5003, T1001, T1002, T1003.
+        """
+        if root is None:
+            public = self._made("", ROOT)
+        else:
+            public = _public(self._open(root.path, root.passphrase))
+        return self._signed(trust.first(name, public, log, pipeline), root=root, also=())
 
     @property
     def current(self) -> Trust:
@@ -293,7 +305,16 @@ class LocalKeys:
         )
 
     def _publish(self, made: Trust, *, root: KeyFile | None, also: tuple[TrustedKey, ...]) -> Trust:
-        """Sign a trust file by the root, and by the keys of a rotation; make it durable."""
+        """Sign a trust file and make it durable."""
+        data = self._signed(made, root=root, also=also)
+        path = self._folder / f"trust.{made.version}.json"
+        with translated(str(path)):
+            self._place(path, data, 0o644)
+        self.__dict__.pop("_current", None)
+        return self.current
+
+    def _signed(self, made: Trust, *, root: KeyFile | None, also: tuple[TrustedKey, ...]) -> bytes:
+        """Sign a trust file by the root, and by the keys of a rotation."""
         payload = trust.encode(made)
         pae = dsse.pae(trust.KIND, payload)
         path = root.path if root is not None else self._path(ROOT)
@@ -303,12 +324,7 @@ class LocalKeys:
         signatures = [Signature(keyid=trust.fingerprint(made.root), sig=signer.sign(pae))]
         for key in also:
             signatures.append(Signature(keyid=key.keyid, sig=self._sign(key, pae).signature))
-        data = trust.signed(payload, signatures)
-        path = self._folder / f"trust.{made.version}.json"
-        with translated(str(path)):
-            self._place(path, data, 0o644)
-        self.__dict__.pop("_current", None)
-        return self.current
+        return trust.signed(payload, signatures)
 
     def _counting(self, name: str) -> TrustedKey:
         found = [k for k in self.current.keys if k.name == name and k.until is None]
