@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,17 @@ class Bank:
         """Start an execution of a day and follow it to its end."""
         return self.puntual("run", "--env", ENV, "-d", day, "--as-of", as_of, *more)
 
-    def feed(self, day: str, *, without: str = "\0") -> None:
-        """Let a day's files and events arrive; `without` leaves out what has it in its name."""
+    def feed(
+        self, day: str, *, without: str = "\0", between: Callable[[], None] = lambda: None
+    ) -> None:
+        """
+        Let a day's files and events arrive.
+
+        Args:
+            day: The reference date.
+            without: Leaves out what has it in its name.
+            between: Called when half of the events have come.
+        """
         s3 = client_on(self.stage, "s3")
         plain = day.replace("-", "")
         for folder in ("inbox", "control"):
@@ -86,7 +95,62 @@ class Bank:
         if without not in f"card_events_{plain}":
             producer = KinesisProducer(client_on(self.stage, "kinesis"))
             lines = events.read_bytes().splitlines(keepends=True)
-            assert producer.put_lines(STREAM, lines, key="client_id").put == len(lines)
+            half = len(lines) // 2
+            for number, part in enumerate((lines[:half], lines[half:])):
+                if number:
+                    between()
+                assert producer.put_lines(STREAM, part, key="client_id").put == len(part)
+
+    def split(self) -> None:
+        """Split the first open shard of the stream in the middle, as AWS does on its own."""
+        kinesis = client_on(self.stage, "kinesis")
+        shards = kinesis.list_shards(StreamName=STREAM)["Shards"]
+        shard = next(s for s in shards if "EndingSequenceNumber" not in s["SequenceNumberRange"])
+        keys = shard["HashKeyRange"]
+        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
+        kinesis.split_shard(
+            StreamName=STREAM, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle)
+        )
+
+    def stop(self, execution: Execution) -> Execution:
+        """Stop an execution, as an operator does, and wait until it has ended."""
+        states = client_on(self.stage, "stepfunctions")
+        states.stop_execution(executionArn=execution.arn, error="Operator", cause="by hand")
+        return self.wait(execution)
+
+    def fire(self, scheduled: str) -> Execution:
+        """
+        Have the deployed schedule's target started by a schedule that is due now; wait for it.
+
+        A cron schedule that the stage has swept cannot be made due (`aws-local.md` L23).
+
+        Args:
+            scheduled: The instant that the target is told, in place of that of now.
+        """
+        scheduler = client_on(self.stage, "scheduler")
+        target = dict(scheduler.get_schedule(Name=f"puntual-{NAME}-daily")["Target"])
+        target["Input"] = target["Input"].replace("<aws.scheduler.scheduled-time>", scheduled)
+        known = set(self._arns())
+        soon = datetime.now(UTC) + timedelta(seconds=2)
+        scheduler.create_schedule(
+            Name="once",
+            ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+        until = time.monotonic() + 60
+        while not (new := set(self._arns()) - known):
+            assert time.monotonic() < until, "the schedule did not fire"
+            time.sleep(0.5)
+        (arn,) = new
+        return self.wait(Execution(arn=arn, attempt=1, status=RUNNING))
+
+    def _arns(self) -> list[str]:
+        states = client_on(self.stage, "stepfunctions")
+        pages = states.get_paginator("list_executions").paginate(
+            stateMachineArn=self.settings.state_machine
+        )
+        return [one["executionArn"] for page in pages for one in page["executions"]]
 
     def variables(self) -> dict[str, str]:
         """Return what a function of the deployment is told."""

@@ -24,6 +24,7 @@ from support.stage import stage_python as stage_python
 
 from puntual.aws.cache import Cache
 from puntual.aws.commits import S3CommitLog, S3Index
+from puntual.aws.executions import RUNNING
 from puntual.aws.objects import S3Objects
 from puntual.aws.pointers import S3Pointers
 from puntual.aws.stage.standing import Standing
@@ -38,11 +39,14 @@ from puntual.project.read import read_project
 from puntual.runner import checkpoint
 from puntual.runner.published import committed_steps
 
-from .bank import ENV, Bank, deployed, mailbox
+from .bank import ENV, STREAM, Bank, deployed, mailbox
 
 FRIDAY, MONDAY = "2026-11-20", "2026-11-23T05:00:00-06:00"
 SHORT_DAY, NEXT_DAY = "2026-11-19", "2026-11-20T05:00:00-06:00"
 BROKEN_DAY, MORNING = "2026-11-12", "2026-11-13T05:00:00-06:00"
+STOPPED_DAY, STOPPED_MORNING = "2026-11-09", "2026-11-10T05:00:00-06:00"
+SCHEDULED_DAY, SCHEDULED_AT = "2026-10-30", "2026-11-03T08:00:00Z"
+REPLAYED = ((FRIDAY, MONDAY), (BROKEN_DAY, MORNING), (STOPPED_DAY, STOPPED_MORNING))
 EARLY_DAY, EARLY_MORNING = "2026-11-10", "2026-11-11T06:50:00-06:00"
 SILENT_DAY, SILENT_MORNING = "2026-11-05", "2026-11-06T06:50:00-06:00"
 """No day after one of the last three is fed: it brings late events of the day before it."""
@@ -242,7 +246,7 @@ def short_day(bank: Bank, friday: Any) -> None:
 @everything
 def test_a_stream_is_landed_as_it_comes_before_the_run(bank: Bank, short_day: None) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "puntual.aws.jobs.stream", "--rounds", "2", "--every", "0",
+        [sys.executable, "-m", "puntual.aws.jobs.stream", "--rounds", "2", "--every", "1",
          "--settings", json.dumps(bank.variables())],
         capture_output=True, text=True, check=False,
         env={**os.environ, **bank.stage.environment()},
@@ -302,6 +306,56 @@ def test_a_warehouse_that_is_down_fails_the_run_and_the_next_goes_on_where_it_st
     assert committed == ["done", "skipped"]
     resolved = [str(letter) for letter in box.letters()]
     assert any("resolved" in one.lower() for one in resolved)
+
+
+@everything
+def test_a_stopped_day_goes_on_from_its_checkpoint_and_a_split_shard_loses_no_record(
+    bank: Bank, friday: Any, faults: Faults
+) -> None:
+    box = mailbox(bank.stage, bank.settings.topics["error"], "stopped")
+    faults({"kinesis": {STREAM: {"share": 0.1}}})
+    bank.feed(STOPPED_DAY, between=bank.split)
+    faults({})
+    day = date.fromisoformat(STOPPED_DAY)
+    execution = bank.executions.start(day, as_of=datetime.fromisoformat(STOPPED_MORNING))
+    while "land:card_events" not in dict(bank.outcomes(STOPPED_DAY)):
+        assert bank.executions.read(execution.arn, 1).status == RUNNING
+    assert bank.stop(execution).status == "ABORTED"
+    back = bank.run(STOPPED_DAY, STOPPED_MORNING)
+    assert back.code == 0, back.out + back.err
+    events = [o for s, o in bank.outcomes(STOPPED_DAY) if s == "land:card_events"]
+    assert events == ["done", "skipped"]
+    assert bank.states(STOPPED_DAY, 2) == _way(bank)
+    assert _standing(bank, STOPPED_DAY)["credit_daily"] == ("sent", "full")
+    letters = [str(letter) for letter in box.letters()]
+    assert any("ABORTED" in one and execution.arn in one for one in letters)
+
+
+@everything
+def test_the_deployed_schedule_fires_and_its_day_is_delivered(bank: Bank, friday: Any) -> None:
+    bank.feed(SCHEDULED_DAY)
+    ended = bank.fire(SCHEDULED_AT)
+    assert ended.status == "SUCCEEDED", ended
+    assert _standing(bank, SCHEDULED_DAY) == {
+        "credit_daily": ("sent", "full"),
+        "arrears_daily": ("sent", "full"),
+    }
+    plain = SCHEDULED_DAY.replace("-", "")
+    assert any(f"credit_daily_{plain}_v1" in name for name in bank.delivered())
+
+
+@everything
+def test_three_days_are_made_again_from_raw_and_come_out_to_the_byte(
+    bank: Bank, friday: Any
+) -> None:
+    before = bank.delivered()
+    for day, morning in REPLAYED:
+        again = bank.run(day, morning, "--from", "curate:card_events")
+        assert again.code == 0, again.out + again.err
+        for step in ("curate:card_events", "build:movements", "load:movements"):
+            assert [o for s, o in bank.outcomes(day) if s == step][-1] == "done"
+        assert [o for s, o in bank.outcomes(day) if s == "land:card_events"][-1] == "skipped"
+    assert bank.delivered() == before
 
 
 @pytest.fixture(scope="module")

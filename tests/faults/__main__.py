@@ -3,6 +3,7 @@ The whole campaign of faults: `make faults`, or a sample of it: `make faults-sam
 
     PYTHONPATH=tests python -m faults                    every point and fault (an hour)
     PYTHONPATH=tests python -m faults --cases 120        so many, spread over points and faults
+    PYTHONPATH=tests python -m faults --go-on            what a stopped campaign has not done yet
 
 Exits 1 when a registered point was not exercised, or anything was lost, torn or left lying.
 """
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 from faults import table
@@ -37,12 +39,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--means", choices=["all", "failpoint", "strace"], default="all")
     parser.add_argument("--match", default="", help="only cases whose name contains this")
     parser.add_argument("--at-once", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--go-on", action="store_true", help="of the same program, after a stop")
     parser.add_argument("--fresh", action="store_true", help="a new interpreter for each run")
     parser.add_argument("--source", type=Path, default=ROOT / "src/puntual")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/faults/lab")
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
+    before = _done(chosen.folder, chosen.source) if chosen.go_on else []
     lab = Lab.at(chosen.folder, chosen.source)
+    _begin(lab.folder, chosen.source, before)
     if not chosen.fresh:
         lab.starter = Warm(lab.program.environment(), lab.folder, chosen.at_once)
     cases = [c for c in _all(lab, chosen.means) if chosen.match in str(c)]
@@ -50,7 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.cases:
         cases = sample(cases, chosen.cases, chosen.seed)
     print(f"{len(cases)} of {count} cases, seed {chosen.seed}, {chosen.at_once} at once")
-    outcomes = _carried_out(lab, cases, chosen.at_once)
+    known = {o.case for o in before}
+    outcomes = [o for o in before if o.case in set(cases)]
+    if outcomes:
+        print(f"{len(outcomes)} of them were carried out before")
+    outcomes += _carried_out(lab, [c for c in cases if c not in known], chosen.at_once)
     exercised = {o.case.point for o in outcomes if o.fired}
     whole = chosen.means != "strace" and not chosen.match
     unexercised = sorted(POINTS.keys() - exercised) if whole else []
@@ -62,6 +71,40 @@ def main(arguments: Sequence[str]) -> int:
     print(report)
     print(f"\n{time.monotonic() - began:.0f} s; kept in {os.path.relpath(lab.folder)}")
     return 1 if unexercised or any(o.wrong for o in outcomes) else 0
+
+
+def _program(source: Path) -> str:
+    """Return the digest of the program that is disturbed."""
+    parts = (p.relative_to(source).as_posix().encode() + p.read_bytes() for p in _files(source))
+    return sha256(b"".join(parts)).hexdigest()
+
+
+def _files(source: Path) -> list[Path]:
+    return sorted(p for p in source.rglob("*.py"))
+
+
+def _begin(folder: Path, source: Path, before: Sequence[Outcome]) -> None:
+    (folder / "program").write_text(_program(source), "utf-8")
+    for outcome in before:
+        _keep(folder, outcome)
+
+
+def _keep(folder: Path, outcome: Outcome) -> None:
+    with (folder / "outcomes.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(outcome) | {"passed": sorted(outcome.passed)}) + "\n")
+
+
+def _done(folder: Path, source: Path) -> list[Outcome]:
+    """Return what a campaign with the same program has carried out and found right."""
+    program, file = folder / "program", folder / "outcomes.jsonl"
+    if not (program.exists() and file.exists() and program.read_text("utf-8") == _program(source)):
+        raise SystemExit("there is no campaign with this program to go on with")
+    found = []
+    for line in file.read_text("utf-8").splitlines():
+        facts = json.loads(line)
+        case, passed = Case(**facts.pop("case")), frozenset(facts.pop("passed"))
+        found.append(Outcome(case=case, passed=passed, **facts))
+    return [o for o in found if not o.wrong]
 
 
 def _all(lab: Lab, means: str) -> list[Case]:
@@ -87,8 +130,7 @@ def _carried_out(lab: Lab, cases: Sequence[Case], at_once: int) -> list[Outcome]
     with ThreadPoolExecutor(at_once) as pool:
         for outcome in pool.map(lab.carry_out, cases):
             outcomes.append(outcome)
-            with (lab.folder / "outcomes.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(outcome) | {"passed": len(outcome.passed)}) + "\n")
+            _keep(lab.folder, outcome)
             if outcome.wrong or len(outcomes) % 50 == 0:
                 mark = _told(outcome).splitlines()[0] if outcome.wrong else "as it must be"
                 print(f"{len(outcomes)}/{len(cases)}  {mark}", flush=True)

@@ -52,7 +52,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Stack:
     from puntual.project.zones import zone
 
     folder = tmp_path_factory.mktemp("judged")
-    options = Options(emails={"error": "ops@bank.example"}, mail_identity="bank.example")
+    options = Options(
+        emails={"error": "ops@bank.example"}, mail_identity="bank.example", streaming=True
+    )
     made = synthesise(
         read_project(EXAMPLE),
         EXAMPLE,

@@ -72,6 +72,29 @@ def test_two_syntheses_give_the_same_bytes_whatever_the_layer_holds_by_then(
         assert (folder / name).read_bytes() == (plain.folder / name).read_bytes()
 
 
+def test_a_streaming_job_is_made_where_it_is_asked_for_and_started_again_when_it_ends(
+    plain: Stack, judged: Stack
+) -> None:
+    names = {job["Name"] for job in plain.of("AWS::Glue::Job").values()}
+    assert names == {f"puntual-banco-ejemplo-{job}" for job in JOBS}
+    job = judged.one("AWS::Glue::Job", Name="puntual-banco-ejemplo-stream")
+    assert job["Command"]["Name"] == "gluestreaming"
+    assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+    assert "Timeout" not in job
+    starter = judged.one("AWS::Scheduler::Schedule", Name="puntual-banco-ejemplo-stream")
+    assert starter["ScheduleExpression"] == "rate(15 minutes)"
+    assert text_of(starter["Target"]["Arn"]).endswith(":scheduler:::aws-sdk:glue:startJobRun")
+    logical = next(n for n in judged.of("AWS::IAM::Role") if "StreamRole" in n)
+    (policy,) = judged.of("AWS::IAM::Role")[logical]["Policies"]
+    may = {a for s in policy["PolicyDocument"]["Statement"] for a in _listed(s["Action"])}
+    assert "kinesis:GetRecords" in may
+    assert not any(action.startswith(("kms:Sign", "glue:", "redshift")) for action in may)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
 def test_the_template_knows_no_account_region_or_endpoint(plain: Stack) -> None:
     text = json.dumps(plain.template)
     assert not re.search(r":\d{12}:", text)
@@ -357,10 +380,10 @@ def as_list(value: Any) -> list[Any]:
 
 @pytest.mark.parametrize("role", sorted(NEEDS))
 def test_a_role_writes_its_own_prefixes_and_the_records_and_nothing_else(
-    plain: Stack, role: str
+    judged: Stack, role: str
 ) -> None:
     buckets: dict[str, set[str]] = {}
-    for resource in allowed(plain, role, "s3:PutObject"):
+    for resource in allowed(judged, role, "s3:PutObject"):
         bucket, _, key = resource.partition("/")
         found = re.match(r"<ReportStorage(Lake|Deliveries|Evidence)[0-9A-F]{8}\.Arn>", bucket)
         assert found is not None, resource
@@ -375,12 +398,12 @@ def test_a_role_writes_its_own_prefixes_and_the_records_and_nothing_else(
 
 
 @pytest.mark.parametrize("role", sorted(NEEDS))
-def test_no_role_deletes_or_loosens_anything(plain: Stack, role: str) -> None:
-    actions = {a for s in statements(plain, role) for a in as_list(s["Action"])}
+def test_no_role_deletes_or_loosens_anything(judged: Stack, role: str) -> None:
+    actions = {a for s in statements(judged, role) for a in as_list(s["Action"])}
     loosening = {a for a in actions if re.search("[*]|Delete|Bypass|Policy", a)}
     hides = {"s3:DeleteObject"} if NEEDS[role].delivers else set()
     assert loosening == hides, "a marker on a version that stays, and of half a package alone"
-    for resource in allowed(plain, role, "s3:DeleteObject"):
+    for resource in allowed(judged, role, "s3:DeleteObject"):
         bucket, _, key = resource.partition("/")
         assert bucket.startswith("<ReportStorageDeliveries"), resource
         assert key == "banco-ejemplo/evidence/*"
@@ -389,24 +412,25 @@ def test_no_role_deletes_or_loosens_anything(plain: Stack, role: str) -> None:
 @pytest.mark.parametrize(
     ("action", "roles"),
     [
-        ("kinesis:GetRecords", {"land"}),
+        ("kinesis:GetRecords", {"land", "stream"}),
         ("secretsmanager:GetSecretValue", {"land"}),
         ("glue:BatchUpdatePartition", {"curate"}),
         ("redshift-data:BatchExecuteStatement", {"load", "reconcile", "report"}),
         ("athena:StartQueryExecution", {"report", "rehearse"}),
         ("kms:Sign", {"land", "decide", "attest", "deliver"}),
+        ("kms:GenerateMac", {"reconcile", "report"}),
         ("sns:Publish", {"begin", "notify", "end"}),
     ],
 )
-def test_only_the_step_that_needs_it_may(plain: Stack, action: str, roles: set[str]) -> None:
-    assert {role for role in NEEDS if allowed(plain, role, action)} == roles
+def test_only_the_step_that_needs_it_may(judged: Stack, action: str, roles: set[str]) -> None:
+    assert {role for role in NEEDS if allowed(judged, role, action)} == roles
 
 
 @pytest.mark.parametrize("role", sorted(NEEDS))
-def test_what_is_allowed_on_everything_has_no_narrower_resource(plain: Stack, role: str) -> None:
+def test_what_is_allowed_on_everything_has_no_narrower_resource(judged: Stack, role: str) -> None:
     found = {
         action
-        for s in statements(plain, role)
+        for s in statements(judged, role)
         if "*" in as_list(s["Resource"])
         for action in as_list(s["Action"])
     }

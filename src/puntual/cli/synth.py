@@ -76,6 +76,12 @@ def stack_options(command: F) -> F:
                 help="Who is written to: error=…, warn=… (repeatable).",
             ),
             click.option("--mail-identity", default=None, help="What SES sends from."),
+            click.option(
+                "--streaming",
+                is_flag=True,
+                default=False,
+                help="Land streams as they come, by a Glue streaming job.",
+            ),
         )
     ):
         command = option(command)
@@ -138,6 +144,7 @@ def options_of(env: str, emails: tuple[str, ...], sizes: Mapping[str, Any]) -> O
         "scan_limit": limit * GIB if limit else None,
         "evidence_days": sizes.get("evidence_days"),
         "mail_identity": sizes.get("mail_identity"),
+        "streaming": sizes.get("streaming"),
     }
     given = {name: value for name, value in chosen.items() if value is not None}
     return Options(environment=env, emails=addresses, **given)

@@ -26,6 +26,7 @@ GLUE = "5.0"
 LONGEST_FUNCTION = 900
 """Seconds; of Lambda, by the service (quotas). A step that needs longer is no function's."""
 
+STREAM = "stream"
 WATCHDOG = "watchdog"
 WATCHDOG_SECONDS = 60
 
@@ -82,6 +83,7 @@ class Compute(Construct):
         self._slug = slug(world.project)
         self.layer = self._layer()
         self.jobs = {job: self._job(job, times[job]) for job in JOBS}
+        self.stream = self._job(STREAM, None) if options.streaming else None
         self.functions = {
             function: self._function(function, times.get(function, WATCHDOG_SECONDS))
             for function in (*FUNCTIONS, WATCHDOG)
@@ -112,7 +114,8 @@ class Compute(Construct):
             ),
         )
 
-    def _job(self, job: str, seconds: int) -> glue.CfnJob:
+    def _job(self, job: str, seconds: int | None) -> glue.CfnJob:
+        """Make a job; one without a time is a streaming job, of which one runs at a time."""
         log = self._log(f"{job.title()}JobLog", f"/aws-glue/jobs/puntual-{self._slug}-{job}")
         asset = assets.Asset(self, f"{job.title()}Script", path=str(bundle.script(job)))
         allowed = statements(self._world, NEEDS[job], log.attr_arn)
@@ -127,7 +130,9 @@ class Compute(Construct):
             role=made_role.attr_arn,
             glue_version=GLUE,
             command=glue.CfnJob.JobCommandProperty(
-                name="glueetl", python_version="3", script_location=asset.s3_object_url
+                name="gluestreaming" if seconds is None else "glueetl",
+                python_version="3",
+                script_location=asset.s3_object_url,
             ),
             default_arguments={
                 "--settings": stack.to_json_string(dict(self._settings)),
@@ -141,10 +146,10 @@ class Compute(Construct):
                 "--conf": "spark.sql.session.timeZone=UTC",
             },
             execution_property=glue.CfnJob.ExecutionPropertyProperty(
-                max_concurrent_runs=self._options.concurrency
+                max_concurrent_runs=1 if seconds is None else self._options.concurrency
             ),
             max_retries=0,
-            timeout=max(1, seconds // 60),
+            timeout=None if seconds is None else max(1, seconds // 60),
             number_of_workers=self._options.workers,
             worker_type=self._options.worker_type,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
+from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as functions
 from aws_cdk import aws_logs as logs
@@ -23,6 +24,9 @@ from puntual.infra.roles import World, role
 from puntual.model.project import Project
 from puntual.planner.calendar import instant
 from puntual.planner.schedule import Zones, skipped
+
+STREAM_MINUTES = 15
+"""Between two starts of the streaming job, of which all but one are refused."""
 
 DELIVERY = "Delivery of a machine's logs and traces has no resources (Step Functions, logging)."
 
@@ -61,6 +65,8 @@ class Orchestration(Construct):
         self.machine = self._machine(definition)
         self.missed = self._queue()
         self._schedules(zones)
+        if compute.stream is not None:
+            self._keep_streaming(compute.stream)
         self._ended_badly()
         self._watchdog()
 
@@ -236,6 +242,44 @@ class Orchestration(Construct):
                 ),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=3600, maximum_retry_attempts=10
+                ),
+            ),
+        )
+
+    def _keep_streaming(self, job: glue.CfnJob) -> None:
+        """
+        Start the streaming job again and again: while it runs, a second run is refused.
+
+        So one that failed, was stopped or reached Glue's longest time is back within minutes.
+        """
+        may = role(
+            self,
+            "StreamStarterRole",
+            "scheduler.amazonaws.com",
+            [
+                iam.PolicyStatement(
+                    sid="Start",
+                    actions=["glue:StartJobRun"],
+                    resources=[
+                        f"arn:{cdk.Aws.PARTITION}:glue:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:job/{job.ref}"
+                    ],
+                )
+            ],
+        )
+        scheduler.CfnSchedule(
+            self,
+            "Stream",
+            name=f"puntual-{self._slug}-stream",
+            description=f"puntual {self._world.project.name}: streams are landed as they come",
+            schedule_expression=f"rate({STREAM_MINUTES} minutes)",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            state="ENABLED",
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=f"arn:{cdk.Aws.PARTITION}:scheduler:::aws-sdk:glue:startJobRun",
+                role_arn=may.attr_arn,
+                input=cdk.Stack.of(self).to_json_string({"JobName": job.ref}),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=60, maximum_retry_attempts=0
                 ),
             ),
         )

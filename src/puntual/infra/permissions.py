@@ -57,6 +57,7 @@ NEEDS: Mapping[str, Needs] = {
         reads_secrets=True,
         records=True,
     ),
+    "stream": Needs(writes=("raw", "late", "state/tips"), reads_streams=True),
     "curate": Needs(writes=("curated", "tables"), registers=True),
     "load": Needs(writes=("loads",), warehouse="loads"),
     "begin": Needs(sees_runs=True, tells=True),

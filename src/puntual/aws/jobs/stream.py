@@ -1,10 +1,11 @@
 """
 The Glue streaming job: streams are landed as they come, so that the day's run only catches up.
 
-It is the day's own landing in small rounds: each record is landed once, by its position, which
-is published together with the records. So there is no checkpoint of Structured Streaming, which
-would be a second truth beside it, and a round that dies is done again by whoever lands next.
-A round holds the run's lease while it lands; while a run has it, the run lands.
+Structured Streaming makes the micro-batches; what a batch does is the day's own landing: each
+record is landed once, by its position, which is published together with the records. Spark's
+checkpoint is kept for nobody: it would be a second truth beside the position, so a batch that
+dies is done again by whoever lands next. A batch holds the run's lease while it lands; while a
+run has it, the run lands.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ import argparse
 import json
 import os
 import sys
-import time
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
 
 from puntual.aws.settings import Settings
 from puntual.aws.world import RUN, Place, deployed, duckdb, opened
@@ -25,21 +30,20 @@ from puntual.model.source import StreamSource
 from puntual.project.zones import zone
 
 EVERY = 60
-"""Seconds between two rounds."""
+"""Seconds between two batches."""
 
 HOLDER = "the streaming job"
 
 
-def main(argv: Sequence[str] | None = None, *, sleep: Callable[[float], None] = time.sleep) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """
-    Land in rounds until the process is stopped.
+    Land in micro-batches until the process is stopped.
 
     Args:
-        argv: `--settings JSON --every SECONDS --rounds NUMBER`; 0 rounds are endless.
-        sleep: Waits some seconds.
+        argv: `--settings JSON --every SECONDS --rounds NUMBER`; 0 batches are endless.
 
     Raises:
-        PermanentError: What waiting does not heal; Glue starts the job again, or somebody does.
+        PermanentError: What waiting does not heal; the job is started again by its schedule.
         EvidenceError: Bytes are not what was recorded.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -49,17 +53,63 @@ def main(argv: Sequence[str] | None = None, *, sleep: Callable[[float], None] = 
     known, _ = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
     told = {**os.environ, **json.loads(known.settings)}
     settings = Settings.from_environment(told)
-    done = 0
     with deployed(settings) as project:
-        while True:
+
+        def land(number: int) -> None:
             with opened(settings, project, duckdb, environment=told) as place:
                 landed = land_round(place, project)
-            sys.stdout.write(json.dumps({"event": "round", "landed": landed}) + "\n")
+            said = {"event": "batch", "number": number, "landed": landed}
+            sys.stdout.write(json.dumps(said) + "\n")
             sys.stdout.flush()
-            done += 1
-            if done == known.rounds:
-                return 0
-            sleep(known.every)
+
+        micro_batches(land, every=known.every, batches=known.rounds)
+    return 0
+
+
+def micro_batches(land: Callable[[int], None], *, every: int, batches: int) -> None:
+    """
+    Call `land` with 0, 1, 2 … from Structured Streaming, one after the other.
+
+    What triggers a batch is Spark's clock (source `rate`), and not a record: where there is
+    none, nothing is landed and nothing published.
+
+    Args:
+        land: Lands what there is; what it raises ends the job, and is raised here.
+        every: Seconds between the beginnings of two batches.
+        batches: After so many the job ends; 0 for never.
+    """
+    enough, raised = threading.Event(), list[BaseException]()
+
+    def each(_: DataFrame, number: int) -> None:
+        if enough.is_set():
+            return
+        try:
+            land(number)
+        except BaseException as error:
+            raised.append(error)
+            raise
+        if number + 1 == batches:
+            enough.set()
+
+    session = SparkSession.builder.appName("puntual stream").getOrCreate()
+    clock = session.readStream.format("rate").option("rowsPerSecond", 1).load()
+    with tempfile.TemporaryDirectory() as nobody:
+        query = (
+            clock.writeStream.foreachBatch(each)
+            .option("checkpointLocation", nobody)
+            .trigger(processingTime=f"{max(every, 1)} seconds")
+            .start()
+        )
+        try:
+            while query.isActive and not enough.wait(0.5):
+                pass
+        finally:
+            query.stop()
+        if raised:
+            raise raised[0]
+        failed: StreamingQueryException | None = query.exception()
+        if failed is not None:
+            raise failed
 
 
 def land_round(place: Place, project: Project) -> list[str]:
