@@ -362,14 +362,15 @@ def test_three_days_are_made_again_from_raw_and_come_out_to_the_byte(
 def approved(bank: Bank) -> None:
     """The policies of the project, approved by the people whom it names."""
     for policy in sorted((bank.root / "policies").glob("*.yaml")):
-        for person, role in (("Ana Torres", "compliance"), ("Luis Vega", "operations")):
-            bank.puntual(
-                "sign", "policy", policy.stem, "--as", person, "--role", role,
-                "--as-of", "2026-10-01T12:00:00-06:00", root=bank.root,
+        for person, role, code in (("Ana Torres", "compliance", 6), ("Luis Vega", "operations", 0)):
+            done = bank.puntual(
+                "sign", "policy", policy.stem, "--as", person, "--role", role, "--env", ENV,
+                "--as-of", "2026-10-01T12:00:00-06:00",
             )  # fmt: skip
-    given = bank.lake.below("approvals")
-    for record in sorted((bank.root / ".puntual/approvals").glob("*.json")):
-        assert given.create(record.name, record.read_bytes())
+            assert done.code == code, done.out + done.err
+    listed = bank.puntual("policy", "--env", ENV)
+    assert listed.code == 0, listed.out + listed.err
+    assert "approved by Ana Torres" in listed.out
 
 
 def _standing(bank: Bank, day: str) -> dict[str, tuple[str, str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import places, reading, text
+from puntual.cli import reading, text
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
-from puntual.local.approvals import FolderApprovals
+from puntual.cli.papers import papers
 from puntual.model.approval import Approval
 from puntual.model.policy import Clause, Policy
 from puntual.model.project import Project
@@ -35,11 +35,11 @@ def command(
     root = root_of(ctx, project)
     read = reading.read(root, env)
     now = as_of or datetime.now(UTC)
-    kept = FolderApprovals(places.approvals_path(root))
     chosen = [p for _, p in sorted(read.policies.items()) if report in (None, p.report)]
-    given = {p.name: kept.given(p.digest) for p in chosen}
+    with papers(root, read, env) as lent:
+        every = lent.approvals.every() if chosen else ()
+    given = {p.name: tuple(a for a in every if a.digest == p.digest) for p in chosen}
     still = {p.name: missing(p.approval, given[p.name], read.roles, maker=p.author) for p in chosen}
-    every = kept.every() if chosen else ()
     if as_json:
         listed = [
             _json(p, given[p.name], still[p.name], void=_void(p, every), now=now) for p in chosen
@@ -70,7 +70,7 @@ def _lines(
     in_force = "valid" if policy.holds_on(now.date()) else "not valid today"
     lines = [
         f" {'●' if not still else '○'} {policy.name}  {policy.report}  {in_force} "
-        f"{policy.valid_from.isoformat()} to {policy.last_day.isoformat()}  "
+        f"{policy.first_day.isoformat()} to {policy.last_day.isoformat()}  "
         f"{policy.sending.value}   sha256 {policy.digest[:12]}…"
     ]
     lines += [f"   approved by {a.person} ({a.role}) {a.at.date().isoformat()}" for a in given]
@@ -85,6 +85,7 @@ def _lines(
     if policy.acceptance is not None:
         lines.append(
             f"   accepted by the regulator: {policy.acceptance.reference}, "
+            f"from {policy.acceptance.accepted_on.isoformat()} "
             f"until {policy.acceptance.valid_until.isoformat()}"
         )
     return [*lines, *(f"   {_clause(c)}" for c in policy.clauses)]
@@ -120,7 +121,7 @@ def _json(
         "name": policy.name,
         "report": policy.report,
         "sha256": policy.digest,
-        "valid_from": policy.valid_from.isoformat(),
+        "valid_from": policy.first_day.isoformat(),
         "valid_until": policy.last_day.isoformat(),
         "in_force": policy.holds_on(now.date()),
         "delivery": policy.sending.value,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import places, reading, text
+from puntual.cli import reading, text
 from puntual.cli.options import (
     as_of_option,
     env_option,
@@ -17,17 +17,18 @@ from puntual.cli.options import (
     project_option,
     root_of,
 )
+from puntual.cli.papers import Papers, papers
 from puntual.errors import ProjectError
 from puntual.evidence.digest import sha256
-from puntual.local.approvals import DeclaredIdentity, FolderApprovals
-from puntual.local.journal import SqliteJournal
+from puntual.local.approvals import DeclaredIdentity
 from puntual.model.approval import Approval, Subject
 from puntual.model.delivery import State
 from puntual.model.manifest import Digest
 from puntual.model.policy import Signatures
-from puntual.model.project import Project
+from puntual.model.project import AWS, Project
 from puntual.planner.policy import missing
-from puntual.ports.journal import StepEvent
+from puntual.ports.approvals import Approvals
+from puntual.ports.journal import Journal, StepEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,27 +80,28 @@ def command(
     root = root_of(ctx, project)
     read = reading.read(root, env)
     now = as_of or datetime.now(UTC)
-    if Subject(subject) is Subject.POLICY:
-        what = _policy(root, read, name, now.date())
-    else:
-        if when is None:
-            raise click.UsageError("a delivery is named by its report and -d DATE")
-        what = _delivery(root, read, name, parse_day(when))
-    kept = FolderApprovals(places.approvals_path(root))
-    _check(read, what, person, role, kept)
-    identity = DeclaredIdentity().confirm(person, what.digest)
-    approval = Approval(
-        subject=what.subject,
-        name=what.name,
-        digest=what.digest,
-        person=person,
-        role=role,
-        at=now.astimezone(UTC),
-        identity=identity,
-    )
-    record = kept.add(approval)
-    still = missing(what.needed, kept.given(what.digest), read.roles, maker=what.maker)
-    _note(root, what, approval, record, complete=not still)
+    if Subject(subject) is Subject.DELIVERY and when is None:
+        raise click.UsageError("a delivery is named by its report and -d DATE")
+    with papers(root, read, env) as lent:
+        if when is None or Subject(subject) is Subject.POLICY:
+            what = _policy(root, read, name, now.date())
+        else:
+            what = _delivery(lent, name, parse_day(when))
+        _check(read, what, person, role, lent.approvals)
+        identity = DeclaredIdentity().confirm(person, what.digest)
+        approval = Approval(
+            subject=what.subject,
+            name=what.name,
+            digest=what.digest,
+            person=person,
+            role=role,
+            at=now.astimezone(UTC),
+            identity=identity,
+        )
+        record = lent.approvals.add(approval)
+        given = lent.approvals.given(what.digest)
+        still = missing(what.needed, given, read.roles, maker=what.maker)
+        _note(lent.journal, what, approval, record, complete=not still)
     if as_json:
         data: dict[str, object] = {
             "subject": what.subject.value,
@@ -118,7 +120,8 @@ def command(
         text.say(f"   {person}, {role}, {approval.at.isoformat(timespec='minutes')} ({identity})")
         text.say(f"   still needed: {' and '.join(still)}" if still else "   complete")
         if not still and what.subject is Subject.DELIVERY:
-            text.say(f"   next: puntual deliver -d {what.day.isoformat()}")
+            day, away = what.day.isoformat(), read.place == AWS
+            text.say(f"   next: puntual {f'run --env {env}' if away else 'deliver'} -d {day}")
     ctx.exit(6 if still else 0)
 
 
@@ -137,16 +140,14 @@ def _policy(root: Path, read: Project, name: str, today: date) -> Signable:
     )
 
 
-def _delivery(root: Path, read: Project, report: str, day: date) -> Signable:
-    from puntual.cli.wiring import open_store
+def _delivery(lent: Papers, report: str, day: date) -> Signable:
     from puntual.runner import checkpoint, signing
     from puntual.runner.delivery import decision_of
     from puntual.runner.restate import SUPERSEDES, version_of
 
-    with open_store(root) as store:
-        attested = checkpoint.read(store, f"attest:{report}", day)
-        decided = checkpoint.read(store, f"decide:{report}", day)
-        sent = checkpoint.read(store, f"deliver:{report}", day)
+    attested = checkpoint.read(lent.archive, f"attest:{report}", day)
+    decided = checkpoint.read(lent.archive, f"decide:{report}", day)
+    sent = checkpoint.read(lent.archive, f"deliver:{report}", day)
     if attested is None or decided is None:
         raise _nothing(f"no delivery of {report} for {day.isoformat()} is made", "none")
     decision = decision_of(decided.manifest, None)
@@ -170,7 +171,7 @@ def _delivery(root: Path, read: Project, report: str, day: date) -> Signable:
     )
 
 
-def _check(read: Project, what: Signable, person: str, role: str, kept: FolderApprovals) -> None:
+def _check(read: Project, what: Signable, person: str, role: str, kept: Approvals) -> None:
     """
     Refuse who may not sign.
 
@@ -209,30 +210,26 @@ def _check(read: Project, what: Signable, person: str, role: str, kept: FolderAp
 
 
 def _note(
-    root: Path, what: Signable, approval: Approval, record: Digest, *, complete: bool
+    journal: Journal, what: Signable, approval: Approval, record: Digest, *, complete: bool
 ) -> None:
-    journal = SqliteJournal(places.journal_path(root))
-    try:
-        journal.record(
-            StepEvent(
-                run=record[:12],
-                reference_date=what.day,
-                step=f"sign:{what.name}",
-                outcome="done",
-                seconds=0.0,
-                at=approval.at,
-                summary=f"{approval.person} as {approval.role} signed {what.digest[:12]}",
-                facts={"sha256": what.digest, "record": record, "identity": approval.identity},
-            )
+    journal.record(
+        StepEvent(
+            run=record[:12],
+            reference_date=what.day,
+            step=f"sign:{what.name}",
+            outcome="done",
+            seconds=0.0,
+            at=approval.at,
+            summary=f"{approval.person} as {approval.role} signed {what.digest[:12]}",
+            facts={"sha256": what.digest, "record": record, "identity": approval.identity},
         )
-        if not complete or what.subject is not Subject.DELIVERY:
-            return
-        for one in journal.deliveries(reference_date=what.day):
-            if str(one.id) == what.name and one.state is State.READY:
-                signed = replace(one, state=State.SIGNED, reasons=())
-                journal.save(signed, replacing=frozenset({State.READY}))
-    finally:
-        journal.close()
+    )
+    if not complete or what.subject is not Subject.DELIVERY:
+        return
+    for one in journal.deliveries(reference_date=what.day):
+        if str(one.id) == what.name and one.state is State.READY:
+            signed = replace(one, state=State.SIGNED, reasons=())
+            journal.save(signed, replacing=frozenset({State.READY}))
 
 
 def _nothing(message: str, observed: str) -> ProjectError:

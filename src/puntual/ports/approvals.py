@@ -20,6 +20,9 @@ class Approvals(Protocol):
             PermanentError: T1002 they may not be read.
         """
 
+    def every(self) -> tuple[Approval, ...]:
+        """Return every approval, oldest first; see `given`."""
+
     def add(self, approval: Approval) -> Digest:
         """
         Keep an approval durably, and return the digest of its record; repeatable.
@@ -45,6 +48,10 @@ class NoApprovals:
     """Nobody has agreed to anything: what a place without people has."""
 
     def given(self, digest: Digest) -> tuple[Approval, ...]:
+        """Return none."""
+        return ()
+
+    def every(self) -> tuple[Approval, ...]:
         """Return none."""
         return ()
 
