@@ -26,7 +26,7 @@ GOAL = 2.0
 
 
 def main() -> int:
-    """Measure, print, and return 0 if the report was the same every time."""
+    """Measure, print, and return 0 if the goal is met and the report was the same every time."""
     parser = argparse.ArgumentParser(prog="python -m bench.resume", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000, help="events of the day")
     parser.add_argument("--times", type=int, default=5, help="how often")
@@ -45,7 +45,7 @@ def main() -> int:
     print(f"  goal G7, {GOAL:.0f} s: {met}")
     same = all(same for _, _, same in found)
     print(f"  the report is the same: {same}")
-    return 0 if same else 1
+    return 0 if same and met == "reached" else 1
 
 
 def _undisturbed(day: Path, project: Path) -> tuple[float, bytes]:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"[fh][1-9][0-9]?")
@@ -22,10 +23,17 @@ class Shown:
 
 
 def rows_of(node: ast.expr) -> tuple[str, ...]:
-    """Return the rows that a decorator, or one mark of a `pytest.param`, names."""
+    """
+    Return the rows that a decorator, or one mark of a `pytest.param`, names.
+
+    Raises:
+        ValueError: It names them by something else than words, which nobody reads here.
+    """
     named = isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.row"
     if not named or not isinstance(node, ast.Call):
         return ()
+    if not all(isinstance(a, ast.Constant) for a in node.args):
+        raise ValueError(f"rows are named by words, not by {ast.unparse(node)}")
     return tuple(str(a.value) for a in node.args if isinstance(a, ast.Constant))
 
 
@@ -69,21 +77,25 @@ def shown() -> dict[str, list[Shown]]:
     return found
 
 
-def catalogue() -> dict[str, dict[str, list[str]]]:
-    """Return `docs/rows.toml`: sections, rows, and what is later."""
+def catalogue() -> dict[str, dict[str, Any]]:
+    """Return `docs/rows.toml`: sections, rows, and why a row is not shown."""
     with (ROOT / "docs/rows.toml").open("rb") as file:
         return tomllib.load(file)
 
 
 def faults() -> list[str]:
-    """Return what is wrong: a row without a test or a reason, a mark without a row."""
+    """Return what is wrong: a row that neither a test names nor a reason; a mark without a row."""
     told, found = catalogue(), shown()
-    rows, later = told["rows"], told["later"]
+    rows, later = told["rows"], told["not_shown"]
     return [
-        *(f"{r}: no test names it, and no part is said" for r in rows if r not in {*found, *later}),
-        *(f"{r}: tests name it, so it is not later" for r in later if r in found),
+        *(
+            f"{r}: no test names it, and no reason is said"
+            for r in rows
+            if r not in {*found, *later}
+        ),
+        *(f"{r}: tests name it, so it is shown" for r in later if r in found),
         *(f"{r}: {found[r][0].name} names a row that is not there" for r in found if r not in rows),
-        *(f"{r}: later, and not there" for r in later if r not in rows),
+        *(f"{r}: a reason for a row that is not there" for r in later if r not in rows),
     ]
 
 
@@ -94,8 +106,8 @@ def failures_page(made: str) -> str:
     parts = [
         "# Failure catalogue",
         made.replace("the program", "the tests' marks and docs/rows.toml"),
-        "What can go wrong, what must happen, and the tests that show it. A row that no test can"
-        " show yet says which part of the roadmap brings it, and why.",
+        "What can go wrong, what must happen, and the tests that show it. A row that no test"
+        " shows says why.",
         f"{count} of {len(told['rows'])} rows have a test.",
     ]
     table: list[str] = []
@@ -103,11 +115,7 @@ def failures_page(made: str) -> str:
         if row in told["sections"]:
             table = [f"## {told['sections'][row]}", "", HEAD]
             parts.append("")
-        shows = (
-            _tests(found[row])
-            if row in found
-            else "later: part {} ({})".format(*told["later"][row])
-        )
+        shows = _tests(found[row]) if row in found else f"not shown: {told['not_shown'][row]}"
         table.append(f"| {row} | {where} | {fault} | {must} | {shows} |")
         parts[-1] = "\n".join(table)
     return "\n\n".join(parts) + "\n"

@@ -1,38 +1,59 @@
 """
 Verify one delivery of puntual, offline: `python verify_delivery.py FOLDER --root FINGERPRINT`.
 
-One file, on the standard library and `cryptography`; it shares no code with puntual and was
-written from docs/reference/evidence-format.md, whose sections (§) are named. Exit 0: all holds.
+By docs/reference/evidence-format.md (its § are named), without code of puntual. Exit 0: all holds.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import json
-import os
 import re
-import sys
 import zlib
+from base64 import b64decode, b64encode
+from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-LIMIT, MOST_VALUES, MOST_SIZE = 64 << 20, 4_000_000, 1 << 40
-PROOFS = {"statement.dsse.json", "statement.tlog-proof", "leaf.json", "consistency.json"}
-PROOFS |= {"trust.json", "manifests.json.gz"}
-IN_TOTO, TRUST = "application/vnd.in-toto+json", "application/vnd.puntual.trust+json"
-PREDICATE = "https://puntual.dev/attestation/delivery/v1"
-NAME, ED25519 = "[!-*,-~]{1,255}", bytes.fromhex("302a300506032b6570032100")
-NOT_PROVEN = """    That the source told the truth, and that nothing was dropped before landing.
-    What nobody outside had seen yet; that another reader is not shown another ledger.
-    Clock times in the ledger; a time stamp, if there is one (openssl ts -verify examines it);
-    that an approver read what he signed. Level 2 and 3, from raw: puntual verify."""
+LIMIT, VALUES, MOST, IN_TOTO = 64 << 20, 1_000_000, 1 << 40, "application/vnd.in-toto+json"
+ENVELOPE, PROOF, LEAF = "statement.dsse.json", "statement.tlog-proof", "leaf.json"
+PROOFS = {ENVELOPE, PROOF, LEAF, "consistency.json", "trust.json", "manifests.json.gz"}
+DOCUMENTS = {"manifests.json", "VERIFY.txt", "evidence.html"}
+SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+PROVEN = """  Not proven by any package: that the source told the truth; that nothing was dropped
+    before landing; what nobody outside had seen yet; that others are not shown another ledger;
+    clock times; a time stamp, if there is one; that an approver read it; levels 2 and 3.
+  VERIFIED at level 1"""
+# §1: forms. A pattern; [x]: a list of x; {x}: x under any keys; key=x: these keys and no others.
+FORMS = """count: 0|[1-9][0-9]{0,37}; text: (?s:.*); hex: [0-9a-f]{64}; name: [!-*,-~]{1,255};
+base64: [A-Za-z0-9+/]*={0,2}; hash: [A-Za-z0-9+/]{43}=; public: [A-Za-z0-9+/=]{44,1364}; any: any;
+map: {any}; amount: (?!-0([.]0+)?$)-?(0|[1-9][0-9]*)([.][0-9]+)?; named: name=text sha256=hex; sign:
+keyid=hex sig=base64; dsse: payload=base64 payloadType=text signatures=[sign]; trust:
+schema=puntual/trust/1 origin=name version=count root=public keys=[key] thresholds=[asked]; key:
+keyid=hex name=[A-Za-z0-9][A-Za-z0-9._@-]{0,63} role=approver|log|pipeline public=public since=count
+until=null|0|[1-9][0-9]{0,37} why=text; asked: since=count full=least partial=least emergency=least;
+least: approver=count pipeline=[1-9][0-9]{0,37}; tree: size=count root=hash; since:
+schema=puntual/consistency/1 origin=text size=count root=hash proofs=[proof]; proof: size=count
+root=hash hashes=[hash]; held: root=hex trust=base64 checkpoints=[tree]; memory: ledgers={held}
+schema=puntual/verifier/1; event: schema=puntual/event/1 event=attest at=text epoch=count
+trust=count commit=commit step=text reference_date=text manifest=text facts=map; commit:
+number=count sha256=text; manifest: schema=puntual/manifest/1 step=text dataset=text
+reference_date=text key=hex inputs=[named] code=hex objects=[object] totals=totals facts=map;
+object: name=text sha256=hex bytes=count records=count role=text detail={text}; totals:
+records=count sums={amount} key_digest=text algorithm=text; texts: schema=puntual/manifests/1
+manifests={text}; digest: sha256=hex; file: name=text digest=digest; type:
+https://puntual[.]dev/attestation/delivery/v1; stated: _type=https://in-toto[.]io/Statement/v1
+predicateType=type subject=[file] predicate=map; about: id=text report=[a-z_][a-z0-9_]{0,62}
+reference_date=[0-9]{4}-[0-9]{2}-[0-9]{2} version=count; claims: schema=type delivery=about
+completeness=full|partial|emergency reasons=[any] exceptions=count due_at=text seals=[any]
+checks=[any] hops=[any] manifests=[named] documents=[named] files=[named] code=hex project=hex
+signatures=text"""
+FORM = dict(one.split(": ", 1) for one in " ".join(FORMS.split()).split("; "))
 
 
 def need(holds: object, sentence: str) -> None:
@@ -40,261 +61,240 @@ def need(holds: object, sentence: str) -> None:
         raise ValueError(sentence)
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def b64(text: str) -> bytes:
+    need(b64encode(b64decode(text)).decode() == text, "Base64 in another spelling")
+    return b64decode(text)
 
 
-def b64(text: Any, size: int = 0) -> bytes:
-    """§1: Base64 has one spelling; a hash has 32 bytes."""
-    data = base64.b64decode(text, validate=True)
-    same = base64.b64encode(data).decode() == text and len(data) == (size or len(data))
-    need(same, "Base64 in another spelling, or a hash of another length")
-    return data
+def fit(value: Any, form: str, what: str = "$", deep: int = 0) -> Any:
+    """§1: return a value that has its form; at most 64 levels, no floats, integers to 2^53."""
+    form, kind, inner = FORM.get(form, form), type(value), {}
+    form = {dict: "{any}", list: "[any]"}.get(kind, form) if form == "any" else form
+    good = form == "any" and kind is not float and (kind is not int or abs(value) < 1 << 53)
+    if form[1:-1] in FORM:
+        inner = dict.fromkeys(value if kind is dict else range(len(value)), form[1:-1])
+        good = kind is (dict if form[0] == "{" else list)
+    elif re.match(r"\w+=", form):
+        inner = dict(pair.split("=", 1) for pair in form.split())
+        good = kind is dict and value.keys() == inner.keys()
+    elif kind is str or (value is None and form[:5] == "null|"):
+        good = form == "any" or re.fullmatch(form, "null" if value is None else value)
+    need(good and deep <= 64 and all(str(k).isascii() for k in inner), f"{what} is no {form[:50]}")
+    for key, one in inner.items():
+        fit(value[key], one, f"{what}.{key}", deep + 1)
+    return value
 
 
-def number(text: Any) -> int:
-    need(isinstance(text, str) and re.fullmatch(r"0|[1-9][0-9]{0,37}", text), f"no count: {text!r}")
-    return int(text)
-
-
-def canonical(data: bytes) -> Any:
-    """§1: read JSON that is written in its one form (RFC 8785, without floats)."""
-    marks = sum(map(data.count, (b",", b":", b"[", b"{")))
-    need(len(data) <= LIMIT and marks <= MOST_VALUES, "a document that is too large")
+def canonical(data: bytes, form: str) -> Any:
+    """§1: read JSON of a form that is written in its one spelling (RFC 8785)."""
+    marks = re.sub(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^,:[{"]++', b"", data, flags=re.DOTALL)
+    need(len(data) <= LIMIT and len(marks) <= VALUES, "a document that is too large")
     value = json.loads(data.decode())
-    again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    need(again.encode() == data, "JSON that is not in its canonical form")
-    return value
-
-
-def record(value: Any, keys: str) -> Any:
-    need(isinstance(value, dict) and set(value) == set(keys.split()), f"no object with {keys}")
-    return value
+    need(SPELL(value).encode() == data, "JSON that is not in its canonical form")
+    return fit(value, form)
 
 
 def signed_by(public: bytes, data: bytes, signature: bytes) -> bool:
     """§3: Ed25519, or ECDSA on P-256 with SHA-256; the key is a SubjectPublicKeyInfo."""
+    key: Any = serialization.load_der_public_key(public)
+    plain = isinstance(key, ed25519.Ed25519PublicKey)
     try:
-        key: Any = load_der_public_key(public)
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, data)
-            return True
-        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-        return isinstance(key.curve, ec.SECP256R1)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
+        key.verify(signature, data, *([] if plain else [ec.ECDSA(hashes.SHA256())]))
+    except InvalidSignature:
         return False
+    return plain or isinstance(key.curve, ec.SECP256R1)
 
 
 def envelope(data: bytes, kind: str) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """§3: return payload, what is signed (PAE), and (keyid, signature) of a DSSE envelope."""
-    found = record(canonical(data), "payload payloadType signatures")
+    found = canonical(data, "dsse")
     payload = b64(found["payload"])
-    signed = [(record(s, "keyid sig")["keyid"], b64(s["sig"])) for s in found["signatures"]]
+    signed = [(s["keyid"], b64(s["sig"])) for s in found["signatures"]]
     need(signed == sorted(signed)[:16] and found["payloadType"] == kind, "no envelope of its type")
-    need(all(re.fullmatch("[0-9a-f]{64}", keyid) for keyid, _ in signed), "no keyid")
-    pae = b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
-    return payload, pae, signed
+    return payload, f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload, signed
 
 
 def opened_trust(data: bytes) -> dict[str, Any]:
     """§4: read a trust file that its own root key has signed."""
-    payload, pae, signed = envelope(data, TRUST)
-    found = record(canonical(payload), "schema origin version root keys thresholds")
-    root = b64(found["root"])
+    payload, pae, signed = envelope(data, "application/vnd.puntual.trust+json")
+    found = canonical(payload, "trust")
+    root, since = b64(found["root"]), [int(t["since"]) for t in found["thresholds"]]
     need(any(signed_by(root, pae, s) for _, s in signed), "a trust file its root did not sign")
+    need(since[:1] == [0] and since == sorted(since), "thresholds that do not ascend from 0 on")
+    keys = {sha256(b64(key["public"])).hexdigest(): key for key in found["keys"]}
+    need([k["keyid"] for k in found["keys"]] == sorted(keys)[:1000], "keyids, or another order")
     for key in found["keys"]:
-        need(sha256(b64(key["public"])) == key["keyid"], "a key that is not its keyid")
-        until = MOST_SIZE if key["until"] is None else number(key["until"])
-        key["counts"] = range(number(key["since"]), until)
-    return {**found, "root_id": sha256(root), "payload": payload, "raw": data}
+        key["counts"] = range(int(key["since"]), int(key["until"] or 10**40))
+    return {**found, "id": sha256(root).hexdigest(), "payload": payload, "raw": data}
 
 
-def node(left: bytes, right: bytes, mark: bytes = b"\1") -> bytes:
-    return hashlib.sha256(mark + left + right).digest()
-
-
-def included(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """§5: return the root that a leaf's hash leads to by its audit path."""
-    if size == 1 or not path:
-        return leaf if size == 1 and not path else b""
-    left = 1 << (size - 1).bit_length() - 1
-    if index < left:
-        return node(included(leaf, index, left, path[:-1]), path[-1])
-    return node(path[-1], included(leaf, index - left, size - left, path[:-1]))
-
-
-def extended(first: int, size: int, path: list[bytes], old: bytes) -> tuple[bytes, bytes]:
-    """§5: return the roots of the smaller and of the larger tree; `old` is b"" inside."""
-    if first == size or not path:
-        whole = [old] if old else path
-        return (whole[0], whole[0]) if first == size and len(path) == (not old) else (b"", b"")
+def climb(first: int, size: int, path: list[bytes], old: bytes, leaf: bytes = b"") -> list[bytes]:
+    """§5: return the roots of a smaller and a larger tree; of a leaf, that of the larger alone."""
+    end, start = size == 1 if leaf else first == size, [old or leaf] if old or leaf else path
+    if end or not path:
+        good = end and first == size and len(path) == (not (old or leaf))
+        return [start[0]] * 2 if good else [b"", b""]
     left = 1 << (size - 1).bit_length() - 1
     if first <= left:
-        one, two = extended(first, left, path[:-1], old)
-        return one, node(two, path[-1])
-    one, two = extended(first - left, size - left, path[:-1], b"")
-    return node(path[-1], one), node(path[-1], two)
+        one, two = climb(first, left, path[:-1], old, leaf)
+        return [one, sha256(b"\1" + two + path[-1]).digest()]
+    inner = climb(first - left, size - left, path[:-1], b"", leaf)
+    return [sha256(b"\1" + path[-1] + one).digest() for one in inner]
 
 
-def consistency(data: bytes) -> dict[str, Any]:
+def consistency(data: bytes) -> tuple[Any, dict[int, bytes]]:
     """§6: read consistency proofs; each of them must hold."""
-    found = record(canonical(data), "schema origin size root proofs")
-    size, root = number(found["size"]), b64(found["root"], 32)
-    earlier: dict[int, bytes] = {}
+    found = canonical(data, "since")
+    size, root, earlier = int(found["size"]), b64(found["root"]), {0: b""}
     for p in found["proofs"]:
-        first, old = number(record(p, "size root hashes")["size"]), b64(p["root"], 32)
-        need(max(earlier, default=0) < first <= size <= MOST_SIZE, "proofs in another order")
-        roots = extended(first, size, [b64(h, 32) for h in p["hashes"]], old)
-        need(roots == (old, root), "a consistency proof does not hold: the history was rewritten")
+        first, old, path = int(p["size"]), b64(p["root"]), [b64(h) for h in p["hashes"]]
+        need(max(earlier) < first <= size <= MOST and len(earlier) < 65, "proofs not in order")
+        need(climb(first, size, path, old) == [old, root], "a history that was rewritten")
         earlier[first] = old
-    need(found["schema"] == "puntual/consistency/1" and len(earlier) <= 64, "no proofs")
-    return {"tree": (found["origin"], size, root), "earlier": earlier}
+    return (found["origin"], size, root), earlier
 
 
 def read(path: Path) -> bytes:
-    plain = not path.is_symlink() and path.is_file() and path.stat().st_size <= LIMIT
-    need(plain, f"{path.name!r} is no plain file of at most 64 MiB")
+    good = not path.is_symlink() and path.is_file() and path.stat().st_size <= LIMIT
+    need(good, f"{path.name!r} is no plain file of at most 64 MiB")
     return path.read_bytes()
 
 
 def named(pairs: Any) -> dict[str, str]:
-    return {record(p, "name sha256")["name"]: p["sha256"] for p in pairs}
+    once = sorted({p["name"] for p in pairs})
+    need([p["name"] for p in pairs] == once, "names that stand twice or not in order")
+    return {p["name"]: p["sha256"] for p in pairs}
 
 
-def content(files: dict[str, bytes], payload: bytes) -> Any:
-    """§7: the statement names every file, and the manifests are the ones that it states."""
-    stated = record(canonical(payload), "_type subject predicateType predicate")
-    claims, about = stated["predicate"], stated["predicate"]["delivery"]
-    due = {s["name"]: s["digest"]["sha256"] for s in stated["subject"]} | named(claims["documents"])
-    need(stated["predicateType"] == PREDICATE, "no statement of a delivery")
-    for name in sorted(due.keys() | files.keys()):
-        need(name in files, f"{name!r} is missing")
-        need(name in due, f"{name!r} is foreign: the statement does not name it")
-        need(sha256(files[name]) == due[name], f"{name!r} is not the file that was stated")
-    told = canonical(files["exceptions.json"])
-    listed = (told["delivery"], told["completeness"], str(len(told["exceptions"])))
-    said = (about["id"], claims["completeness"], claims["exceptions"])
-    need(listed == said, "exceptions.json and the statement do not agree")
-    texts = canonical(files["manifests.json"])["manifests"]
-    need(all(sha256(text.encode()) == d for d, text in texts.items()), "a manifest is altered")
-    steps = named(claims["manifests"])
-    need(set(steps.values()) == set(texts), "manifests are missing or foreign")
-    inputs = named(claims["files"]) | steps
-    for step, digest in steps.items():
-        one = canonical(texts[digest].encode())
-        same = (one["step"], one["reference_date"]) == (step, about["reference_date"])
-        need(same, f"the manifest stated for {step!r} is another step's or day's")
-        used = named(one["inputs"]).items()
-        need(all(inputs.get(n, d) == d for n, d in used), f"the chain is broken at {step!r}")
-    return claims
-
-
-def vouching(trust: Any, files: dict[str, bytes], claims: Any, index: int) -> list[str]:
-    """§4: return who signed, role by role, once enough have."""
-    _, pae, signatures = envelope(files["statement.dsse.json"], IN_TOTO)
+def ledger(files: dict[str, bytes], claims: Any, payload: bytes, call: Any, ledgers: Any) -> Any:
+    """§4 to §6 and §8: whose signatures count, what the ledger holds, what was seen before."""
+    head, _, note = files[PROOF].partition(b"\n\n")
+    first, place, *path = head.decode("ascii").split("\n")
+    text, _, signed = note.decode().rpartition("\n\n")
+    origin, size_text, root_text = text.split("\n")
+    form = first == "c2sp.org/tlog-proof@v1" and re.fullmatch("index (0|[1-9][0-9]{0,12})", place)
+    need(form and len(files[PROOF]) <= 1 << 16 and fit(origin, "name"), "no proof of inclusion")
+    index, size, root = int(place[6:]), int(fit(size_text, "count")), b64(fit(root_text, "hash"))
+    held = ledgers.setdefault(origin, {"root": "", "checkpoints": []})
+    given = [call.trust and read(call.trust), held["root"] and b64(held["trust"])]
+    own, *others = map(opened_trust, filter(None, [files["trust.json"], *given]))
+    roots = {call.root.lower(), held["root"], *(t["id"] for t in others)} - {""}
+    need(roots == {own["id"]}, f"its root key is {own['id']}, known is {roots or 'none'}")
+    twins = [o for o, h in ledgers.items() if h["root"] == own["id"] and not held["root"]]
+    need(call.new_ledger or not twins, f"of this root key you hold {twins}, not {origin}")
+    need({t["origin"] for t in (own, *others)} == {origin}, "a trust file of another ledger")
+    trust = max(own, *others, own, key=lambda t: int(t["version"]))
+    same = {t["payload"] for t in (own, *others) if t["version"] == trust["version"]}
+    need(len(same) == 1, "two trust files of one version")
+    _, pae, signatures = envelope(files[ENVELOPE], IN_TOTO)
     names: dict[str, set[str]] = {"approver": set(), "pipeline": set()}
     for key in (k for k in trust["keys"] if k["role"] in names):
         for signature in (s for keyid, s in signatures if keyid == key["keyid"]):
             need(signed_by(b64(key["public"]), pae, signature), f"{key['name']} did not sign this")
             names[key["role"]] |= {key["name"]} if index in key["counts"] else set()
-    asked = [t for t in trust["thresholds"] if number(t["since"]) <= index][-1]
+    asked = [t for t in trust["thresholds"] if int(t["since"]) <= index][-1]
     for role, least in asked[claims["completeness"]].items():
-        need(len(names[role]) >= number(least), f"signed by {len(names[role])} of {least} {role}s")
-    return [f"signed by {role}: {', '.join(sorted(n)) or 'nobody'}" for role, n in names.items()]
-
-
-def ledger(files: dict[str, bytes], claims: Any, payload: bytes, call: Any, memory: Any) -> Any:
-    """§4 to §6 and §8: whose signatures count, what the ledger holds, what was seen before."""
-    head, _, note = files["statement.tlog-proof"].partition(b"\n\n")
-    first, place, *path = head.decode("ascii").split("\n")
-    text, _, signed = note.decode().rpartition("\n\n")
-    origin, size_text, root_text = text.split("\n")
-    form = first == "c2sp.org/tlog-proof@v1" and re.fullmatch("index (0|[1-9][0-9]{0,12})", place)
-    need(form and re.fullmatch(NAME, origin), "no proof of inclusion")
-    index, size, root = int(place[6:]), number(size_text), b64(root_text, 32)
-    held = memory["ledgers"].setdefault(origin, {"root": "", "checkpoints": []})
-    own = opened_trust(files["trust.json"])
-    others = [opened_trust(read(call.trust))] if call.trust else []
-    others += [opened_trust(b64(held["trust"]))] if held["root"] else []
-    roots = {call.root.lower(), held["root"]} | {t["root_id"] for t in others}
-    need(roots - {""}, f"no root key is known for {origin}; the package brings {own['root_id']}")
-    need(roots - {""} == {own["root_id"]}, f"signed under another root key, {own['root_id']}")
-    need({t["origin"] for t in (own, *others)} == {origin}, "a trust file of another ledger")
-    trust = max(own, *others, own, key=lambda t: number(t["version"]))
-    twins = [t for t in (own, *others) if t["version"] == trust["version"]]
-    need(all(t["payload"] == trust["payload"] for t in twins), "two trust files of one version")
-    said = vouching(trust, files, claims, index)
-    leaf, about = canonical(files["leaf.json"]), claims["delivery"]
-    told = (leaf["event"], leaf["step"], leaf["reference_date"], leaf["facts"]["statement"])
-    due = ("attest", f"attest:{about['report']}", about["reference_date"], sha256(payload))
-    need(told == due, "leaf.json tells of something else than this statement")
-    way = (index, size, [b64(h, 32) for h in path])
-    found = index < size <= MOST_SIZE and included(node(files["leaf.json"], b"", b"\0"), *way)
-    need(found == root, "the ledger does not hold leaf.json")
-    need(re.fullmatch(f"(\u2014 {NAME} [^ \n]+\n){{1,16}}", signed), "no signature lines")
-    logs = [k for k in trust["keys"] if k["role"] == "log" and size in k["counts"]]
+        need(len(names[role]) >= int(least), f"signed by {len(names[role])} of {least} {role}s")
+    said = [f"signed by {role}: {', '.join(sorted(n)) or 'nobody'}" for role, n in names.items()]
+    leaf, about = canonical(files[LEAF], "event"), claims["delivery"]
+    at = datetime.fromisoformat(leaf["at"]).isoformat(timespec="microseconds")
+    told = (leaf["step"], leaf["reference_date"], leaf["facts"]["statement"], at, at[-6:])
+    due = (f"attest:{about['report']}", about["reference_date"], sha256(payload).hexdigest())
+    need(told == (*due, leaf["at"], "+00:00"), "leaf.json tells of something else")
+    hashed, way = sha256(b"\0" + files[LEAF]).digest(), [b64(fit(h, "hash")) for h in path]
+    good = index < size <= MOST and climb(index + 1, size, way, b"", hashed)[1] == root
+    need(good, "the ledger does not hold leaf.json")
+    need(re.fullmatch(f"(\u2014 {FORM['name']} [^ \n]+\n){{1,16}}", signed), "no signature lines")
     marks = [(n, b64(c)) for _, n, c in (line.split(" ") for line in signed[:-1].split("\n"))]
-    good, body = [], (text + "\n").encode()
-    for public in (b64(k["public"]) for k in logs):
-        raw = origin.encode() + b"\n\1" + public[12:] if public.startswith(ED25519) else public
-        hint = (origin, hashlib.sha256(raw).digest()[:4])
-        good += [signed_by(public, body, m[4:]) for n, m in marks if (n, m[:4]) == hint]
-    need(good and all(good) and all(len(m) > 4 for _, m in marks), "no log key signed the note")
+    by, body = [all(len(m) > 4 for _, m in marks)], (text + "\n").encode()
+    logs = [k["public"] for k in trust["keys"] if k["role"] == "log" and size in k["counts"]]
+    for der in map(b64, logs):
+        raw = origin.encode() + b"\n\1" + der[12:] if len(der) == 44 else der
+        hint = (origin, sha256(raw).digest()[:4])
+        by += [signed_by(der, body, m[4:]) for n, m in marks if (n, m[:4]) == hint]
+    need(all(by) and len(by) > 1, "no log key signed the checkpoint, or not rightly")
     said.append(f"entry {index:,} of {size:,} of {origin} is this statement")
     proofs = [consistency(d) for d in (files["consistency.json"], *map(read, call.consistency))]
-    need(proofs[0]["tree"] == (origin, size, root), "consistency.json is about another tree")
-    rows = {c["size"]: c["root"] for c in held["checkpoints"]}
-    need(rows.get(size_text, root_text) == root_text, f"two histories of {size:,} entries")
-    if rows and size_text not in rows:
-        last = max(map(number, rows))
-        (old, new), at = sorted((last, size)), {last: b64(rows[str(last)], 32), size: root}
-        olds = [p["earlier"].get(old) for p in proofs if p["tree"] == (origin, new, at[new])]
-        need(at[old] in olds, f"not proven consistent with the {last:,} entries that you hold")
-    said.append(f"consistent with {max(map(number, rows), default=0):,} entries seen before")
-    rows[size_text] = root_text
-    held |= {"root": own["root_id"], "trust": base64.b64encode(trust["raw"]).decode()}
-    held["checkpoints"] = [{"size": s, "root": rows[s]} for s in sorted(rows, key=int)]
+    need(proofs[0][0] == (origin, size, root), "consistency.json is about another tree")
+    rows = {int(c["size"]): c["root"] for c in held["checkpoints"]}
+    last, now = max(rows, default=0), rows | {size: root_text}
+    need(rows.get(size, root_text) == root_text, f"two histories of {size:,} entries")
+    if rows and size not in rows:
+        old, new = sorted((last, size))
+        olds = [e.get(old) for tree, e in proofs if tree == (origin, new, b64(now[new]))]
+        need(b64(now[old]) in olds, f"not proven consistent with the {last:,} entries you hold")
+    said.append(f"consistent with {f'the {last:,}' if rows else 'no'} entries that you held before")
+    held |= {"root": own["id"], "trust": b64encode(trust["raw"]).decode()}
+    held["checkpoints"] = [{"size": str(s), "root": now[s]} for s in sorted(now)]
     return said
 
 
-def verified(call: Any, memory: Any) -> list[str]:
-    need(len(os.listdir(call.folder)) <= 256, "more than 256 files")
-    files = {name: read(call.folder / name) for name in sorted(os.listdir(call.folder))}
-    need(files.keys() >= PROOFS, f"not signed: {', '.join(sorted(PROOFS - files.keys()))} missing")
-    need("manifests.json" not in files, "a file is foreign beside what it is packed in")
-    payload, _, _ = envelope(files["statement.dsse.json"], IN_TOTO)
+def verified(call: Any, ledgers: Any) -> list[str]:
+    """§2, §7: names and sizes first, then what proves, then every file by itself."""
+    sizes = {path.name: path.lstat().st_size for path in call.folder.iterdir()}
+    need(len(sizes) <= 256 and sum(sizes.values()) <= 4 * LIMIT, "over 256 files or 256 MiB")
+    need(sizes.keys() >= PROOFS, f"not signed: {', '.join(sorted(PROOFS - sizes.keys()))} missing")
+    files = {n: read(call.folder / n) for n in sorted(sizes) if n in {*PROOFS, "timestamp.tsr"}}
+    payload, _, _ = envelope(files[ENVELOPE], IN_TOTO)
+    found = canonical(payload, "stated")
+    also = (f" {key}=map" for key in ("policy", "supersedes") if key in found["predicate"])
+    claims = fit(found["predicate"], FORM["claims"] + "".join(also))
+    about, steps = claims["delivery"], named(claims["manifests"])
+    date.fromisoformat(about["reference_date"])
+    need(about["id"] == "{report}/{reference_date}/v{version}".format(**about), "an id of others")
+    subjects = {s["name"]: s["digest"]["sha256"] for s in found["subject"]}
+    due = named(claims["documents"]) | subjects
+    full = subjects.keys() >= {"exceptions.json", "exceptions.txt"} and len(found["subject"]) == 3
+    once = len(due) == 3 + len(claims["documents"]) and due.keys() - subjects.keys() >= DOCUMENTS
+    need(once and full, "another list of files than a delivery has, or one that stands twice")
+    strays = sorted((sizes.keys() - files.keys()) ^ (due.keys() - {"manifests.json"}))
+    need(not strays, f"missing, or foreign to the statement: {', '.join(map(repr, strays))}")
     opened = zlib.decompressobj(wbits=31)
-    found = opened.decompress(files["manifests.json.gz"], LIMIT + 1)
-    need(opened.eof and not opened.unused_data and len(found) <= LIMIT, "no single gzip member")
-    rest = {n: d for n, d in files.items() if n not in PROOFS | {"timestamp.tsr"}}
-    claims = content(rest | {"manifests.json": found}, payload)
-    said = f"{claims['delivery']['id']}, {claims['completeness']}: every file is the one stated"
-    return [said, *ledger(files, claims, payload, call, memory)]
+    packed = opened.decompress(files["manifests.json.gz"], LIMIT + 1)
+    need(opened.eof and not opened.unused_data and len(packed) <= LIMIT, "no single gzip member")
+    held = {"manifests.json": packed, "exceptions.json": read(call.folder / "exceptions.json")}
+    for name, digest in due.items():
+        data = held[name] if name in held else read(call.folder / name)
+        need(sha256(data).hexdigest() == digest, f"{name!r} is not the file that was stated")
+    told = canonical(held["exceptions.json"], "map")
+    listed = (told["delivery"], told["completeness"], str(len(fit(told["exceptions"], "[map]"))))
+    need(listed == (about["id"], claims["completeness"], claims["exceptions"]), "exceptions.json")
+    texts = canonical(packed, "texts")["manifests"]
+    need(all(sha256(t.encode()).hexdigest() == d for d, t in texts.items()), "a manifest altered")
+    need(set(steps.values()) == set(texts), "manifests are missing or foreign")
+    known = named(claims["files"]) | steps
+    for step, digest in steps.items():
+        one = canonical(texts[digest].encode(), "manifest")
+        same = (one["step"], one["reference_date"]) == (step, about["reference_date"])
+        need(same, f"the manifest stated for {step!r} is another step's or day's")
+        need(all(known.get(n, d) == d for n, d in named(one["inputs"]).items()), f"chain: {step!r}")
+    said = f"{about['id']}, {claims['completeness']}: every file is the one stated"
+    return [said, *ledger(files, claims, payload, call, ledgers)]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(description="Verify a delivery of puntual, offline.")
     asked.add_argument("folder", type=Path)
     asked.add_argument("--root", default="", help="fingerprint of the root key, from paper")
     asked.add_argument("--trust", type=Path, help="a trust file that was handed over")
     asked.add_argument("--state", type=Path, help="what is remembered of ledgers")
     asked.add_argument("--consistency", type=Path, action="append", default=[])
+    asked.add_argument("--new-ledger", action="store_true", help="a second one of the same root")
     call = asked.parse_args(arguments)
     state = call.state or Path.home() / ".local/state/puntual/verifier.json"
     try:
         fresh = {"schema": "puntual/verifier/1", "ledgers": {}}
-        memory = canonical(read(state)) if state.exists() else fresh
-        said = verified(call, memory)
+        memory = canonical(read(state), "memory") if state.exists() else fresh
+        said = verified(call, memory["ledgers"])
         state.parent.mkdir(parents=True, exist_ok=True)
-        new = state.with_suffix(".new")
-        new.write_text(json.dumps(memory, sort_keys=True, separators=(",", ":")))
-        os.replace(new, state)
+        state.with_suffix(".new").write_text(SPELL(memory))
+        state.with_suffix(".new").replace(state)
     except Exception as wrong:  # whatever goes wrong, nothing is verified
         print(f"  not proven: {wrong}\nNOT VERIFIED")
         return 1
-    print(*said, "Not proven by any package:", NOT_PROVEN, "VERIFIED at level 1", sep="\n  ")
+    print(*said, PROVEN, sep="\n  ")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main())

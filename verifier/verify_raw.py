@@ -93,13 +93,15 @@ def main(arguments: list[str]) -> int:
     call = asked.parse_args(arguments)
     try:
         landed = [m for m in manifests(call.folder) if m["step"].startswith("land:")]
+        need(landed, "the statement names no raw objects: it has no manifest of a `land:` step")
         said = [source(made, call.store) for made in landed]
     except Exception as wrong:  # whatever goes wrong, nothing is verified
         print(f"  not proven: {wrong}\nNOT VERIFIED")
         return 1
-    print(*said, "VERIFIED at level 2, from raw objects", sep="\n  ")
-    print("Not proven here: signatures and ledger (verify_delivery.py); counts, sums and what")
-    print("was made of these bytes (puntual verify --level 3); that the source told the truth.")
+    print(*said, sep="\n  ")
+    print("Not proven here: who signed the statement, and the ledger (verify_delivery.py); counts,")
+    print("sums and what was made of these bytes (puntual verify --level 3); that the source told")
+    print("the truth.\nThe raw objects match the statement")
     return 0
 
 

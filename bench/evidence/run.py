@@ -25,7 +25,7 @@ from puntual.local.keys import LocalKeys
 from puntual.local.ledger import LocalLedger
 from puntual.model.source import StreamSource
 from puntual.project.read import read_project
-from puntual.runner.record import pack
+from puntual.runner.packing import pack
 
 YEARS = 73_000
 """Entries of ten years, twenty a day (`evidence.md` 4)."""

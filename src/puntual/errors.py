@@ -65,6 +65,14 @@ class PuntualError(Exception):
         self.observed = observed
         self.next_step = next_step
 
+    @property
+    def said(self) -> str:
+        """Code and message as they may become evidence: without a path of this machine."""
+        text, where = self.message, self.where
+        if where.startswith("/"):
+            text = text.replace(f" at {where}", "").replace(where, where.rpartition("/")[2])
+        return f"{self.code} {text}"
+
 
 class ProjectError(PuntualError):
     """The project or the call is wrong; nothing ran."""

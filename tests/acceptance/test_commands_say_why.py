@@ -225,9 +225,15 @@ def test_a_day_for_which_nothing_is_owed_is_refused(tmp_path: Path) -> None:
 
 def test_a_report_is_not_suggested_for_itself(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
-    asked = puntual(tmp_path, "explain", "payments_daily", "-d", "2026-03-03")
+    asked = puntual(tmp_path, "explain", "payments_daily", "-d", "2026-03-07")  # a Saturday
     assert "did you mean" not in asked.err
-    assert "puntual run -d 2026-03-03" in asked.err
+    assert "puntual run -d 2026-03-07" in asked.err
+    owed = puntual(tmp_path, "explain", "payments_daily", "-d", "2026-03-03")  # missed long ago
+    assert (owed.code, "it is missed" in owed.out, "run -d 2026-03-03" in owed.out) == (
+        1,
+        True,
+        True,
+    )
     assert "did you mean" in puntual(tmp_path, "explain", "payments_daly", "-d", DAY).err
 
 
@@ -338,3 +344,54 @@ def test_interrupted_inside_a_query_ends_with_130(tmp_path: Path) -> None:
     )
     assert done.returncode == 130, done.stderr
     assert "interrupted" in done.stderr
+
+
+def test_a_range_without_a_day_that_is_owed_is_refused(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    refused = puntual(tmp_path, "run", "-d", "2026-03-07..2026-03-08", "--as-of", AS_OF)
+    assert refused.code == 2
+    assert "P1003" in refused.err
+    assert "2026-03-07..2026-03-08" in refused.err
+
+
+@pytest.mark.parametrize(("when", "day"), [("today", "2026-03-03"), ("-1", "2026-03-02")])
+def test_today_and_the_business_day_before_are_days_where_one_is_meant(
+    tmp_path: Path, when: str, day: str
+) -> None:
+    write_project(tmp_path)
+    said = puntual(tmp_path, "explain", "payments_daily", "-d", when, "--as-of", AS_OF)
+    assert f"payments_daily/{day}/v1" in said.out
+
+
+@pytest.mark.parametrize("command", ["exceptions", "reconcile", "diff"])
+def test_a_range_where_one_day_is_meant_is_said(tmp_path: Path, command: str) -> None:
+    write_project(tmp_path)
+    more = ("payments_daily",) if command == "diff" else ()
+    several = puntual(tmp_path, command, *more, "-d", "2026-03-02..2026-03-03")
+    assert several.code == 2
+    assert "one reference date is meant here" in several.err
+
+
+def test_exceptions_of_a_report_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    assert run_day(tmp_path).code == 0
+    said = puntual(tmp_path, "exceptions", "-d", DAY, "-r", "payment_daily")
+    assert said.code == 2
+    assert "C1003" in said.err
+    assert "did you mean 'payments_daily'?" in said.err
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("stream", "status"),
+        ("stream", "create", "--stream", "s"),
+        ("query", "SELECT 1 AS a"),
+    ],
+)
+def test_a_folder_without_a_project_is_refused_and_left_as_it_was(
+    tmp_path: Path, call: tuple[str, ...]
+) -> None:
+    refused = puntual(tmp_path, *call)
+    assert (refused.code, list(tmp_path.iterdir())) == (2, [])
+    assert "C1002" in refused.err

@@ -146,7 +146,7 @@ controls:
     kind: business
     equal:
       left: {{warehouse: movements, sum: amount, where: "amount > 1000000"}}
-      right: {{warehouse: movements, sum: amount, where: "amount > 1000000"}}
+      right: {{warehouse: movements, sum: amount, where: "amount > 2000000"}}
   - id: core_ledger
     kind: business
     equal:
@@ -154,7 +154,7 @@ controls:
       right: {{database: core, query: "SELECT sum FROM totals", sum: sum}}
   - id: unreadable
     kind: business
-    left: SELECT CAST('x' AS INTEGER)
+    left: SELECT max(CAST(client_id AS INTEGER)) FROM movements
     right: SELECT 1
 """
 TIE_OFF = f"""\

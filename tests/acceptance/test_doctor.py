@@ -16,7 +16,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from support.small import CALENDAR, DAY, good_day, puntual, run_day, write_project
+from support.small import (
+    CALENDAR,
+    DAY,
+    SETTINGS,
+    good_day,
+    puntual,
+    run_day,
+    write_project,
+)
 
 from puntual.local.fitness import folder_fault
 
@@ -59,6 +67,21 @@ def test_everything_is_looked_at_and_nothing_fails_on_a_fit_machine(root: Path) 
         "commit log",
         "litter",
     } <= found.keys()
+
+
+@pytest.mark.row("f11")
+@pytest.mark.parametrize(
+    "pattern",
+    ["inbox/{reference_date:%Y%m%d}/pay*.csv", "inbox/pay*.csv", "inbox/[pq]{reference_date}.csv"],
+)
+def test_a_drop_whose_folder_is_not_there_is_said_wherever_the_date_stands_in_its_pattern(
+    tmp_path: Path, pattern: str
+) -> None:
+    settings = SETTINGS.replace("inbox/payments_{reference_date:%Y%m%d}*.csv", pattern)
+    write_project(tmp_path, **{"puntual.yaml": settings})
+    assert _levels(tmp_path)["source payments"] == ("warn", "folder inbox/ does not exist yet")
+    (tmp_path / "inbox").mkdir()
+    assert _levels(tmp_path)["source payments"] == ("ok", "folder inbox/ can be read")
 
 
 @pytest.mark.row("f11")

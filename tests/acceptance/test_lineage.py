@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import date
 from functools import cache
@@ -26,6 +27,7 @@ from support.small import (
 
 from puntual.cli.main import main
 from puntual.local.journal import SqliteJournal
+from puntual.model.masked import Mask, salt_of
 
 ROWS = (
     "p1;c1;100.00;2026-03-02",
@@ -216,6 +218,24 @@ def test_a_value_of_one_row_is_masked_and_so_are_its_line_and_its_bytes(bank: Pa
     (atom,) = told["atoms"]
     assert atom["kind"] == "value"
     assert reasons(atom)["movements.refund"] == "5"
+
+
+def test_no_mask_can_be_turned_round_with_what_is_printed_beside_it(bank: Path) -> None:
+    """The amount of line 1 is -20.25: one of 200,001 amounts between -1,000.00 and 1,000.00."""
+    told = json.dumps(number(bank, "refunds", "line:1", "amount"), ensure_ascii=False)
+    printed = set(re.findall(r"\b[0-9a-f]{64}\b", told))
+    masks = set(re.findall(r"‹6 chars #([0-9a-f]{6})›", told))
+    assert printed
+    assert masks
+    secret = (bank / ".puntual" / "keys" / "pseudonyms.secret").read_bytes()
+    found = {
+        about: Mask(salt=salt).masked("-20.25").partition("#")[2].removesuffix("›") in masks
+        for about in printed
+        for salt in (about, salt_of(b"", about))
+    }
+    assert not any(found.values()), "nobody can try amounts with a digest that was printed"
+    mine = {Mask(salt=salt_of(secret, about)).masked("-20.25") for about in printed}
+    assert any(f"#{mask}›" in one for one in mine for mask in masks), "only with the secret"
 
 
 def test_what_is_unmasked_is_on_record_before_it_is_shown(bank: Path) -> None:

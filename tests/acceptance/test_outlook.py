@@ -83,7 +83,7 @@ def test_decide_by_is_due_less_p95_of_what_is_left_less_the_reserve_and_explain_
     _earlier_days(waiting, range(4, 5))  # 154 s, 56 s of them from the decision on
     status = puntual(waiting, "status", "--as-of", EARLY)
     assert (
-        "   if all is there now: done 05:02–05:02; 0 % missed, from 5 days; decide by 06:49"
+        "   if all is there now: done 05:02–05:02; 0 % missed, from 5 days; decide by 06:44"
         in status.out
     )
     explained = puntual(waiting, "explain", REPORT, "-d", DAY, "--as-of", EARLY)
@@ -92,11 +92,11 @@ def test_decide_by_is_due_less_p95_of_what_is_left_less_the_reserve_and_explain_
     assert "  forecast  done 05:02 (05:02–05:02) if all is there now" in explained.out
     assert "  miss      0 % missed, from 5 days" in explained.out
     assert (
-        "  decide by 06:49 = due 07:00 − 56 s (p95 from the decision to the delivery) − 10 min "
+        "  decide by 06:44 = due 07:00 − 56 s (p95 from the decision to the delivery) − 15 min "
         "reserve"
     ) in explained.out
-    assert "a policy decides by itself at 06:31 CST" in explained.out
-    assert "What happens next: at 06:31 CST the policy decides" in explained.out
+    assert "a policy decides by itself at 06:26 CST" in explained.out
+    assert "What happens next: at 06:26 CST the policy decides" in explained.out
 
 
 def test_a_minute_before_the_deadline_a_miss_is_likely(waiting: Path) -> None:
@@ -105,6 +105,9 @@ def test_a_minute_before_the_deadline_a_miss_is_likely(waiting: Path) -> None:
     outlook = data["outlook"]
     assert isinstance(outlook, dict)
     assert outlook["forecast"]["miss"] == "3/5"
+    stands = puntual(waiting, "status", "--as-of", late, "--json").data["deliveries"]
+    assert isinstance(stands, list)
+    assert stands[0]["timeliness"] == "at_risk"
 
 
 def test_after_the_deadline_nothing_is_foretold(waiting: Path) -> None:

@@ -167,6 +167,7 @@ def test_a_warehouse_that_is_down_at_the_decision_time_leaves_plan_b_and_its_kno
     assert "emergency" in down.out
     told = json.loads((root / "out/payments_daily_20260303_v1.exceptions.json").read_text())
     assert [(p["column"], p["days"], p["worst_difference"]) for p in told["plan_b"]] == [
+        ("*", "1", "0"),
         ("cards", "1", "0.00"),
         ("payments", "1", "0"),
         ("total", "1", "0.00"),
@@ -230,3 +231,70 @@ def test_late_data_is_amended_with_a_reason_once_and_nothing_of_v1_is_touched(
     assert (unknown.code, "V7004" in unknown.err) == (2, True)
     replayed = puntual(root, "replay", "-d", DAY)
     assert replayed.code == 0, replayed.out + replayed.err
+
+
+BROKEN_CONTROL = """\
+controls:
+  - id: cards_equal_payments
+    kind: business
+    left: SELECT sum(amount) FROM movements WHERE reference_date = :reference_date
+    right: SELECT sum(amount) FROM card_rows WHERE reference_date = :reference_date
+    unit: MXN
+"""
+ROUTES = """\
+notices:
+  pager: {severity: [error], audience: [operations], file: pager.jsonl}
+  officer: {severity: [error], audience: [compliance], file: officer.jsonl}
+"""
+
+
+def _told(root: Path, name: str) -> list[str]:
+    path = root / f"{name}.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [e["data"]["cause"] for e in map(json.loads, lines)]
+
+
+def test_a_control_that_fails_is_no_fault_it_holds_and_pages_at_the_moment_to_decide(
+    tmp_path: Path,
+) -> None:
+    """Both sources match; the policy has a clause about a fault, and none about the control."""
+    root = partial_project(tmp_path)
+    (root / "controls/controls.yaml").write_text(BROKEN_CONTROL)
+    with (root / "puntual.yaml").open("a") as settings:
+        settings.write(ROUTES)
+    send_payments(root)
+    send_cards(root)
+    approve(root)
+
+    early = run_day(root, as_of=EARLY)
+    assert (early.code, _told(root, "pager")) == (1, [])
+    decided = run_day(root, "--json", as_of=DECIDED)
+    assert decided.code == 1, decided.out + decided.err
+    assert {"R3001", "P3004"} <= _codes(decided)
+    assert not (root / "out").exists()
+    assert _told(root, "pager") == _told(root, "officer") == ["not_allowed"]
+
+
+def test_a_new_layout_of_the_same_rows_is_another_version_and_who_makes_it_is_named(
+    tmp_path: Path,
+) -> None:
+    root = partial_project(
+        tmp_path,
+        POLICY.replace(
+            "{mode: automatic}", "{mode: signed, roles: [compliance, operations], people: 2}"
+        ),
+    )
+    send_payments(root)
+    send_cards(root)
+    before = puntual(root, "explain", REPORT, "-d", DAY, "--as-of", EARLY)
+    assert (before.code, "scheduled" in before.out, "forecast" in before.out) == (0, True, True)
+    assert run_day(root, as_of=EARLY).code == 0
+    layout = root / f"reports/{REPORT}/layout.yaml"
+    layout.write_text(layout.read_text().replace("value: H}", "value: HEAD}"))
+    amend = ("amend", "-d", DAY, "-r", REPORT, "--as-of", LATER, "--reason", "new layout", "--yes")
+    nobody = puntual(root, *amend)
+    assert (nobody.code, "P3034" in nobody.err) == (2, True)
+    sent = puntual(root, *amend, "--by", "Sara")
+    assert sent.code == 0, sent.out + sent.err
+    assert (root / f"{STEM}_v2.txt").read_text().startswith("HEAD|20260302|full|")
+    assert puntual(root, "diff", REPORT, "-d", DAY).code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -61,6 +62,9 @@ def test_the_raw_objects_and_their_record_root_are_verified_with_and_without_pun
 
     (code, said), (other, also) = told()
     assert (code, other) == (0, 0), said + also
+    assert also.endswith("raw objects match the statement\n"), (
+        "it does not say that all is verified"
+    )
     assert "land:payments: the record root is the one that was recorded" in said
     assert "1 raw objects are the ones that were landed, with their record root" in also
     raw.chmod(0o640)
@@ -69,6 +73,59 @@ def test_the_raw_objects_and_their_record_root_are_verified_with_and_without_pun
     assert (code, other) == (1, 1), said + also
     assert "altered" in said
     assert "altered" in also
+
+
+@pytest.mark.parametrize("harm", ["no land manifest is stated", "nothing else is there"])
+def test_a_package_that_names_no_raw_objects_is_not_verified_for_nothing(
+    tmp_path: Path, harm: str
+) -> None:
+    run_day(good_day(tmp_path))
+    pack = tmp_path / PACK
+    path = pack / "statement.dsse.json"
+    envelope = json.loads(path.read_bytes())
+    stated = json.loads(base64.b64decode(envelope["payload"]))
+    listed = stated["predicate"]["manifests"]
+    stated["predicate"]["manifests"] = [m for m in listed if not m["name"].startswith("land:")]
+    envelope["payload"] = base64.b64encode(json.dumps(stated).encode()).decode()
+    path.chmod(0o640)
+    path.write_text(json.dumps(envelope), encoding="utf-8")
+    if harm == "nothing else is there":
+        for other in pack.iterdir():
+            if other.name not in (path.name, "manifests.json.gz"):
+                other.unlink()
+    program = [sys.executable, "-I", str(VERIFIER.with_name("verify_raw.py")), str(pack)]
+    done = subprocess.run(
+        [*program, "--store", str(tmp_path / ".puntual" / "lake")], capture_output=True, text=True
+    )
+    assert (done.returncode, "names no raw objects" in done.stdout) == (1, True), done.stdout
+
+
+def test_a_level_that_was_asked_for_and_could_not_be_looked_at_is_not_verified(
+    tmp_path: Path,
+) -> None:
+    """Without a store, under a contract that was changed since, without a project."""
+    bank, desk = tmp_path / "bank", tmp_path / "desk"
+    bank.mkdir()
+    desk.mkdir()
+    run_day(good_day(bank))
+    shutil.copytree(bank / PACK, desk / "package")
+    named = ("verify", str(desk / "package"), "--root", root_key(bank), "--state", str(desk / "s"))
+    for level, code in (("1", 0), ("2", 1), ("3", 1)):
+        told = puntual(desk, *named, "--level", level)
+        assert (told.code, "VERIFIED at L1" in told.out) == (code, True), told.out + told.err
+        assert ("which was asked, was not proven" in told.out) == (code == 1)
+    assert "level 3 was not asked: no project is at hand" in told.out
+    assert puntual(desk, *named).code == 0, "nobody asked for more than there is"
+    contract = bank / "contracts" / "payments.odcs.yaml"
+    true = contract.read_text(encoding="utf-8")
+    contract.write_text(true.replace("version: 1.0.0", "version: 1.0.1"), encoding="utf-8")
+    for more, code in (((), 0), (("--level", "2"), 1)):
+        told = puntual(bank, "verify", "-d", DAY, *more)
+        assert (told.code, "VERIFIED at L1" in told.out) == (code, True), told.out + told.err
+        assert "not counted" in told.out
+    contract.write_text(true, encoding="utf-8")
+    whole = puntual(bank, "verify", "-d", DAY, "--level", "3")
+    assert (whole.code, "VERIFIED at L3" in whole.out) == (0, True), whole.out
 
 
 @pytest.mark.row("f78")

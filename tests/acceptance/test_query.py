@@ -7,6 +7,10 @@ import io
 import json
 import resource
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -236,3 +240,32 @@ def test_without_a_project_that_can_be_read_only_counts_and_days_are_shown(own: 
     (own / "puntual.yaml").unlink()
     assert asked(own, sql)[1] == [False, True, False]
     assert asked(own, "SELECT count(*) FROM movements") == ([["3"]], [False])
+
+
+ENDLESS = "SELECT count(*) FROM range(100000000) AS a, range(1000000) AS b"
+
+
+@pytest.mark.row("h5")
+def test_a_question_without_end_is_interrupted_when_its_time_is_over(bank: Path) -> None:
+    began = time.monotonic()
+    ran = within(bank, "query", ENDLESS, "--timeout", "0.5", "--json")
+    assert (ran.code, "Q1007" in ran.out) == (3, True), ran.out + ran.err
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.row("h5")
+def test_a_question_without_end_is_given_up_by_ctrl_c(bank: Path) -> None:
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "puntual.cli.main", "-C", str(bank), "query", ENDLESS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    seen = Path(f"/proc/{asking.pid}/task")
+    until = time.monotonic() + 60
+    while len(list(seen.iterdir())) < 3 and time.monotonic() < until:
+        time.sleep(0.1)  # DuckDB's threads are there: it has begun
+    time.sleep(1)
+    asking.send_signal(signal.SIGINT)
+    _, err = asking.communicate(timeout=60)
+    assert (asking.returncode, "interrupted" in err) == (130, True), err

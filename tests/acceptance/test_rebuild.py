@@ -136,3 +136,57 @@ def test_a_manifest_that_is_damaged_is_named_and_the_others_are_rebuilt(root: Pa
     assert "V1002" in said.out
     assert digest in said.out
     assert HELD_DAY in said.out
+
+
+OPENERS = (
+    ("explain", "payments_daily", "-d", HELD_DAY),
+    ("query", "SELECT count(*) FROM movements"),
+    ("export", "openlineage", "-d", "2026-03-02", "--to", "events.json"),
+    ("ack", "payments_daily", "-d", "2026-03-02"),
+    ("land", "-d", HELD_DAY, "--as-of", HELD_AS_OF),
+)
+
+
+@pytest.mark.row("f8")
+@pytest.mark.parametrize("asked", OPENERS, ids=lambda a: a[0])
+def test_no_command_begins_an_empty_journal_or_catalog_in_place_of_the_one_that_is_gone(
+    root: Path, delivered: Path, asked: tuple[str, ...]
+) -> None:
+    before = [(r[0], r[1], r[2]) for r in _tables(delivered, "journal.db")[0]]
+    _delete(root, "journal.db")
+    _delete(root, "catalog.db")
+    ran = puntual(root, *asked)
+    assert "journal.db made again from manifests: 2 deliveries" in ran.err, ran.out + ran.err
+    assert [(r[0], r[1], r[2]) for r in _tables(root, "journal.db")[0]] == before
+    assert _tables(root, "catalog.db") == _tables(delivered, "catalog.db")
+
+
+@pytest.mark.row("f8")
+@pytest.mark.parametrize("point", ["journal.saved", "catalog.published"])
+def test_what_was_being_made_again_when_its_process_died_is_made_by_the_next_command(
+    root: Path, delivered: Path, point: str
+) -> None:
+    _delete(root, "journal.db")
+    _delete(root, "catalog.db")
+    status = ("status", "--as-of", HELD_AS_OF)
+    killed = puntual(root, *status, env={"PUNTUAL_FAILPOINTS": f"{point}=kill@1"})
+    assert killed.code == -9
+    assert "made again" in puntual(root, *status).out
+    assert _tables(root, "journal.db") == _tables(delivered, "journal.db")
+    assert _tables(root, "catalog.db") == _tables(delivered, "catalog.db")
+    assert not list((root / ".puntual").glob("*.new*"))
+
+
+@pytest.mark.row("f8", "f9")
+def test_no_second_history_begins_where_the_first_one_is_gone(root: Path) -> None:
+    _delete(root, "state.db")
+    shutil.rmtree(root / ".puntual/state.commits")
+    doctor = puntual(root, "doctor", "--as-of", HELD_AS_OF)
+    assert (doctor.code, "V1003 the commit log is gone" in doctor.out) == (3, True), doctor.out
+    drop(root, ("p7;c1;7.00;2026-03-04",), day="2026-03-04")
+    ran = run_day(root, day="2026-03-04", as_of="2026-03-05T05:00:00-06:00")
+    assert (ran.code, "V1003" in ran.err) == (3, True), ran.out + ran.err
+    assert not list((root / ".puntual/lake").glob("raw/**/*2026-03-04*"))
+    _delete(root, "journal.db")  # then the ledger alone knows
+    again = run_day(root)
+    assert (again.code, "V1003" in again.err) == (3, True), again.out + again.err

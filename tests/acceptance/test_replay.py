@@ -179,3 +179,26 @@ def test_an_interrupted_replay_ends_with_130_and_leaves_nothing(root: Path) -> N
         process.communicate()
     assert process.returncode == 130
     assert not list((root / ".puntual").glob("trial-*"))
+
+
+def test_a_range_names_the_days_that_are_left_out_and_why(root: Path) -> None:
+    drop(root, ("p1;c1;1.00;2026-03-05",), day="2026-03-05")
+    vouch(root, 9, "1.00", day="2026-03-05")
+    assert run_day(root, day="2026-03-05", as_of="2026-03-06T05:00:00-06:00").code == 1
+    said = puntual(root, "replay", "-d", "2026-03-04..2026-03-09")
+    assert said.code == 0, said.out + said.err
+    assert " 1 of 1 days are the same" in said.out
+    assert "left out: 3 that were not delivered" in said.out
+    shown = [line.split() for line in said.out.splitlines() if line.startswith("     2026")]
+    assert shown == [
+        ["2026-03-05", "held"],
+        ["2026-03-06", "never", "run"],
+        ["2026-03-09", "never", "run"],  # the 7th and 8th are a weekend
+    ]
+    told = puntual(root, "replay", "-d", "2026-03-05..2026-03-06")
+    assert (told.code, "2026-03-05 held, 2026-03-06 never run" in told.err) == (2, True), told.err
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(root: Path) -> None:
+    said = puntual(root, "replay", "-d", "2026-03-04..2026-03-02")
+    assert (said.code, "C1001" in said.err, "the earlier one first" in said.err) == (2, True, True)

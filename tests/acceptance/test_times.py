@@ -115,6 +115,7 @@ def test_plan_gives_the_same_in_json_with_exact_numbers_as_text(tmp_path: Path) 
             "due_at": "2026-03-03T13:00:00+00:00",
             "margin_seconds": "900",
             "worst_case_seconds": "4825",
+            "plan_b_seconds": "0",
             "slack_seconds": str(5 * 3600 - 900 - 4825),
         }
     ]

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.small import Ran, drop, good_day, puntual, vouch, write_project
+from support.small import REPORT, Ran, drop, good_day, puntual, vouch, write_project
 
 from puntual.local.journal import SqliteJournal
 from puntual.local.outbox import SqliteOutbox
@@ -82,6 +82,33 @@ def test_a_day_without_data_is_told_in_steps_and_delivered_late_when_it_comes(
     assert _state(root)[-1] == ("sent", "late")
     assert [cause for cause, _, ended in _told(root) if ended is None] == []
     assert len(_told(root)) == 4  # one of each cause, never a second
+
+
+def test_a_report_that_is_due_long_after_its_date_is_watched_up_to_its_due_day(
+    tmp_path: Path,
+) -> None:
+    """Of March, due on the 30th business day of the test's calendar after it: 12 May."""
+    monthly = REPORT.replace("business_days_after: 1", "business_days_after: 30").replace(
+        "calendar: mx-test\n", 'calendar: mx-test\ncadence: month_end\nowed_from: "2026-03-31"\n'
+    )
+    root = write_project(tmp_path, **{"reports/payments_daily/report.yaml": monthly})
+    ran = puntual(
+        root, "watch", "--as-of", "2026-05-12T01:00:00-06:00", "--until",
+        "2026-05-12T07:05:00-06:00", "--land-every", "0", "--run-every", "600",
+    )  # fmt: skip
+    assert "run 2026-03-31 starts" in ran.out
+    assert {cause for cause, _, ended in _told(root) if ended is None} == {"held", "missed"}
+
+
+def test_a_calendar_that_has_ended_is_told_by_the_watch_and_by_status(tmp_path: Path) -> None:
+    root = write_project(tmp_path)
+    end = ("--as-of", "2027-01-03T12:00:00-06:00")
+    puntual(root, "watch", *end, "--once", "--land-every", "0")
+    assert [(cause, ended) for cause, _, ended in _told(root)] == [("calendar_ended", None)]
+    assert (
+        "payments_daily  its calendar ends before it is due again"
+        in puntual(root, "status", *end).out
+    )
 
 
 @pytest.mark.row("f12")

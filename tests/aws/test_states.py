@@ -206,6 +206,7 @@ def _judged(place: Place, run: RunOrder, job: Mapping[str, Any]) -> dict[str, ob
     return answer_of(order, kept.answers)
 
 
+@pytest.mark.row("f68")
 def test_a_job_is_judged_by_what_this_very_run_of_it_has_kept(place: Place) -> None:
     drop(place.root)
     run = place.begin()
@@ -224,6 +225,7 @@ def test_a_job_is_judged_by_what_this_very_run_of_it_has_kept(place: Place) -> N
     }
 
 
+@pytest.mark.row("f68")
 @pytest.mark.parametrize(
     ("job", "name", "code"),
     [

@@ -7,6 +7,7 @@ import hmac
 import json
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -26,11 +27,15 @@ from support.receivers import (
 
 from puntual.errors import PermanentError, TransientError
 from puntual.local.channels import LocalChannels
+from puntual.local.notices import SqliteNotices
+from puntual.local.outbox import SqliteOutbox
 from puntual.model.check import Severity
 from puntual.model.notice import Message, Notice, Obligation, Phase
-from puntual.model.route import Channel, Console, Email, TextFile, Webhook
+from puntual.model.route import Channel, Console, Email, Route, TextFile, Webhook
 from puntual.planner import alert
+from puntual.runner.clock import SystemClock
 from puntual.runner.message import event_bytes, lines, subject
+from puntual.runner.notify import Post, tell
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -268,3 +273,55 @@ def test_a_long_line_is_cut() -> None:
     long = alert.message("bank", replace(HELD, text="x" * 10_000), Phase.OPENED)
     assert len(subject(long)) == 500
     assert len(lines(long)[0]) == 500
+
+
+@pytest.mark.parametrize("over", [{"to": "peña@banco.example"}, {"sender": "españa@bank.example"}])
+def test_an_address_that_smtp_cannot_carry_is_a_refusal_and_no_bug(over: dict[str, str]) -> None:
+    with mail_server() as box, pytest.raises(PermanentError) as refused:
+        _send(_email(box.port, **over))
+    assert (refused.value.code, "in ASCII" in str(refused.value.expected)) == ("D2002", True)
+    assert "ñ" not in refused.value.message
+    assert box.taken == []
+
+
+@pytest.mark.parametrize("address", ["https://[desk.bank.example/in", "https://desk.example:x/in"])
+def test_a_webhook_whose_variable_holds_no_url_is_a_refusal_that_does_not_show_it(
+    address: str,
+) -> None:
+    with pytest.raises(PermanentError) as refused:
+        _send(Webhook(url="env:HOOK", timeout=3), secrets={"HOOK": address})
+    assert (refused.value.code, refused.value.where) == ("D2002", "env:HOOK")
+    assert "desk" not in refused.value.message
+
+
+class _Broken:
+    """Real channels of which every mail is a bug."""
+
+    def __init__(self, real: LocalChannels) -> None:
+        self._real = real
+
+    def send(self, channel: Channel, message: Message) -> str:
+        if isinstance(channel, Email):
+            raise RuntimeError("s3cret-of-the-test")  # noqa: TRY004 - a bug, of whatever class
+        return self._real.send(channel, message)
+
+
+def test_a_channel_that_fails_as_nobody_expected_is_a_failed_send_and_the_others_are_told(
+    tmp_path: Path,
+) -> None:
+    with closing(SqliteNotices(tmp_path / "journal.db")) as notices:
+        notices.open(HELD.obligation, HELD.cause, HELD.severity, HELD.text, AT)
+    routes = (
+        Route(name="a", channels=(_email(1),)),
+        Route(name="b", channels=(TextFile(path="told.jsonl"),)),
+    )
+    channels = _Broken(LocalChannels(tmp_path, SECRETS, print))
+    with closing(SqliteOutbox(tmp_path / "journal.db")) as outbox:
+        post = Post(outbox=outbox, channels=channels, clock=SystemClock())
+        failing = tell(post, routes, "bank", lambda send: None)
+    assert [(s.target, s.code, s.attempts) for s in failing] == [
+        ("a/email:ops@bank.example", "D2004", 1)
+    ]
+    assert "RuntimeError at test_channels.py:" in failing[0].error
+    assert PASSWORD not in failing[0].error
+    assert (tmp_path / "told.jsonl").read_bytes().count(b"\n") == 1

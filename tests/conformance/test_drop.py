@@ -219,6 +219,17 @@ def test_a_name_that_is_no_text_is_shown_as_text_and_still_read(tmp_path: Path) 
     assert Path(pinned).read_text() == "1"
 
 
+@pytest.mark.row("h7", "h9")
+def test_of_two_names_that_look_alike_where_they_are_shown_both_are_listed(tmp_path: Path) -> None:
+    for name, text in ((b"a\xff.csv", "byte"), (b"a\\xff.csv", "backslash, x, f, f")):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(text)
+    found = LocalDrop(tmp_path).list("*.csv")
+    assert [(f.name, Path(f.path).read_text()) for f in found] == [
+        ("a\\\\xff.csv", "backslash, x, f, f"),
+        ("a\\xff.csv", "byte"),
+    ]
+
+
 @pytest.mark.row("f11")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:

@@ -239,3 +239,15 @@ class TestOverlay(ObjectsSuite):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> Overlay:
         return Overlay(tmp_path / "upper", tmp_path / "lower")
+
+
+@pytest.mark.row("f27", "f57")
+def test_what_one_process_has_in_work_no_other_one_writes_into(tmp_path: Path) -> None:
+    zombie, later = LocalObjects(tmp_path), LocalObjects(tmp_path)
+    half = Path(zombie.scratch("curate-x")) / "rows.parquet"
+    whole = Path(later.scratch("curate-x")) / "rows.parquet"
+    whole.write_bytes(b"whole")
+    half.write_bytes(b"half")
+    assert later.read(later.put_file("curated/x", str(whole), suffix=".parquet")) == b"whole"
+    later.sweep()
+    assert not half.exists()

@@ -212,7 +212,7 @@ def test_o3_a_409_while_another_write_is_in_flight_is_tried_again(
         objects.put_bytes(PREFIX, b"xyz", suffix=".bin")
 
 
-@pytest.mark.row("f65")
+@pytest.mark.row("f65", "f66")
 @pytest.mark.parametrize(
     ("status", "vendor", "kind", "code"),
     [
@@ -223,6 +223,7 @@ def test_o3_a_409_while_another_write_is_in_flight_is_tried_again(
         (403, "KMS.DisabledException", PermanentError, "T5005"),
         (404, "NoSuchBucket", PermanentError, "T5006"),
         (403, "InvalidAccessKeyId", PermanentError, "T5007"),
+        (400, "ExpiredToken", PermanentError, "T5007"),
         (418, "Teapot", PermanentError, "T5008"),
     ],
 )
@@ -248,6 +249,7 @@ def test_one_slow_down_is_passed_over_by_waiting(objects: S3Objects, injected: F
     assert objects.read(objects.put_bytes(PREFIX, b"abc", suffix=".bin")) == b"abc"
 
 
+@pytest.mark.row("f66")
 @pytest.mark.parametrize(
     ("operation", "permission"), [("PutObject", "s3:PutObject"), ("GetObject", "s3:GetObject")]
 )

@@ -229,6 +229,7 @@ def test_k4_an_iterator_that_expires_is_replaced_behind_the_last_record(
         stream.read(name, shard, after=None, limit=1)
 
 
+@pytest.mark.row("f28")
 def test_k5_an_empty_answer_is_not_the_end(kinesis: Any, name: str, tampering: Tampering) -> None:
     put(kinesis, name, 10, keys=1)
     shard = next(s for s in reader(kinesis).shards(name) if _records(kinesis, name, s))
@@ -254,6 +255,7 @@ def test_k5_an_empty_answer_is_not_the_end(kinesis: Any, name: str, tampering: T
     assert patient.read(name, shard, after=None, limit=9).behind == 1
 
 
+@pytest.mark.row("f28", "f67")
 def test_k6_a_busy_shard_is_asked_again_with_growing_waits(
     kinesis: Any, name: str, tampering: Tampering
 ) -> None:

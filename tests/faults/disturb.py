@@ -15,13 +15,14 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
-from faults import bank, oracle
+from faults import bank, books, oracle
 from faults.bank import FIRST, SECOND, Program
 from faults.cases import ERRORS, HUNG, PRODUCING, Case, Effect, Outcome, of_calls
 from faults.start import Fresh, Ran, Starter
 
 DAYS = {"first": FIRST, "second": SECOND, "put": FIRST}
 
+_OF_NOTICES = ("journal.", "notices.", "outbox.", "file.", "commits.")
 _CODE = re.compile(r"\b([CSQRPLDVT]\d{4})\b")
 _CALL = re.compile(r"(?P<tid>\d+) +(?P<call>\w+)\((?P<rest>.*)")
 
@@ -102,7 +103,8 @@ class Lab:
             if name != "put":
                 passed = Counter(log.read_text().split())
             truth = oracle.Truth.of(clean, DAYS[name])
-            wrong = [*oracle.losses(clean, truth), *oracle.litter(clean)]
+            signed = books.checkpoints(template)
+            wrong = [*oracle.losses(clean, truth, before=signed), *oracle.litter(clean)]
             if wrong:
                 raise AssertionError(f"the undisturbed run is wrong: {wrong}")
             self.scenarios[name] = Scenario(name, template, truth, passed)
@@ -141,6 +143,7 @@ class Lab:
         outcome = Outcome(case=case)
         doubled = case.scenario == "put"
         look = oracle.Look(root, scenario.truth, doubled)
+        signed = books.checkpoints(root)
         with _looking(look):
             ran = self._disturbed(case, root, home)
         outcome.code = ran.code
@@ -157,8 +160,9 @@ class Lab:
             if again.code:
                 outcome.losses.append(f"the re-run exits {again.code}: {again.text[-600:]}")
         if not outcome.again:
-            outcome.losses += oracle.losses(root, scenario.truth, doubled=doubled)
+            outcome.losses += oracle.losses(root, scenario.truth, doubled=doubled, before=signed)
             outcome.losses += [f"I5 left open: {n}" for n in oracle.open_notices(root)]
+            outcome.losses += oracle.repeated_notices(root)
             outcome.litter = oracle.litter(root)
         look.once()
         outcome.torn = look.torn
@@ -240,6 +244,10 @@ def _judge_disturbed(outcome: Outcome, ran: Ran, root: Path, scenario: Scenario)
     if ran.code == 3 and not outcome.message and not silenced:
         outcome.losses.append(f"exit 3 without a code: {text[-600:]}")
     outcome.losses += oracle.untruthful(root, scenario.truth)
+    if ran.code == 3:
+        # An error of the disk, or one raised where notices are written, may keep them from it.
+        silent = case.means == "strace" or case.point.startswith(_OF_NOTICES)
+        outcome.losses += oracle.unheard(root, scenario.day, text, may_be_silent=silent)
 
 
 def _fired(case: Case, home: Path, trace: str) -> tuple[bool, frozenset[str]]:

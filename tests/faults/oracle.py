@@ -2,13 +2,14 @@
 What must hold whatever was done to a run: the invariants of `failures.md` 7, read from the disk.
 
 It reads SQLite, JSON and Parquet by itself and shares no code with the program it judges. I5
-(alerts) is judged by the notices that are left open; I7 (ledger) belongs to part 3.
+(alerts) is judged by the notices of the journal, I7 (ledger) by `faults.books`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+from faults import books
 from faults.bank import PRODUCED, Sent, fates
 
 _FIRST_SEQUENCE = 10**20
@@ -99,6 +101,7 @@ class Look:
         doubled: As for `losses`; then deliveries are judged at the end only.
         looks: How often it looked.
         torn: What it saw that no reader may see.
+        signed: Every checkpoint of the ledger that it saw.
     """
 
     root: Path
@@ -106,6 +109,7 @@ class Look:
     doubled: bool = False
     looks: int = 0
     torn: list[str] = field(default_factory=list)
+    signed: books.Seen = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
 
     def once(self) -> None:
@@ -120,6 +124,14 @@ class Look:
             self._whole(name, digest)
         self._stream(seen)
         self._catalog()
+        self._ledger()
+
+    def _ledger(self) -> None:
+        """What was signed once stays signed, and no size has two trees."""
+        now = books.checkpoints(self.root)
+        for what in books.forgotten(self.signed, now):
+            self._say(what)
+        self.signed |= now
 
     def _say(self, what: str) -> None:
         if what not in self.torn:
@@ -178,15 +190,18 @@ class Look:
                 self._say(f"the catalog shows {path} of {dataset}, which its manifest does not")
 
 
-def losses(root: Path, truth: Truth, *, doubled: bool = False) -> Iterator[str]:
+def losses(
+    root: Path, truth: Truth, *, doubled: bool = False, before: books.Seen | None = None
+) -> Iterator[str]:
     """
-    Yield what was lost, doubled or changed once a run has succeeded; I1, I2, I4, I6, I9.
+    Yield what was lost, doubled or changed once a run has succeeded; I1, I2, I4, I6, I7, I9.
 
     Args:
         root: Where.
         truth: What an undisturbed run left.
         doubled: The stream's producer sent records again: raw has more, curated has not, and the
             exceptions say so.
+        before: The checkpoints of the ledger before the run.
     """
     found = delivered(root)
     for name in sorted(truth.files.keys() | found.keys()):
@@ -212,6 +227,7 @@ def losses(root: Path, truth: Truth, *, doubled: bool = False) -> Iterator[str]:
     yield from _identities(root, truth.day, doubled=doubled)
     yield from _status(root, truth, committed)
     yield from _warehouse(root, truth.day)
+    yield from books.losses(root, truth.day, before or {})
 
 
 def _identities(root: Path, day: str, *, doubled: bool) -> Iterator[str]:
@@ -318,10 +334,46 @@ def litter(root: Path) -> list[str]:
 
 def open_notices(root: Path) -> list[str]:
     """Return the notices that a run which delivered has left open; I5."""
+    return [str(row) for row in _notices(root) if row[-1] is None]
+
+
+def repeated_notices(root: Path) -> Iterator[str]:
+    """Yield what people were told more than once of one fault; I5."""
+    told = Counter(row[:3] for row in _notices(root))
+    for (report, day, cause), times in sorted(told.items()):
+        if times > 1:
+            yield f"I5 {cause} of {report} {day} was told {times} times"
+
+
+_TOLD = re.compile(r"notice open: \S+/(\d{4}-\d\d-\d\d)  (\w+)")
+_GIVEN_UP = re.compile(r"✕ +failed")
+
+
+def unheard(root: Path, day: str, text: str, *, may_be_silent: bool) -> Iterator[str]:
+    """
+    Yield what people must have heard of a run that ended with exit 3, and have not; I5.
+
+    Args:
+        root: Where.
+        day: Its reference date.
+        text: What the run said.
+        may_be_silent: The fault hit what notices are written by.
+    """
+    still = [cause for _, of_day, cause, ended in _notices(root) if of_day == day and not ended]
+    said = [cause for of_day, cause in _TOLD.findall(text) if of_day == day]
+    for cause in said:
+        if still.count(cause) != 1:
+            yield f"I5 the run says that {cause} is told of, and {still.count(cause)} are open"
+    if _GIVEN_UP.search(text) and not said and not may_be_silent:
+        yield "I5 a step was given up, and nobody was told"
+
+
+def _notices(root: Path) -> list[tuple[str, str, str, str | None]]:
+    """Return (report, reference date, cause, when it was over) of every notice there ever was."""
     path = root / ".puntual/journal.db"
     if not _rows(path, "SELECT name FROM sqlite_master WHERE name = 'notices'"):
         return []
-    return [str(row) for row in _rows(path, "SELECT * FROM notices WHERE resolved_at IS NULL")]
+    return _rows(path, "SELECT report, reference_date, cause, resolved_at FROM notices")
 
 
 def _rows(path: Path, sql: str) -> list[Any]:

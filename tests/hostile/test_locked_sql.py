@@ -186,6 +186,7 @@ def test_nothing_outside_is_read_changed_or_set(ask: Ask, places: dict[str, str]
 
 @pytest.mark.row("h4")
 def test_puntual_query_reads_published_days_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "puntual.yaml").write_text("name: bank\n")
     (tmp_path / "secret.csv").write_text(f"a\n{SECRET}\n")
     for sql in (
         f"SELECT * FROM read_text('{tmp_path}/secret.csv')",
@@ -227,6 +228,7 @@ def test_sql_that_needs_more_than_its_limits_stops_and_names_them(tmp_path: Path
 def test_a_query_that_makes_one_enormous_value_is_stopped(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "puntual.yaml").write_text("name: bank\n")
     script = tmp_path / "measured.py"  # not `-c`: DuckDB takes that for a person at work
     script.write_text(
         "import re\n"

@@ -182,6 +182,27 @@ def test_a_pattern_of_a_contract_takes_time_in_proportion_to_its_text(
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.row("f45")
+def test_very_many_small_records_of_which_half_have_one_key_are_curated_in_bounded_memory(
+    tmp_path: Path,
+) -> None:
+    made = contract(JsonLines(), *PAYMENTS, key=("id",))
+    count = 200_000
+    data = b"".join(
+        b'{"id":"%s","amount":"1.00"}\n' % (b"same" if n % 2 else b"k%d" % n) for n in range(count)
+    )
+    day = raw(tmp_path, made, data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = DuckDBEngine(threads=1, memory_limit="256MB", temporary=str(tmp_path)).curate(
+        day, out(tmp_path)
+    )
+    assert done.totals.records == count // 2 + 1
+    assert {k: t.records for k, t in done.set_aside.items()} == {
+        ("duplicate", "duplicate_key"): count // 2 - 1
+    }
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1024 * 1024
+
+
 def bomb(path: Path, rows_: int, text: str) -> None:
     """Write a Parquet file in which one long text stands once and is meant many times."""
     note = pa.DictionaryArray.from_arrays(pa.array([0] * rows_, pa.int32()), pa.array([text]))

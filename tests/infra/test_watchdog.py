@@ -22,6 +22,7 @@ def said(at: datetime, *ran: Ran) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("minutes", "late"), [(-60, 0), (0, 0), (4, 0), (5, 1), (60, 1), (60 * 20, 1)]
 )
+@pytest.mark.row("f63")
 def test_a_run_that_has_not_started_is_seen_five_minutes_after_its_hour(
     minutes: int, late: int
 ) -> None:

@@ -76,7 +76,8 @@ class Deadlines:
         """Look at what a child left, at how it ended and at what is there now."""
         if went.outcome == "bug" and not bug:
             self.say(ENDS, f"{night.day}: a bug: {went.cause}")
-        if went.outcome in ("failed", "refused") and not (faulty or night.warehouse_down):
+        waits = night.cards_down and began < night.decide_by
+        if went.outcome in ("failed", "refused") and not (faulty or night.warehouse_down or waits):
             self.say(ENDS, f"{night.day}: {went.outcome} for no fault: {went.error} {went.cause}")
         if went.bound and went.seconds > went.bound * 2:
             self.say(ENDS, f"{night.day}: a run took {went.seconds:.0f} s of {went.bound:.0f} s")

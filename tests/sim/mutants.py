@@ -19,7 +19,7 @@ from puntual.model.project import Project
 from puntual.planner import policy
 from puntual.planner.calendar import due_of
 from puntual.planner.schedule import Zones
-from puntual.runner import execute, step, watch
+from puntual.runner import execute, step, unanswered, watch
 
 _switch = SqlitePointers.switch
 _create = disk.create
@@ -106,6 +106,11 @@ def no_decision_before_the_deadline() -> contextlib.AbstractContextManager[objec
     )
 
 
+def no_end_of_waiting() -> contextlib.AbstractContextManager[object]:
+    """A source that does not answer stops every run, also when it is time to decide."""
+    return mock.patch.object(unanswered, "is_over", return_value=False)
+
+
 def no_word_of_a_miss() -> contextlib.AbstractContextManager[object]:
     """The watch says nothing of a report that is at risk or missed."""
     return mock.patch.object(watch, "causes", return_value=())
@@ -117,6 +122,7 @@ OF_NIGHTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = 
     "no resolution": no_resolution,
     "no decision before the deadline": no_decision_before_the_deadline,
     "no word of a miss": no_word_of_a_miss,
+    "no end of waiting for a source": no_end_of_waiting,
 }
 """The same for nights with a deadline."""
 

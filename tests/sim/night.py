@@ -59,6 +59,7 @@ class Night:
         deaf: The same of the receiver of notices.
         kinds: What was drawn, for the table.
         moments: How the world changed, oldest first.
+        cards_down: The source of the cards does not answer now.
         approved_now: The signatures that the policy needs are given.
         over: Something was violated; the rest is not played.
     """
@@ -77,6 +78,7 @@ class Night:
     deaf: tuple[int, int] | None = None
     kinds: list[str] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
+    cards_down: bool = False
     approved_now: bool = False
     over: bool = False
 
@@ -167,7 +169,13 @@ class Night:
         return all(m.complete or m.less for m in (*before[-1:], *within)) and bool(before)
 
 
-def draw(night: Night, bank: Bank, rng: random.Random, set_down: Callable[[bool], None]) -> None:
+def draw(
+    night: Night,
+    bank: Bank,
+    rng: random.Random,
+    set_down: Callable[[bool], None],
+    set_cards_down: Callable[[bool], None],
+) -> None:
     """
     Draw what happens in a night; at least one thing goes wrong, if only the policy.
 
@@ -176,6 +184,7 @@ def draw(night: Night, bank: Bank, rng: random.Random, set_down: Callable[[bool]
         bank: Sends the files.
         rng: The seed's choices.
         set_down: Takes the warehouse down, or brings it back.
+        set_cards_down: The same of the source of the cards.
     """
     decide = (night.decide_by - night.due) // MINUTE
     for source, rows in (("payments", night.payments), ("cards", night.cards)):
@@ -184,6 +193,12 @@ def draw(night: Night, bank: Bank, rng: random.Random, set_down: Callable[[bool]
         steps = [(-400, State(WHOLE))] if not trouble else list(_steps(rng, decide, len(rows)))
         if trouble:
             night.kinds.append(f"{source} {steps[0][1].word if len(steps) > 1 else 'late'}")
+        if trouble and source == "cards" and _is_down(rows):
+            # Until it is whole it cannot be asked, and nothing of it has been landed.
+            night.kinds[-1] = "cards down"
+            _down_for_cards(night, set_cards_down, True)()
+            night.events.append((steps[-1][0], _down_for_cards(night, set_cards_down, False)))
+            steps = steps[-1:]
         for minutes, state in steps:
             night.events.append((minutes, _sent(night, bank, source, rows, state)))
     if rng.random() < 0.25:
@@ -200,6 +215,19 @@ def draw(night: Night, bank: Bank, rng: random.Random, set_down: Callable[[bool]
         night.deaf = (begins, begins + rng.randint(10, 300))
         night.kinds.append("receiver of notices down")
     night.events.sort(key=lambda e: e[0])
+
+
+def _is_down(rows: list[Row]) -> bool:
+    """Say whether a source that comes late does not answer until then; chosen by the seed."""
+    return random.Random(repr(rows)).random() < 0.3
+
+
+def _down_for_cards(night: Night, set_down: Callable[[bool], None], down: bool) -> Event:
+    def change() -> None:
+        set_down(down)
+        night.cards_down = down
+
+    return change
 
 
 def _steps(rng: random.Random, decide: int, rows: int) -> Iterator[tuple[int, State]]:

@@ -191,6 +191,7 @@ class _Nights:
             self.told.watches += 1
             self._at(self._now() + timedelta(seconds=self.rng.randint(5, 60)))
         self.place.server.down = False
+        self.place.silent.clear()
         if not self.oracle.wrong:
             self.oracle.after_night(night, self.receivers)
 
@@ -208,7 +209,7 @@ class _Nights:
             cards=self.bank.rows(2, 6),
             before=before,
         )
-        story.draw(night, self.bank, self.rng, self._set_down)
+        story.draw(night, self.bank, self.rng, self._set_down, self._set_cards_down)
         decide = (night.decide_by - night.due) // MINUTE
         for number, (_, _, minutes) in enumerate(approved.signatures):
             night.events.append((max(decide + minutes, -600), self._signature(night, number)))
@@ -337,6 +338,11 @@ class _Nights:
 
     def _set_down(self, down: bool) -> None:
         self.place.server.down = down
+
+    def _set_cards_down(self, down: bool) -> None:
+        self.place.silent.clear()
+        if down:
+            self.place.silent.add("cards")
 
     def _deaf(self) -> bool:
         if self.night.deaf is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from puntual.errors import PermanentError
 from puntual.landing.land import Landing
 from puntual.local.approvals import FolderApprovals
 from puntual.local.catalog import SqliteCatalog
@@ -27,6 +28,7 @@ from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.stream import LocalStream
 from puntual.model.project import Project
+from puntual.ports.drop import DroppedFile
 from puntual.ports.journal import Journal
 from puntual.ports.notices import Notices
 from puntual.project.zones import zone
@@ -65,6 +67,7 @@ class Place:
     Attributes:
         server: The warehouse; it outlives the processes.
         code: Digest of the program that runs.
+        silent: Sources whose drop may not be read now.
         locks: Process → what releases the locks it holds.
     """
 
@@ -76,6 +79,7 @@ class Place:
     server: TinyServer
     watched: Watched = field(default_factory=Watched)
     code: str = "c" * 64
+    silent: set[str] = field(default_factory=set)
     locks: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
 
     @property
@@ -111,7 +115,7 @@ class Place:
             pointers=pointers,
             engine=engine,
             streams=port("stream", self.stream()),
-            drop=port("drop", LocalDrop(self.root)),
+            drop=port("drop", Drop(self.root, self.silent)),
             databases=port("database", LocalDatabases(self.root, {})),
             clock=machine.clock,
             zone=zone,
@@ -154,6 +158,29 @@ class Place:
         real = SqliteNotices(self.journal_path)
         process.closers.append(real.close)
         return cast(Notices, Proxy("notices", real, self.machine, self.watched))
+
+
+class Drop(LocalDrop):
+    """A drop of which some sources' folders may not be read."""
+
+    def __init__(self, root: Path, silent: set[str]) -> None:
+        super().__init__(root)
+        object.__setattr__(self, "_silent", silent)
+
+    def list(self, pattern: str) -> tuple[DroppedFile, ...]:
+        """Return the files of a source that can be read; see the port."""
+        self._ask(pattern)
+        return super().list(pattern)
+
+    def read_small(self, name: str, limit: int) -> bytes | None:
+        """Return the bytes of a small file; see the port."""
+        self._ask(name)
+        return super().read_small(name, limit)
+
+    def _ask(self, name: str) -> None:
+        silent: set[str] = self._silent  # type: ignore[attr-defined]  # set in `__init__`
+        if any(Path(name).name.startswith(source) for source in silent):
+            raise PermanentError("S1301", f"{name} may not be read", where=name)
 
 
 class Proxy:

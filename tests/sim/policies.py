@@ -117,7 +117,15 @@ def draw(rng: random.Random, due: date) -> Approved:
     """Draw the policy of a night that is due on a day."""
     kind = rng.choice(
         ("approved",) * 9
-        + ("approved late", "none", "none", "expired", "not yet valid", "acceptance ended")
+        + (
+            "approved late",
+            "none",
+            "none",
+            "expired",
+            "not yet valid",
+            "acceptance ended",
+            "accepted later",
+        )
         + (*_BAD,)
     )
     if kind == "none":
@@ -142,12 +150,15 @@ def draw(rng: random.Random, due: date) -> Approved:
 def _policy(clauses: frozenset[str], due: date, kind: str, *, signed: bool) -> Policy:
     day = timedelta(days=1)
     first, last, accepted = due - 200 * day, due + 100 * day, due + 50 * day
+    given = first
     if kind == "expired":
         last = due - day
     elif kind == "not yet valid":
         first = due + day
     elif kind == "acceptance ended":
         accepted, signed = due - day, False
+    elif kind == "accepted later":
+        given, signed = due + day, False
     base = _base().project.policies["cards"]
     # A policy speaks of an absent source once only: either it is left out, or a day stands in.
     told = sorted((*base.clauses, _STAND_IN), key=lambda c: c.id)
@@ -156,7 +167,7 @@ def _policy(clauses: frozenset[str], due: date, kind: str, *, signed: bool) -> P
         clauses=tuple(c for c in told if c.id in clauses),
         valid_from=first,
         valid_until=last,
-        acceptance=Acceptance(reference="x", accepted_on=first, valid_until=accepted),
+        acceptance=Acceptance(reference="x", accepted_on=given, valid_until=accepted),
         sending=Sending.SIGNED if signed else Sending.AUTOMATIC,
         signing=Signatures(roles=("compliance", "operations"), people=2) if signed else None,
     )

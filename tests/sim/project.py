@@ -76,6 +76,11 @@ _SPLIT = (
     "FROM movements WHERE reference_date = :reference_date"
 )
 _BALANCE = "SELECT coalesce(sum(balance), 0) FROM accounts WHERE reference_date = :reference_date"
+_BY_SIGN = (
+    "SELECT coalesce(sum(CASE WHEN balance < 0 THEN balance ELSE 0 END), 0) + "
+    "coalesce(sum(CASE WHEN balance < 0 THEN 0 ELSE balance END), 0) "
+    "FROM accounts WHERE reference_date = :reference_date"
+)
 _BOTH = (
     "SELECT coalesce(sum(amount), 0) FROM (SELECT amount FROM movements "
     "WHERE reference_date = :reference_date UNION ALL SELECT amount FROM cards "
@@ -173,7 +178,7 @@ def write(root: Path, name: str) -> None:
 
 
 def _balances() -> str:
-    return _CONTROLS.format(left=_BALANCE, right=_BALANCE).replace(
+    return _CONTROLS.format(left=_BALANCE, right=_BY_SIGN).replace(
         "controls:\n  - id: refunds_and_payments", "  - id: balances"
     )
 
@@ -192,13 +197,16 @@ def _queries(name: str) -> dict[str, Query]:
     answers: dict[str, Query] = {
         _SUM: lambda t: _one(sum(map(_amount, t.get("movements", [])), Decimal(0))),
         _SPLIT: lambda t: _one(sum(map(_amount, t.get("movements", [])), Decimal(0))),
-        _BALANCE: lambda t: _one(
-            sum((_decimal(r["balance"]) for r in t.get("accounts", [])), Decimal(0))
-        ),
+        _BALANCE: _balance,
+        _BY_SIGN: _balance,
         _BOTH: lambda t: _one(sum((a for _, a in _listed(t, bank=True)), Decimal(0))),
         _REPORT.format(more=_MORE if bank else ""): lambda t: _report(_listed(t, bank=bank)),
     }
     return {" ".join(sql.split()): answer for sql, answer in answers.items()}
+
+
+def _balance(tables: Tables) -> Answer:
+    return _one(sum((_decimal(r["balance"]) for r in tables.get("accounts", [])), Decimal(0)))
 
 
 def _listed(tables: Tables, *, bank: bool) -> list[tuple[str, Decimal]]:

@@ -12,6 +12,8 @@ from sim.sources import Truth
 from sim.worker import Went, run_day
 
 ZOMBIE = "zombie writer"
+WINDOW: tuple[tuple[str, ...], int] = (("pointers.switch",), 12)
+"""Effects at one of which half of the zombies stand still, and about how many a run has of them."""
 
 
 def race(place: Place, oracle: Oracle, truth: Truth, effects: int, *, share: float) -> None:
@@ -44,12 +46,7 @@ def race(place: Place, oracle: Oracle, truth: Truth, effects: int, *, share: flo
     turns.run([(first, work(first)), (second, work(second))])
     for process in (first, second):
         ended = went[process.pid]
-        allowed = {"failed", "refused"}
-        if zombie and process is first and ended.error in {"FileNotFoundError", "ArrowInvalid"}:
-            # The later run has swept its scratch folder: it stops, without a good word for it.
-            machine.fired["zombie without its scratch folder"] += 1
-            allowed.add("bug")
-        oracle.after_run(truth, ended, allowed)
+        oracle.after_run(truth, ended, {"failed", "refused"})
     if not zombie and sum(w.error == "T2003" for w in went.values()) > 1:
         oracle.say("f56", "both of two starts at once were refused")
     place.disk.open.clear()
@@ -72,7 +69,7 @@ def _lose_lease(place: Place, process: Process, turns: Turns, effects: int) -> N
     # Half of them stand still between what they read of a pointer and their switch: the one
     # window that only the epoch guards, and too narrow to be hit often by chance.
     window = machine.rng.random() < 0.5
-    where = (("pointers.switch",), 12) if window else ((), effects)
+    where = WINDOW if window else ((), effects)
     trigger = Trigger(ZOMBIE, where[0], machine.rng.randrange(where[1]), stand_still)
     trigger.outside = True
     process.armed.append(trigger)

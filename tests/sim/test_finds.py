@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.deadlines import ALLOWED, READY, RESOLVED, TOLD
+from sim.deadlines import ALLOWED, ENDS, READY, RESOLVED, TOLD
 from sim.episode import episode
 from sim.mutants import MUTANTS, OF_NIGHTS
 from sim.nights import nights
@@ -27,6 +27,7 @@ FOUND_OF_NIGHTS: dict[str, tuple[int, str]] = {
     "no resolution": (10, RESOLVED),
     "no decision before the deadline": (60, READY),
     "no word of a miss": (60, TOLD),
+    "no end of waiting for a source": (30, ENDS),
 }
 """The same of nights: bug → nights within which it is found, and by which clause."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,8 +25,10 @@ from puntual.model.delivery import Completeness, Delivery, DeliveryId, State, Ti
 from puntual.model.report import Folder as FolderPath
 from puntual.runner import delivery
 from puntual.runner.world import DayRun
+from sim import race, worker
 from sim.disk import Loss, SimulatedDisk, installed
 from sim.episode import episode
+from sim.worker import SWEPT
 
 DAY = date(2031, 10, 24)
 SENT = Delivery(
@@ -118,9 +121,35 @@ def test_a_step_whose_every_attempt_is_late_ends_the_run_with_a_code_and_not_as_
     assert told.wrong == []
 
 
-@pytest.mark.row("f27")
-def test_a_zombie_whose_scratch_was_swept_stops_with_a_code_and_not_as_a_bug() -> None:
-    told = episode(1482)
+@pytest.fixture
+def standing_still_while_pages_lie_on_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let half of the zombies stand still there, where the later run then sweeps."""
+    monkeypatch.setattr(race, "WINDOW", (("answer of stream.read",), 2))
 
-    assert told.fired["zombie writer"] >= 1
+
+@pytest.mark.row("f27")
+@pytest.mark.usefixtures("standing_still_while_pages_lie_on_scratch")
+def test_a_zombie_whose_scratch_was_swept_stops_with_a_code_and_not_as_a_bug() -> None:
+    told = episode(10, only=race.ZOMBIE)
+
+    assert told.fired[SWEPT] >= 1, "T2007 did not occur"
+    assert told.wrong == []
+
+
+@pytest.mark.usefixtures("standing_still_while_pages_lie_on_scratch")
+def test_the_same_zombie_is_a_bug_where_nobody_says_what_the_missing_file_means(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "machine_faults", lambda where: nullcontext())
+
+    told = episode(10, only=race.ZOMBIE)
+
+    assert any("FileNotFoundError" in wrong for wrong in told.wrong), told.wrong
+
+
+@pytest.mark.row("f27", "f57")
+def test_a_zombie_writes_into_nothing_that_a_later_run_has_in_work() -> None:
+    told = episode(92, only=race.ZOMBIE)  # both had one folder of scratch: V1001 of the later one
+
+    assert told.fired[race.ZOMBIE] >= 1
     assert told.wrong == []

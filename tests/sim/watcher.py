@@ -16,7 +16,7 @@ from typing import Protocol
 from puntual.cli.standing import Table, began, stand_of
 from puntual.errors import PermanentError, TransientError
 from puntual.local.outbox import SqliteOutbox
-from puntual.model.notice import Message, Phase, SendState
+from puntual.model.notice import Message, Obligation, Phase, SendState
 from puntual.model.route import Channel, Posted, Route, TextFile
 from puntual.planner.agenda import OwedDay, Stand
 from puntual.planner.flow import PLAN_B
@@ -145,6 +145,10 @@ class SimulatedPlace:
             for name, state in self._night.states.items()
             if state.word == "absent"
         }
+
+    def ended(self, now: datetime) -> dict[Obligation, str]:
+        """Say that the calendars go on."""
+        return {}
 
     def text(self, cause: str, report: str, day: OwedDay, now: datetime) -> str:
         """Return the words of a notice."""

@@ -24,6 +24,9 @@ from puntual.runner.world import World
 from sim.machine import End, Killed, Process
 from sim.place import Place
 
+SWEPT = "zombie without its scratch folder"
+"""A later run has swept what it had in work."""
+
 ENDS = {State.SENT: "sent", State.ACCEPTED: "sent", State.HELD: "held"}
 
 
@@ -73,9 +76,14 @@ class SimulatedWorker:
             how = self._process.end
             if how is None or how is End.KILLED:
                 raise
-            self._process.end = None
+            self._process.end = self._process.limit = None
+            self._world.objects.sweep()  # as a worker does when it begins
             self._inner = InProcess(self._place.project, self._world, machine_faults)
             raise _ended(how, order.step) from None
+        except Failed as failed:
+            if isinstance(failed.fault, PuntualError) and failed.fault.code == "T2007":
+                self._place.machine.fired[SWEPT] += 1
+            raise
         finally:
             self._process.limit = None
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.evidence import declared
 from puntual.evidence.facts import to_json
 from puntual.evidence.manifest import encode
 from puntual.evidence.records import RECORD_ROOT
@@ -51,16 +52,17 @@ class Place:
 
     def land(self, day: date) -> LandedDay:
         """Land as the runner does, and publish the `land:` manifest."""
-        landed = self._landing.land(self.source.name, day, epoch=1)
+        landed = self.landing.land(self.source.name, day, epoch=1)
         self._commit(day, landed)
         return landed
 
     def land_late(self, day: date) -> LateDay:
         """Look for what came late, as the runner does for a day that is sealed."""
-        return self._landing.land_late(self.source.name, day, epoch=1)
+        return self.landing.land_late(self.source.name, day, epoch=1)
 
     @property
-    def _landing(self) -> Landing:
+    def landing(self) -> Landing:
+        """What lands here, on the ports of this place."""
         return Landing(
             project=_project(self.source, self.contract),
             objects=self.objects,
@@ -81,7 +83,7 @@ class Place:
             dataset=self.source.name,
             reference_date=day,
             key=hashlib.sha256(repr(landed.objects).encode()).hexdigest(),
-            inputs={},
+            inputs=declared.inputs(self.source, self.contract),
             code=CODE,
             objects=landed.objects,
             totals=Totals(records=landed.seal.landed.records, sums=landed.seal.landed.sums),

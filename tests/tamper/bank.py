@@ -29,7 +29,8 @@ from puntual.local.keys import LocalKeys
 from puntual.local.ledger import LocalLedger
 from puntual.model.delivery import DeliveryId
 from puntual.ports.ledger import Books
-from puntual.runner.record import pack
+from puntual.runner.packing import pack
+from puntual.runner.record import attested
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Files = dict[str, bytes]
@@ -69,13 +70,15 @@ class Bank:
         ]
         self.ledger().append(entries, epoch=1)
 
-    def attest(self, version: int, report: bytes = b"1|2.00\n") -> Files:
+    def attest(
+        self, version: int, report: bytes = b"1|2.00\n", *, name: str = "credit_daily"
+    ) -> Files:
         """Build a package of a version and put it on record."""
         day = date(2026, 11, 20)
         files = build_package(
             replace(
                 CLAIMS,
-                delivery=DeliveryId(report="credit_daily", reference_date=day, version=version),
+                delivery=DeliveryId(report=name, reference_date=day, version=version),
             ),
             file_name="credit_daily.txt",
             report=report,
@@ -84,26 +87,30 @@ class Bank:
         )
         told = Told(
             event=Event.ATTEST,
-            step="attest:credit_daily",
+            step=f"attest:{name}",
             reference_date=day.isoformat(),
             facts={"statement": sha256(files[STATEMENT])},
         )
-        self.told(Told(event=Event.STEP, step="report:credit_daily"), told)
+        self.told(Told(event=Event.STEP, step=f"report:{name}"), told)
         return files
 
     def packed(self, files: Files) -> Files:
         books = Books(ledger=self.ledger(), changes=lambda _, __: (), signer=self.keys)
         return pack(books, files)
 
-    def deliver(self, version: int, report: bytes = b"1|2.00\n") -> Files:
-        return self.packed(self.attest(version, report))
+    def deliver(
+        self, version: int, report: bytes = b"1|2.00\n", *, name: str = "credit_daily"
+    ) -> Files:
+        return self.packed(self.attest(version, report, name=name))
 
     def approve(self, files: Files, name: str) -> None:
         from puntual.evidence import dsse
 
         data = files[STATEMENT]
         envelope = dsse.Envelope(payload=data, kind=dsse.STATEMENT)
-        self.keys.approve(name, envelope, sha256(data), size=self.ledger().size)
+        books = Books(ledger=self.ledger(), changes=lambda _, __: (), signer=self.keys)
+        position, _ = attested(books, sha256(data))
+        self.keys.approve(name, envelope, sha256(data), position=position)
 
     def copy(self, to: Path) -> Bank:
         shutil.copytree(self.root, to)
@@ -133,7 +140,12 @@ def written(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def by_puntual(
-    folder: Path, state: Path, root: str = "", proofs: tuple[bytes, ...] = ()
+    folder: Path,
+    state: Path,
+    root: str = "",
+    proofs: tuple[bytes, ...] = (),
+    *,
+    new_ledger: bool = False,
 ) -> list[Line]:
     """What `puntual verify` does of level 1 without a project."""
     one = open_pack(folder)
@@ -143,7 +155,7 @@ def by_puntual(
         lines.append(Line(level=1, ok=False, sentence="foreign"))
     if holds(lines):
         data = one.read(STATEMENT)
-        known = Known(root=root, memory=held, proofs=proofs)
+        known = Known(root=root, memory=held, proofs=proofs, new_ledger=new_ledger)
         proven = prove(statement.decode(data), data, one.proofs, known, verifies)
         lines += proven.lines
         if holds(lines):
@@ -164,10 +176,18 @@ def _verifier() -> ModuleType:
 VERIFIER = _verifier()
 
 
-def by_one_file(folder: Path, state: Path, root: str = "", proofs: tuple[Path, ...] = ()) -> str:
+def by_one_file(
+    folder: Path,
+    state: Path,
+    root: str = "",
+    proofs: tuple[Path, ...] = (),
+    *,
+    new_ledger: bool = False,
+) -> str:
     """What `verify_delivery.py` prints; "NOT VERIFIED" stands in it where something is not."""
     told = io.StringIO()
     more = [a for p in proofs for a in ("--consistency", str(p))]
+    more += ["--new-ledger"] if new_ledger else []
     with contextlib.redirect_stdout(told):
         code = VERIFIER.main(
             [str(folder), "--state", str(state), *(["--root", root] if root else []), *more]
@@ -184,13 +204,22 @@ class Judge:
         self._states = folder / "one.json", folder / "two.json"
         self._root = root
 
-    def accepts(self, files: Mapping[str, bytes], *, root: str | None = None) -> bool:
+    def accepts(
+        self, files: Mapping[str, bytes], *, root: str | None = None, new_ledger: bool = False
+    ) -> bool:
         folder = written(self._folder / "package", files)
-        said = by_puntual(folder, self._states[0], self._root if root is None else root)
-        other = by_one_file(folder, self._states[1], self._root if root is None else root)
+        by = self._root if root is None else root
+        said = by_puntual(folder, self._states[0], by, new_ledger=new_ledger)
+        other = by_one_file(folder, self._states[1], by, new_ledger=new_ledger)
         agree = holds(said) == ("NOT VERIFIED" not in other)
         assert agree, ([line.sentence for line in said if line.ok is False], other)
         return holds(said)
+
+    def forgetful(self, files: Mapping[str, bytes]) -> bool:
+        """Judge as one who remembers nothing, and remember nothing."""
+        for state in self._states:
+            state.unlink(missing_ok=True)
+        return self.accepts(files)
 
     def fresh(self) -> Judge:
         """Another reader, who holds nothing."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from tamper.bank import Bank, Judge, bank
 
 from puntual.errors import PermanentError
 from puntual.evidence import dsse
+from puntual.evidence.ledger import Event, Told
 from puntual.evidence.trust import Role, opened
 from puntual.evidence.trust_keys import verifies
 
@@ -16,7 +20,7 @@ pytestmark = pytest.mark.row("f77", "f78")
 
 
 def judge(tmp_path: Path, made: Bank) -> Judge:
-    (tmp_path / "judge").mkdir()
+    (tmp_path / "judge").mkdir(exist_ok=True)
     return Judge(tmp_path / "judge", made.fingerprint)
 
 
@@ -88,6 +92,40 @@ def test_a3_a4_all_keys_rewrite_a_past_day_and_only_an_earlier_checkpoint_tells(
     assert reader.accepts(signed(made, 2))
 
 
+def test_a3_a_history_that_was_begun_anew_under_another_name_is_no_first_contact(
+    tmp_path: Path,
+) -> None:
+    """All keys, the same root key, another origin: the reader's checkpoint is of the old one."""
+    made = bank(tmp_path / "bank", approvers=1)
+    reader = judge(tmp_path, made)
+    assert reader.accepts(signed(made, 1))
+    rewritten = signed(begun_anew(made, tmp_path / "rewriter"), 1, b"1|9.00\n")
+    assert not reader.accepts(rewritten)
+    assert not reader.accepts(rewritten, root=""), "nor by the root key that is remembered"
+    assert reader.fresh().accepts(rewritten), "documents the limit: he holds nothing earlier"
+    assert reader.accepts(rewritten, new_ledger=True), "the institution says: a second ledger"
+    assert reader.accepts(rewritten), "from now on it is known"
+
+
+def begun_anew(made: Bank, root: Path) -> Bank:
+    """Return a bank with the same keys and root, whose ledger has another origin and no entry."""
+    shutil.copytree(made.root / "keys", root / "keys")
+    current = made.trust
+    for path in (root / "keys").glob("trust.*.json"):
+        path.unlink()
+    anew = Bank(root)
+    first = replace(
+        current,
+        origin=f"{current.origin}0",
+        version=1,
+        keys=tuple(replace(key, since=0) for key in current.keys),
+        thresholds=(replace(current.thresholds[-1], since=0),),
+    )
+    anew.keys._publish(first, root=None, also=())
+    anew.told(Told(event=Event.KEY))
+    return anew
+
+
 def test_a5_a_delivery_that_is_erased_from_the_ledger_is_noticed_by_who_saw_it(
     tmp_path: Path,
 ) -> None:
@@ -113,6 +151,34 @@ def test_a_verifier_never_goes_backwards_to_what_it_has_not_seen(tmp_path: Path)
     first, second = made.deliver(1), made.deliver(2)
     assert reader.accepts(second)
     assert not reader.accepts(first)
+
+
+def test_who_is_sent_one_report_among_many_holds_a_checkpoint_that_the_next_one_extends(
+    tmp_path: Path,
+) -> None:
+    """
+    A weekly report, and 4 daily ones a day; one reader of each kind.
+
+        weekly v1 · 12 dailies · weekly v2 · 12 dailies · weekly v3
+    """
+    made = bank(tmp_path / "bank")
+    weekly, daily = judge(tmp_path, made), judge(tmp_path, made).fresh()
+    numbers = itertools.count(1)
+    for version in (1, 2, 3):
+        assert weekly.accepts(made.deliver(version, name="weekly"))
+        for number in range(12):
+            files = made.deliver(next(numbers), name=f"daily_{number % 4}")
+            if number % 4 == 0:
+                assert daily.accepts(files)
+
+
+def test_a_reader_who_missed_some_is_still_proven_to_hold_the_beginning(tmp_path: Path) -> None:
+    made = bank(tmp_path / "bank")
+    packs = [made.deliver(version) for version in range(1, 20)]
+    for held in (1, 2, 4, 8, 16):
+        reader = judge(tmp_path, made).fresh()
+        assert reader.accepts(packs[18 - held])
+        assert reader.accepts(packs[18]), f"{held} before"
 
 
 def test_nothing_is_taken_on_the_packages_own_word(tmp_path: Path) -> None:

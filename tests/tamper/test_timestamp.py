@@ -20,7 +20,7 @@ from puntual.evidence.ledger_files import PROOF, STAMP
 from puntual.evidence.verify import Line
 from puntual.local.timestamp import Authority as Asked
 from puntual.ports.ledger import Books
-from puntual.runner.record import pack
+from puntual.runner.packing import pack
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")
 

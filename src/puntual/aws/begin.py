@@ -21,7 +21,7 @@ from puntual.model.flow import DIED, TIMEOUT, Notify, Task
 from puntual.model.notice import Obligation
 from puntual.model.project import Project
 from puntual.planner.flow import flow
-from puntual.planner.obligation import owed_on
+from puntual.planner.obligation import longest_until_due, owed_on
 from puntual.planner.plan import plan
 from puntual.planner.schedule import start
 from puntual.ports.approvals import Approvals
@@ -36,7 +36,7 @@ from puntual.runner.published import committed_steps, landed_sources, sent_repor
 from puntual.runner.step import Worker
 
 BACK = timedelta(days=45)
-"""How far before its start a reference date may lie; nobody's calendar closes for longer."""
+"""How far before its start a reference date may lie, and farther if a report is due later."""
 
 
 def day_of(project: Project, said: Mapping[str, Any]) -> date | None:
@@ -64,7 +64,8 @@ def day_of(project: Project, said: Mapping[str, Any]) -> date | None:
 def scheduled(project: Project, at: datetime) -> date | None:
     """Return the newest reference date whose run starts on the local day of an instant."""
     today = at.astimezone(zone(project.time_zone)).date()
-    for back in range(BACK.days):
+    farthest = max([BACK, *(longest_until_due(r.terms) for r in project.reports.values())])
+    for back in range(farthest.days):
         day = today - timedelta(days=back)
         try:
             reports = owed_on(project, sorted(project.reports), day)

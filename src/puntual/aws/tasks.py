@@ -15,11 +15,13 @@ from datetime import date
 from puntual.aws.runs import Kind, Outcome, RunOrder, S3Runs, published, words
 from puntual.aws.wire import TaskOrder, bounded
 from puntual.model.flow import Task
-from puntual.model.plan import Decide, Plan
+from puntual.model.plan import Decide, Land, Plan
 from puntual.model.project import Project
 from puntual.planner.flow import flow
 from puntual.planner.plan import look, plan, plan_b
+from puntual.planner.policy import decisions
 from puntual.ports.clock import Clock
+from puntual.project.zones import zone
 from puntual.runner.execute import Carrier, Desk, Run, Watch
 from puntual.runner.flow import Failed
 from puntual.runner.step import NOT_NEEDED, Answer, Order, Worker
@@ -80,7 +82,7 @@ def carry(
         task = tasks[step]
         assert isinstance(task, Task)  # noqa: S101 - a step's state is a task
         try:
-            carrier.perform(task, 1)
+            carrier.perform(task, _attempt(office, order, run, task))
         except Failed as failed:
             kept = Outcome(
                 task=order.task,
@@ -95,6 +97,14 @@ def carry(
     done = Outcome(task=order.task, by=by, at=office.machine.now(), answers=recorder.answers)
     office.runs.keep(run.ref.id, done)
     return answer_of(order, answers | recorder.answers)
+
+
+def _attempt(office: Office, order: TaskOrder, run: RunOrder, task: Task) -> int:
+    """Return which attempt of a landing this is, for what its last one does; of others 1."""
+    if not isinstance(task.step, Land):
+        return 1
+    kept = office.runs.outcomes(run.ref.id, order.task)
+    return 1 + sum(one.failed == task.name for one in kept)
 
 
 def carrier_of(
@@ -113,6 +123,7 @@ def carrier_of(
             anew=frozenset(run.anew),
             fault=run.fault,
             restatements=run.restatements,
+            decide_by=decisions(office.project, run.reports, planned.reference_date, zone),
         ),
         watch=office.watch,
         outcomes=words(before),

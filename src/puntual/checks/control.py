@@ -144,12 +144,13 @@ def _groups(
         before, after = left.groups.get(key), right.groups.get(key)
         causes = {c: part[key] for c, part in explained.items() if key in part}
         measures = _measures(rule, before, after, causes)
-        agrees = all(m.matched for m in measures)
+        empty = _is_agreed_empty(rule, before, after)
+        agrees = all(m.matched or (empty and m.left is m.right is None) for m in measures)
         if (before is None or after is None) and not (
             agrees and (rule.absent_is_zero or (after is None and key in gone))
         ):
             state = GroupState.MISSING if after is None else GroupState.EXTRA
-        elif agrees or _is_agreed_empty(rule, before, after):
+        elif agrees:
             state = GroupState.MATCHED
         else:
             silent = any(not m.matched and None in (m.left, m.right) for m in measures)
@@ -160,7 +161,11 @@ def _groups(
 
 
 def _is_agreed_empty(rule: ControlRule, before: Group | None, after: Group | None) -> bool:
-    """Say whether neither side has a row, and that was declared to be right."""
+    """
+    Say whether neither side has a row, and that was declared to be right.
+
+    Then a measure without an answer on both sides agrees; what was answered must still match.
+    """
     sides = [g.rows for g in (before, after) if g is not None]
     return rule.may_be_empty and bool(sides) and all(rows == 0 for rows in sides)
 
@@ -194,10 +199,10 @@ def _measure(
 ) -> MeasureResult:
     difference = residual = None
     matched = False
+    explained = explained if measure.kind.adds else {}
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         difference = _EXACT.subtract(left, right)
-        causes = explained if measure.kind.adds else {}
-        residual = reduce(_EXACT.subtract, causes.values(), difference)
+        residual = reduce(_EXACT.subtract, explained.values(), difference)
         matched = residual.copy_abs() <= measure.tolerance
     elif isinstance(left, str) and isinstance(right, str):
         matched = left == right

@@ -9,6 +9,7 @@ their digest in the same way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Context, Decimal
 from functools import reduce
 
@@ -19,6 +20,9 @@ from puntual.model.manifest import Totals
 
 DIGITS = 120
 """Precision of differences: 38 digits of a decimal, and room for any number of rows."""
+
+COUNTED = "*"
+"""The column of a tie that counts rows."""
 
 
 def hop(
@@ -67,6 +71,34 @@ def hop(
         },
         keys_agree=_keys_agree(before, after) if digest_of_rest or not gone else None,
     )
+
+
+def tie(
+    dataset: str, left: str, right: str, *, column: str, said: Decimal | None, after: Totals
+) -> Hop:
+    """
+    Compare what a tie's query says with the file.
+
+    A count that is no whole number is compared as it was said: cut to one, it would agree with
+    a file that it does not count.
+
+    Args:
+        dataset: Whose rows the file holds.
+        left: Where the query was asked.
+        right: The file.
+        column: The column that is summed, or `*` where rows are counted.
+        said: What the query answered; None: no single number.
+        after: The file's rows, and their sum of the column.
+    """
+    before: Totals | None = None
+    if said is not None and column != COUNTED:
+        before = Totals(records=after.records, sums={column: said})
+    elif said is not None and said == said.to_integral_value():
+        before = Totals(records=int(said))
+    elif said is not None:
+        before = Totals(records=after.records, sums={COUNTED: said})
+        after = replace(after, sums={COUNTED: Decimal(after.records)})
+    return hop(dataset, left, right, before, after)
 
 
 def parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> tuple[HopPart, ...]:
@@ -134,6 +166,8 @@ def unvouched(found: Hop) -> tuple[str, ...]:
     if found.before is None or found.after is None:
         return ()
     left, right = set(found.before.sums), set(found.after.sums)
+    if found.left == "raw":  # both are the contract's measures, unless it has changed between
+        return tuple(sorted(left ^ right))
     return tuple(sorted(right - left if found.left == "source" else left - right))
 
 
@@ -154,13 +188,14 @@ def _finding(found: Hop) -> Finding:
         on_fail=OnFail.HOLD,
         message=f"{found.dataset}: {found.left} and {found.right} {word}",
         expected="residual 0",
-        observed=_unmeasured(found) if unknown else _measured(found),
+        observed=unmeasured(found) if unknown else _measured(found),
         rows=None if found.residual_records is None else abs(found.residual_records),
         amounts=dict(found.residual_sums),
     )
 
 
-def _unmeasured(found: Hop) -> str:
+def unmeasured(found: Hop) -> str:
+    """Say what a hop that is unknown lacks: the totals of a side, or a sum of one."""
     missing = [
         name
         for name, totals in ((found.left, found.before), (found.right, found.after))
@@ -172,7 +207,7 @@ def _unmeasured(found: Hop) -> str:
 
 
 def _measured(found: Hop) -> str:
-    sums = [f"{name} {found.residual_sums[name]:,f}" for name in found.residual_sums]
+    sums = [f"{_said(found, name)} {v:,f}" for name, v in found.residual_sums.items()]
     sums += [f"{name} not compared" for name in _one_sided(found)]
     explained = sum(e.totals.records for e in found.explained)
     parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
@@ -185,6 +220,14 @@ def _measured(found: Hop) -> str:
     parts += [f"{explained:,} rows explained"] if explained else []
     parts.append(_KEYS[found.keys_agree])
     return ", ".join(parts)
+
+
+def _said(found: Hop, name: str) -> str:
+    """Return a measure's name; of a count that is no whole number, what was counted."""
+    if name != COUNTED or found.before is None or found.after is None:
+        return name
+    before, after = found.before.sums[name], found.after.sums[name]
+    return f"a count of {before:,f}, which is no whole number, against {after:,f}: residual"
 
 
 def _one_sided(found: Hop) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import places, reading, telling, text, wiring
+from puntual.cli import dates, places, reading, telling, text, wiring
 from puntual.cli.archive import Archive
 from puntual.cli.clocks import clock
 from puntual.cli.options import (
@@ -19,7 +19,6 @@ from puntual.cli.options import (
     as_of_option,
     env_option,
     json_option,
-    parse_day,
     project_option,
     root_of,
 )
@@ -104,7 +103,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Record an answer for good, and move the delivery with it."""
-    root, watch, day = root_of(ctx, project), clock(as_of), parse_day(when)
+    root, watch = root_of(ctx, project), clock(as_of)
+    day = dates.one(when, root, watch.now())
     read = reading.read(root, env)
     (name,) = reading.chosen_reports(read, report)
     wish = None

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from puntual.cli.outlook import as_json, lines, outlook
 from puntual.cli.places import journal_path
 from puntual.errors import PuntualError
 from puntual.local.journal import SqliteJournal
 from puntual.model.delivery import Delivery
+
+if TYPE_CHECKING:
+    from puntual.cli.foreseen import Foresight
+    from puntual.model.project import Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,22 @@ def ahead_of(root: Path, delivery: Delivery, now: datetime) -> Ahead:
         return Ahead(lines=(f"  forecast  not known: {fault.code} {fault.message}",))
 
 
+def _streams(foresight: Foresight, project: Project, day: date, now: datetime) -> list[str]:
+    """Return a line for each stream that is not on its way, or of which nothing is known yet."""
+    from puntual.cli.foreseen import sentence
+    from puntual.model.source import StreamSource
+    from puntual.planner.arrivals import Verdict
+
+    found = foresight.assessments(day, now)
+    streams = sorted(n for n, s in project.sources.items() if isinstance(s, StreamSource))
+    told = [
+        f"{name} no history" if name not in found else sentence(name, found[name], day)
+        for name in streams
+        if name not in found or found[name].verdict is not Verdict.NORMAL
+    ]
+    return [f"  stream    {one}" for one in told]
+
+
 def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
     # What a project needs to be read; a code is explained without any of it.
     from puntual.cli import reading
@@ -60,7 +81,8 @@ def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
     if report not in project.reports:
         return Ahead()
     where = zone(project.reports[report].time_zone)
-    arrivals = Foresight(root, project).complete(day, now)
+    foresight = Foresight(root, project)
+    arrivals = foresight.complete(day, now)
     with closing(SqliteJournal(journal_path(root))) as journal:
         found = outlook(
             journal,
@@ -73,6 +95,7 @@ def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
     if found is None:
         return Ahead()
     told = [f"  arrivals  {arrivals.sentence(where)}"] if arrivals.instants else []
+    told += _streams(foresight, project, day, now)
     told += lines(found, delivery.due_at, where)
     decides_at = ""
     if policies_of(project, report):

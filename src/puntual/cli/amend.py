@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import differing, reading, text, wiring
+from puntual.cli import dates, differing, reading, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.day import carried
 from puntual.cli.options import (
@@ -16,7 +16,6 @@ from puntual.cli.options import (
     date_option,
     env_option,
     json_option,
-    parse_day,
     project_option,
     root_of,
 )
@@ -27,6 +26,7 @@ from puntual.evidence.diff import Diff
 from puntual.model.delivery import Delivery, Restatement
 from puntual.model.project import Project
 from puntual.planner.plan import look, plan
+from puntual.planner.policy import policies_of
 from puntual.project.zones import zone
 from puntual.runner import checkpoint
 from puntual.runner.execute import Run
@@ -34,13 +34,16 @@ from puntual.runner.noted import run_id
 from puntual.runner.published import landed_sources
 from puntual.runner.versions import Version, read_made, read_sent, sent_versions
 
+NOBODY = "(not named)"
+"""Who asks for a version that nobody signs, where no name is given; no person has this name."""
+
 
 @click.command(name="amend", help="Make the next version of a delivery that was sent.")
 @project_option
-@date_option()
+@date_option(one=True)
 @click.option("-r", "--report", required=True, help="Which report.")
 @click.option("--reason", default="", help="Why it is replaced; the receiver reads it.")
-@click.option("--by", "person", default="operator", help="Who asks for it; may not sign it.")
+@click.option("--by", "person", default="", help="Who asks for it; may not sign it.")
 @click.option("-y", "--yes", is_flag=True, default=False, help="Send it; without, it is shown.")
 @env_option
 @as_of_option
@@ -59,7 +62,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the diff, then send; exit 6 while a person is waited for, 1 if it is held."""
-    root, day = root_of(ctx, project), parse_day(when)
+    root = root_of(ctx, project)
+    day = dates.one(when, root, clock(as_of).now())
     read = reading.to_run(root, env)
     reading.chosen_reports(read, report)
     if yes and not reason.strip():
@@ -71,6 +75,7 @@ def command(
             observed="none",
             next_step=f"puntual amend -r {report} -d {day.isoformat()} --reason TEXT --yes",
         )
+    _named(read, report, day, person, is_sent=yes)
     with workshop(read, root, clock(as_of), quiet=as_json) as shop:
         with wiring.open_store(root) as store:
             before = _sent(store, report, day)
@@ -80,7 +85,7 @@ def command(
             version=before.number + 1,
             supersedes=before.sent,
             reason=reason.strip(),
-            person=person,
+            person=person.strip() or NOBODY,
         )
         _look(read, shop, day, report, landed)
         _make(read, shop, day, restatement, send=False)
@@ -90,7 +95,9 @@ def command(
                 _held(ctx, shop, report, day)
                 return
             found, same = differing.compared(store, before, after)
-        _refuse_identical(report, day, before, after, found)
+        _refuse_identical(
+            report, day, before, after, differing.is_nothing(before, after, found, same)
+        )
         _show(before, after, found, same, quiet=as_json)
         if yes:
             _make(read, shop, day, restatement, send=True)
@@ -99,6 +106,21 @@ def command(
             stands = None
     _say(read, stands, before, after, found, same, as_json=as_json)
     ctx.exit(_code(stands))
+
+
+def _named(read: Project, report: str, day: date, person: str, *, is_sent: bool) -> None:
+    """Refuse to send what people sign without the name of who made it: maker is not checker."""
+    signed = any(p.signing is not None for p in policies_of(read, report))
+    if is_sent and signed and not person.strip():
+        raise ProjectError(
+            "P3034",
+            f"{report} is signed where it is not full, so it must be known who makes it",
+            where="puntual amend",
+            expected="--by PERSON, who may not sign it",
+            observed="none",
+            next_step=f"puntual amend -r {report} -d {day.isoformat()} --reason TEXT "
+            "--by PERSON --yes",
+        )
 
 
 def _sent(store: checkpoint.Store, report: str, day: date) -> Version:
@@ -130,13 +152,15 @@ def _make(
     carried(read, plan(read, day, (restatement.report,)), shop.worker, shop.desk, run, shop.shown)
 
 
-def _refuse_identical(report: str, day: date, before: Version, after: Version, found: Diff) -> None:
-    if differing.is_nothing(before, after, found):
+def _refuse_identical(
+    report: str, day: date, before: Version, after: Version, is_nothing: bool
+) -> None:
+    if is_nothing:
         raise ProjectError(
             "P3031",
             f"v{after.number} of {report} {day.isoformat()} would say what v{before.number} says",
             where="puntual amend",
-            expected="another row, total, exception or completeness",
+            expected="another row, total, exception, completeness or layout",
             observed="none",
             next_step=f"puntual exceptions -d {day.isoformat()} shows what came late",
         )

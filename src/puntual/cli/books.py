@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import puntual
 from puntual.cli import places, text
-from puntual.errors import PermanentError, ProjectError
+from puntual.errors import EvidenceError, PermanentError, ProjectError
 from puntual.local import pseudonyms
 from puntual.ports.ledger import Books
 
@@ -77,36 +78,76 @@ def lazily(root: Path, name: str) -> Callable[[], Books]:
     return books
 
 
-def open_books(root: Path, name: str) -> Books:
+def open_books(root: Path, name: str, *, past: bool = False) -> Books:
     """
-    Open ledger and keys for writing; keys are made where there are none.
+    Open ledger and keys for writing; the first run makes keys.
 
     Only the holder of the run's lease may.
 
     Args:
         root: The project's folder.
         name: The project's name, which becomes a part of the ledger's origin.
+        past: An operator has said that what was shown of the ledger, or its keys, is lost.
 
     Raises:
-        EvidenceError: V4003, V4004 the ledger was set back or altered.
+        EvidenceError: V4003, V4004 the ledger was set back or altered; V5008 something was
+            delivered or signed here before, and the keys are gone.
         PermanentError: V5001, V5002, T1001, T1002, T1003.
     """
     from puntual.local.commits import CommitLog
 
     keys = open_keys(root)
     if not keys.exist:
+        if not past:
+            _never_signed(root)
         keys.begin(name)
     return Books(
-        ledger=open_ledger(root, keys),
+        ledger=open_ledger(root, keys, past=past),
         changes=CommitLog(places.commits_path(root)).after,
         signer=keys,
         stamp=_stamp(root),
     )
 
 
-def open_ledger(root: Path, keys: LocalKeys) -> LocalLedger:
+def _never_signed(root: Path) -> None:
     """
-    Open the ledger for writing.
+    Refuse to begin a second root key and ledger beside what was signed under a first.
+
+    Raises:
+        EvidenceError: V5008; V1003 the commit log is not what was recorded.
+    """
+    found = [apart_path(root)] if apart_path(root).exists() else []
+    found += sorted(places.evidence_path(root).glob("*/statement.dsse.json"))[:1]
+    found += sorted((ledger_path(root) / "entries").glob("*.jsonl"))[:1]
+    if not found and (path := _delivered(root)) is not None:
+        found = [path]
+    if found:
+        raise EvidenceError(
+            "V5008",
+            "the keys are gone: something was signed here before",
+            where=str(keys_path(root)),
+            expected="the keys of before, with root.pem and trust files",
+            observed=f"no trust file, beside {found[0].relative_to(root)}",
+            next_step="Restore .puntual/keys and .puntual/ledger from a copy. If they are lost "
+            "for good: move .puntual/ledger away, then `puntual ledger anchor --reason TEXT` "
+            "begins anew, with another root key that receivers must be told of.",
+        )
+
+
+def _delivered(root: Path) -> Path | None:
+    """Return the commit log where it tells of a delivery; None where it does not."""
+    from puntual.local.commits import CommitLog
+
+    path = places.commits_path(root)
+    for commit, _ in CommitLog(path).after(0, ""):
+        if any(name.startswith("deliver:") for name in commit.pointers):
+            return path
+    return None
+
+
+def open_ledger(root: Path, keys: LocalKeys, *, past: bool = False) -> LocalLedger:
+    """
+    Open the ledger for writing; `past` what was shown of it, where an operator has said so.
 
     Raises:
         EvidenceError: V4003, V4004.
@@ -114,7 +155,8 @@ def open_ledger(root: Path, keys: LocalKeys) -> LocalLedger:
     """
     from puntual.local.ledger import LocalLedger
 
-    return LocalLedger(ledger_path(root), keys.current.origin, apart_path(root), keys.note_lines)
+    origin, sign = keys.current.origin, keys.note_lines
+    return LocalLedger(ledger_path(root), origin, apart_path(root), sign, past=past)
 
 
 def read_ledger(root: Path) -> LocalLedger:
@@ -160,17 +202,23 @@ def secret(where: str) -> str:
         PermanentError: V5002 the variable is not set, or another place is named.
     """
     scheme, _, name = where.strip().partition(":")
-    value = os.environ.get(name) if scheme == "env" else None
+    named = scheme == "env" and _VARIABLE.fullmatch(name) is not None
+    value = os.environ.get(name) if named else None
     if not value:
         raise PermanentError(
             "V5002",
             "a passphrase is not there",
-            where=where,
+            where=f"env:{name}" if named else "the place of a passphrase",
             expected="a passphrase in the environment variable that env:NAME names",
-            observed="nothing",
-            next_step=f"export {name}=… for this command",
+            observed="nothing" if named else "another text, which is not repeated here",
+            next_step=f"export {name}=… for this command"
+            if named
+            else "name the variable, as env:NAME; a passphrase itself stands in no command",
         )
     return value
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def _stamp(root: Path) -> Callable[[bytes], bytes | None] | None:

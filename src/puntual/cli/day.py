@@ -20,6 +20,7 @@ from puntual.model.plan import Plan
 from puntual.model.project import Project
 from puntual.planner.flow import flow
 from puntual.planner.plan import look, plan, plan_b
+from puntual.planner.policy import decisions
 from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
 from puntual.runner.again import newest_sent, rescued, to_complete, why
@@ -97,7 +98,12 @@ def one_day(
     before = newest_sent(desk.journal, owed.day)
     due = tuple(r for r in owed.reports if r not in before)
     _resolve_sent(desk, owed, due)
-    run = Run(id=run_id(owed.day, epoch), epoch=epoch, anew=anew)
+    run = Run(
+        id=run_id(owed.day, epoch),
+        epoch=epoch,
+        anew=anew,
+        decide_by=decisions(project, due, owed.day, zone),
+    )
     if due:
         with _plan_b(project, replace(owed, reports=due), worker, desk, run, shown, approvals):
             done = _carry(project, replace(owed, reports=due), worker, desk, run, shown)

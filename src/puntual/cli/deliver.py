@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import reading, text, wiring
+from puntual.cli import dates, reading, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.day import carried
 from puntual.cli.options import (
@@ -16,7 +16,6 @@ from puntual.cli.options import (
     date_option,
     env_option,
     json_option,
-    parse_day,
     project_option,
     report_option,
     root_of,
@@ -38,7 +37,7 @@ WAITS = frozenset({State.READY, State.SIGNED})
 
 @click.command(name="deliver", help="Send what is made and approved.")
 @project_option
-@date_option()
+@date_option(one=True)
 @report_option
 @env_option
 @as_of_option
@@ -54,7 +53,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Send the deliveries of a day that wait; exit 6 while a person is waited for."""
-    root, day = root_of(ctx, project), parse_day(when)
+    root = root_of(ctx, project)
+    day = dates.one(when, root, clock(as_of).now())
     read = reading.to_run(root, env)
     reports = reading.chosen_reports(read, report)
     with workshop(read, root, clock(as_of), quiet=as_json) as shop:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import differing, text
-from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli import dates, differing, text
+from puntual.cli.options import date_option, json_option, project_option, root_of
 from puntual.cli.wiring import open_store
 from puntual.errors import ProjectError
 from puntual.runner import checkpoint
@@ -18,7 +18,7 @@ from puntual.runner.versions import Version, read_sent, sent_versions
 @click.command(name="diff", help="What two versions of a delivery say differently.")
 @click.argument("report")
 @project_option
-@date_option()
+@date_option(one=True)
 @click.option(
     "--from", "first", type=int, default=None, help="Earlier version (default: the one before)."
 )
@@ -34,17 +34,19 @@ def command(
     last: int | None,
     as_json: bool,
 ) -> None:
-    """Compare two versions that were sent; exit 1 if they differ."""
-    day = parse_day(when)
-    with open_store(root_of(ctx, project)) as store:
+    """Compare two versions that were sent; exit 1 if they tell their receiver something else."""
+    root = root_of(ctx, project)
+    day = dates.one(when, root, datetime.now(UTC))
+    with open_store(root) as store:
         before, after = _two(store, report, day, first, last)
         found, same = differing.compared(store, before, after)
+    alike = differing.is_nothing(before, after, found, same)
     if as_json:
-        text.envelope("diff", differing.as_json(before, after, found, same), ok=found.is_empty)
+        text.envelope("diff", differing.as_json(before, after, found, same), ok=alike)
     else:
         for line in differing.lines(before, after, found, same):
             text.say(line)
-    ctx.exit(0 if found.is_empty else 1)
+    ctx.exit(0 if alike else 1)
 
 
 def _two(

@@ -21,8 +21,14 @@ def compared(
     return diff(before.columns, after.columns), same_steps(store, before.steps, after.steps)
 
 
-def is_nothing(before: Version, after: Version, found: Diff) -> bool:
-    """Say whether the later version tells its receiver nothing new."""
+def is_nothing(before: Version, after: Version, found: Diff, same: Mapping[str, bool]) -> bool:
+    """
+    Say whether the later version tells its receiver nothing new.
+
+    A layout that is not the same makes another file of the same rows, and so does their order.
+    """
+    if not same["layout"] or dict(before.columns) != dict(after.columns):
+        return False
     told = [_said(e) for e in before.entries] == [_said(e) for e in after.entries]
     whole = before.decision.completeness is after.decision.completeness
     return found.is_empty and told and whole

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from puntual.cli import books
 from puntual.cli.sides import LocalSides
 from puntual.cli.wiring import open_world
 from puntual.engines.compare.rows import compare
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.model.manifest import Manifest
-from puntual.model.masked import Mask
+from puntual.model.masked import Mask, salt_of
 from puntual.model.project import Project
 from puntual.planner.plan import plan
 from puntual.project.classified import public_columns
@@ -61,7 +62,8 @@ def look_into(
         PermanentError: T1002.
     """
     project = read_project(root)
-    mask = Mask(public=public_columns(project), salt=committed["reconcile"].key, off=unmask)
+    salt = salt_of(books.secret_of(root)(), committed["reconcile"].key)
+    mask = Mask(public=public_columns(project), salt=salt, off=unmask)
     with open_world(project, root, SystemClock()) as world:
         reports = tuple(sorted(project.reports))
         run = DayRun(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
@@ -9,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import TZPATH
 
-from puntual.cli import fit, places, wiring
+from puntual.cli import fit, places, restored, wiring
 from puntual.cli.archive import Archive
 from puntual.errors import ProjectError, PuntualError
 from puntual.local.index import log_of
@@ -107,7 +108,7 @@ def _source(source: Source, root: Path, clock: Clock) -> Answer:
     about = f"source {source.name}"
     match source:
         case FileSource():
-            folder = (root / source.pattern.split("{")[0].split("*")[0]).parent
+            folder = root / _fixed(source.pattern)
             if not folder.is_dir():
                 return about, "warn", f"folder {folder.name}/ does not exist yet"
             try:
@@ -119,6 +120,11 @@ def _source(source: Source, root: Path, clock: Clock) -> Answer:
             return _stream(source, root, clock, about)
         case DatabaseSource():
             return _database(source, root, about)
+
+
+def _fixed(pattern: str) -> str:
+    """Return the folder of a pattern as far as its name is the same every day."""
+    return re.split(r"[{*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0] or "."
 
 
 def _stream(source: StreamSource, root: Path, clock: Clock, about: str) -> Answer:
@@ -156,6 +162,11 @@ def _state(root: Path) -> Iterator[Answer]:
         if is_damaged(path):
             yield f"state {path.name}", "fail", f"T2004 damaged: {repaired}"
             return
+    try:
+        restored.one_history(root)
+    except PuntualError as error:
+        yield "commit log", "fail", f"{error.code} {error.message}. {error.next_step}"
+        return
     if not places.was_run(root):
         yield "commit log", "ok", "nothing was committed yet"
         return

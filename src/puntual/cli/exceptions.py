@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
 import click
 
-from puntual.cli import text
+from puntual.cli import dates, text
 from puntual.cli.archive import Archive, open_archive
 from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     date_option,
     json_option,
-    parse_day,
     project_option,
     report_option,
     root_of,
@@ -33,7 +33,7 @@ from puntual.runner.restate import steps_of
 
 @click.command(name="exceptions", help="What is missing or set aside, and why.")
 @project_option
-@date_option(required=False)
+@date_option(required=False, one=True)
 @report_option
 @click.option("--schema", is_flag=True, default=False, help="Print the document's JSON Schema.")
 @json_option
@@ -54,8 +54,9 @@ def command(
         return
     if when is None:
         raise click.UsageError("Missing option '-d' / '--date'.")
-    day = parse_day(when)
-    archive = open_archive(root_of(ctx, project))
+    root = root_of(ctx, project)
+    day = dates.one(when, root, datetime.now(UTC))
+    archive = open_archive(root)
     found = _by_report(_standing(archive, day), report, day.isoformat())
     late = late_findings(archive, day)
     holding = any("hold" in e.effect for entries in found.values() for e in entries)
@@ -100,6 +101,16 @@ def _by_report(
         for step, made in sorted(committed.items())
         if step.startswith("decide:") and report in (None, step.removeprefix("decide:"))
     }
+    known = sorted(s.removeprefix("decide:") for s in committed if s.startswith("decide:"))
+    if not decided and report is not None and known:
+        near = get_close_matches(report, known, 1)
+        raise ProjectError(
+            "C1003",
+            f"no delivery of {report!r} has been decided for {day}",
+            expected=", ".join(known),
+            observed=report,
+            next_step=f"did you mean {near[0]!r}?" if near else "name one of the reports",
+        )
     if not decided:
         raise ProjectError(
             "C1005",

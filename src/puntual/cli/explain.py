@@ -8,28 +8,28 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import text
+from puntual.cli import dates, restored, text
 from puntual.cli.ahead import Ahead, ahead_of
 from puntual.cli.options import (
     as_of_option,
     date_option,
     json_option,
-    parse_day,
     project_option,
     root_of,
 )
+from puntual.cli.owed import scheduled
 from puntual.cli.places import journal_path
 from puntual.cli.shown import delivery_json, glyph
 from puntual.errors import ProjectError
 from puntual.local.journal import SqliteJournal
 from puntual.model.codes import CODES, Code
-from puntual.model.delivery import Delivery, State
+from puntual.model.delivery import Delivery, State, Timeliness
 
 
 @click.command(name="explain", help="Why a delivery is not full, or what a code means.")
 @project_option
 @click.argument("what", metavar="CODE|REPORT")
-@date_option(required=False)
+@date_option(required=False, one=True)
 @as_of_option
 @json_option
 @click.pass_context
@@ -52,15 +52,17 @@ def command(
     if when is None:
         raise _unknown(what)
     root, now = root_of(ctx, project), as_of or datetime.now(UTC)
-    delivery = _delivery(root, what, when)
+    delivery = _delivery(root, what, when, now)
     ahead = ahead_of(root, delivery, now)
+    nothing_ran = delivery.state is State.SCHEDULED
+    wrong = bool(delivery.reasons) or (nothing_ran and delivery.timeliness is Timeliness.MISSED)
     if as_json:
         data: dict[str, object] = {"delivery": delivery_json(delivery), "outlook": ahead.data}
-        text.envelope("explain", data, ok=not delivery.reasons)
+        text.envelope("explain", data, ok=not wrong)
     else:
         for line in (*_why(delivery, ahead), *ahead.lines):
             text.say(line)
-    ctx.exit(1 if delivery.reasons else 0)
+    ctx.exit(1 if wrong else 0)
 
 
 def _unknown(what: str) -> ProjectError:
@@ -91,12 +93,17 @@ def _code(code: Code, as_json: bool) -> None:
     text.say(f"  repair   {code.repair}")
 
 
-def _delivery(root: Path, report: str, when: str) -> Delivery:
-    day = parse_day(when)
+def _delivery(root: Path, report: str, when: str, now: datetime) -> Delivery:
+    """Return the delivery on record; before anything ran, the one that is owed."""
+    day = dates.one(when, root, now)
+    restored.at_hand(root, now)
     journal = SqliteJournal(journal_path(root))
     found = journal.deliveries(report=report, reference_date=day)
     if found:
         return found[0]
+    owed = scheduled(root, report, day, now) if (root / "puntual.yaml").is_file() else None
+    if owed is not None:
+        return owed
     known = sorted({d.id.report for d in journal.deliveries()})
     near = [] if report in known else get_close_matches(report, known, 1)
     raise ProjectError(
@@ -112,6 +119,11 @@ def _why(delivery: Delivery, ahead: Ahead) -> list[str]:
     day = delivery.id.reference_date.isoformat()
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
+    if delivery.state is State.SCHEDULED:
+        missed = delivery.timeliness is Timeliness.MISSED
+        lines.append(f"  Nothing was run for it{'; it is missed' if missed else ' yet'}.")
+        lines.append(f"  next      puntual run -d {day}, or puntual watch")
+        return lines
     if not delivery.reasons:
         what = delivery.completeness.value if delivery.completeness else "undecided"
         lines.append(f"  It is {what}; {delivery.exceptions} exception(s) are documented.")

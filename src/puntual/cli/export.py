@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from puntual import __version__
-from puntual.cli import text
+from puntual.cli import restored, text
 from puntual.cli.archive import Archive, open_archive
 from puntual.cli.dates import resolve
 from puntual.cli.options import date_option, project_option, root_of
@@ -81,6 +81,7 @@ def _lines(root: Path, project: Project, days: tuple[date, ...]) -> Iterator[byt
     """Yield the events of every day that ran; a single day that did not is refused."""
     store = open_archive(root)
     columns = _columns(project)
+    restored.at_hand(root)
     with closing(SqliteJournal(journal_path(root))) as journal:
         for day in days:
             try:

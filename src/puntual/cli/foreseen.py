@@ -10,7 +10,7 @@ from puntual.cli import wiring
 from puntual.cli.text import number
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
-from puntual.planner.arrivals import Assessment, Verdict, assess, completions
+from puntual.planner.arrivals import Assessment, Cause, Verdict, assess, completions
 from puntual.planner.curve import Arrived, Curve
 from puntual.planner.forecast import quantile
 from puntual.project.zones import zone
@@ -121,6 +121,10 @@ def sentence(source: str, found: Assessment, day: date) -> str:
         Verdict.BEHIND: f"{found.lag} min behind",
         Verdict.PART_MISSING: f"missing {', '.join(found.missing[:3])}",
     }.get(found.verdict, found.verdict.value)
+    if found.cause is not Cause.NONE and found.cause.value != found.verdict.value:
+        what += f", it looks like: {found.cause.value}"
+    if found.verdict is Verdict.NO_HISTORY:
+        return f"{source} no history"
     usual = f"usual by now {number(found.low)} to {number(found.high)} ({found.basis})"
     return f"{source} {what}: {number(found.received)} records{share}; {usual}"
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from puntual.checks.control import told
+from puntual.checks.reconcile import unmeasured
 from puntual.cli.reconciled import (
     PLANTED,
     Reconciled,
@@ -99,7 +100,7 @@ def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool) -> ET.Element:
     if state == "broken":
         _child(case, "failure", f"residual {residual_line(hop)}", text)
     elif state == "unknown":
-        _child(case, "error", "one side is missing: unknown is not equal", text)
+        _child(case, "error", f"{unmeasured(hop)}: unknown is not equal", text)
     elif since:
         _child(case, "failure", "rows differ since the run", text)
     else:

@@ -29,7 +29,7 @@ from puntual.evidence.trust import COMPLETENESS, Role, Trust
 from puntual.local.disk import translated
 from puntual.model.project import AWS
 from puntual.ports.ledger import Books
-from puntual.runner.record import Record, catch_up
+from puntual.runner.record import Record, attested, catch_up
 
 if TYPE_CHECKING:
     from puntual.local.keys import KeyFile, LocalKeys
@@ -204,7 +204,8 @@ def sign(
         for one in chosen:
             data = _statement(root, one, day)
             envelope = dsse.Envelope(payload=data, kind=dsse.STATEMENT)
-            keyid = keys.approve(name, envelope, sha256(data), size=opened.ledger.size)
+            at, _ = attested(opened, sha256(data))
+            keyid = keys.approve(name, envelope, sha256(data), position=at)
             facts = {"statement": sha256(data), "keyid": keyid, "name": name}
             write(
                 Told(event=Event.APPROVAL, step=f"attest:{one}", reference_date=when, facts=facts)
@@ -284,11 +285,15 @@ def _changing(
     read, watch = reading.read(root), clock(None)
     places.make_folder(places.lake_path(root))
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
-        opened = books.open_books(root, read.name)
-        first = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
-        catch_up(first)
-        keys = books.open_keys(root)
-        yield keys, opened.ledger.size, by
+        if books.has_keys(root) and not books.open_keys(root).signs_next(
+            size := books.read_ledger(root).size
+        ):
+            yield books.open_keys(root), size, by  # nothing can be signed until this was done
+        else:
+            opened = books.open_books(root, read.name)
+            first = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
+            catch_up(first)
+            yield books.open_keys(root), opened.ledger.size, by
         again = books.open_books(root, read.name)
         catch_up(Record(store=store, books=again, epoch=held.epoch, at=watch.now()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ from puntual.evidence.ledger import Entry, Event, Told, decode
 from puntual.local.disk import translated
 from puntual.local.ledger import read_apart
 from puntual.runner.record import Record, catch_up
+
+_HTTP = re.compile(r"https?://[^/\s]")
 
 
 @click.group(name="ledger", help="What is on record, and proofs about it.")
@@ -106,8 +109,8 @@ def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
     """
     Accept that the last checkpoint that was shown is lost, and go on from here.
 
-    That is on record, with the size that was shown; a receiver who holds it refuses what
-    follows until people have talked.
+    That is on record, with the size that was shown, before the checkpoint that was kept apart is
+    replaced; a receiver who holds it refuses what follows until people have talked.
     """
     root = root_of(ctx, project)
     read, watch = reading.read(root), clock(None)
@@ -115,9 +118,7 @@ def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
     apart = books.apart_path(root)
     lost = read_apart(apart)
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
-        with translated(str(apart)):
-            apart.unlink(missing_ok=True)
-        opened = books.open_books(root, read.name)
+        opened = books.open_books(root, read.name, past=True)
         facts = {
             "reason": reason,
             "lost_size": "" if lost is None else str(lost.size),
@@ -136,6 +137,15 @@ def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
 def stamp(ctx: click.Context, project: Path | None, url: str) -> None:
     """Name the authority; a delivery waits at most 5 s for it, and goes without a token then."""
     root = root_of(ctx, project)
+    if url and _HTTP.match(url) is None:
+        raise ProjectError(
+            "C1908",
+            "a time stamp is asked for over HTTP alone",
+            where="--url",
+            expected="http://… or https://…, the address of an authority",
+            observed=url,
+            next_step="name the address that the authority publishes for RFC 3161",
+        )
     path = books.stamp_path(root)
     places.make_folder(path.parent)
     with translated(str(path)):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
-from puntual.cli import number_text, text
+from puntual.cli import books, dates, number_text, text
 from puntual.cli.archive import open_archive
-from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.options import date_option, json_option, project_option, root_of
 from puntual.cli.places import lake_path
 from puntual.cli.reading import chosen_reports, read
 from puntual.cli.reveals import on_record
@@ -23,7 +23,7 @@ from puntual.errors import ProjectError
 from puntual.evidence.facts import to_json
 from puntual.model.contract import Contract
 from puntual.model.lineage import ColumnKind, ColumnNode, NumberLineage
-from puntual.model.masked import Mask
+from puntual.model.masked import Mask, salt_of
 from puntual.model.project import Project
 from puntual.project.classified import public_columns
 from puntual.project.lineage import lineage_of
@@ -51,7 +51,7 @@ class Asked:
 @click.command(name="lineage", help="Where a column, or one number of a file, comes from.")
 @project_option
 @click.argument("name", metavar="REPORT")
-@date_option(required=False)
+@date_option(required=False, one=True)
 @click.option("--row", multiple=True, help="A row: COLUMN=TEXT, line:N, header or trailer.")
 @click.option("--column", default=None, help="Only this column; with --row, whose number.")
 @click.option(
@@ -103,7 +103,7 @@ def command(
         raise click.UsageError("--row needs -d DATE and --column NAME")
     asked = Asked(
         report=report,
-        day=parse_day(when),
+        day=dates.one(when, root, datetime.now(UTC)),
         row=_rows(row),
         column=column,
         version=version,
@@ -142,7 +142,8 @@ def _number(root: Path, project: Project, asked: Asked) -> NumberLineage:
         delivery = as_delivered(
             project, store, engine, asked.report, asked.day, version=asked.version
         )
-        mask = Mask(public=public_columns(project), salt=delivery.made.digest, off=asked.unmask)
+        salt = salt_of(books.secret_of(root)(), delivery.made.digest)
+        mask = Mask(public=public_columns(project), salt=salt, off=asked.unmask)
         asks = asking(delivery, mask, asked.page, left_out=asked.left_out)
 
         def bytes_of(

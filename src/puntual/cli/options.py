@@ -41,15 +41,16 @@ def project_option(command: F) -> F:
     )(command)
 
 
-def date_option(required: bool = True) -> Callable[[F], F]:
-    """Add `-d/--date`, always the reference date."""
+def date_option(required: bool = True, *, one: bool = False) -> Callable[[F], F]:
+    """Add `-d/--date`, always the reference date; `one`: a range is not meant here."""
+    range_too = "" if one else ", or A..B"
     return click.option(
         "-d",
         "--date",
         "when",
         required=required,
         metavar="DATE",
-        help="Reference date: 2026-11-20, today, -1 (the business day before), or A..B.",
+        help=f"Reference date: 2026-11-20, today, -1 (the business day before){range_too}.",
     )
 
 

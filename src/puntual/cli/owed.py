@@ -62,6 +62,32 @@ def owed_now(root: Path, now: datetime, on_record: Iterable[Delivery]) -> tuple[
     return tuple(found)
 
 
+def scheduled(root: Path, report: str, day: date, now: datetime) -> Delivery | None:
+    """
+    Return what a report owes for a date, though nothing ran; None if nothing is owed or known.
+
+    Raises:
+        ProjectError: C1000 the reports or calendars are wrong.
+    """
+    kept = _read(root)
+    for name, one, due in kept.owed:
+        if (name, one) == (report, day):
+            return _scheduled(name, one, due.astimezone(zone(kept.zones[name])), now > due)
+    return None
+
+
+def ended(root: Path, now: datetime) -> tuple[str, ...]:
+    """
+    Return the reports of which nobody knows when they are due again: their calendar has ended.
+
+    Raises:
+        ProjectError: C1000 the reports or calendars are wrong.
+    """
+    kept = _read(root)
+    goes_on = {report for report, _, due in kept.owed if due >= now}
+    return tuple(sorted(kept.zones.keys() - goes_on))
+
+
 def reserves(root: Path) -> dict[str, timedelta]:
     """
     Return the decision reserve of each report.

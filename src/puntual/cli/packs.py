@@ -14,6 +14,9 @@ from puntual.evidence.package import MANIFESTS, STATEMENT
 LIMIT = 64 * 1024 * 1024
 """Largest file, and largest content of a packed one (`evidence.md` 5)."""
 
+TOGETHER = 4 * LIMIT
+"""Largest package."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
@@ -25,21 +28,25 @@ class Pack:
         names: What its statement speaks of, as it lies there once the packed files are opened.
         proofs: The files that prove the statement.
         foreign: Files that may not lie beside the packed ones.
+        large: All of it is larger than is read.
     """
 
     path: Path
     names: tuple[str, ...]
     proofs: dict[str, bytes]
     foreign: tuple[str, ...]
+    large: bool = False
 
     def read(self, name: str) -> bytes:
         """
         Return the bytes of a file; of statement and manifests, what their packed files hold.
 
         Raises:
-            EvidenceError: V3002 no plain file of at most 64 MiB; V2001, V2002 a packed file has
-                another form.
+            EvidenceError: V3002 no plain file of at most 64 MiB, or all together are more than
+                256 MiB; V2001, V2002 a packed file has another form.
         """
+        if self.large:
+            raise _no_file(name, self.path, f"a part of {TOGETHER >> 20} MiB at most")
         if name == STATEMENT and ledger_files.ENVELOPE in self.proofs:
             found = dsse.decode(self.proofs[ledger_files.ENVELOPE], dsse.STATEMENT)
             return found.payload
@@ -50,11 +57,12 @@ class Pack:
 
 def open_pack(path: Path) -> Pack:
     """Look at a package; what cannot be read is found when it is asked for."""
-    lying = sorted(p.name for p in path.iterdir())
+    sizes = {p.name: p.lstat().st_size for p in path.iterdir()}
+    lying, large = sorted(sizes), sum(sizes.values()) > TOGETHER
     proofs: dict[str, bytes] = {}
     unread = []
     for name in lying:
-        if name in ledger_files.ADDED:
+        if name in ledger_files.ADDED and not large:
             try:
                 proofs[name] = _plain(path / name)
             except EvidenceError:
@@ -67,6 +75,7 @@ def open_pack(path: Path) -> Pack:
         names=tuple(sorted(names)),
         proofs=proofs,
         foreign=tuple(sorted(packed & set(lying))),
+        large=large,
     )
 
 
@@ -106,12 +115,12 @@ def _plain(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _no_file(name: str, where: Path) -> EvidenceError:
+def _no_file(name: str, where: Path, what: str = "a plain file of at most 64 MiB") -> EvidenceError:
     return EvidenceError(
         "V3002",
-        f"{name} is no plain file of at most 64 MiB",
+        f"{name} is no {what.removeprefix('a ')}",
         where=str(where),
-        expected="a plain file",
+        expected=what,
         observed="a link, a folder, or a larger file",
         next_step="compare the package with the copy that was delivered",
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from puntual.cli import places, remote
+from puntual.cli import places, remote, restored
 from puntual.cli.archive import Archive
 from puntual.local.approvals import FolderApprovals
 from puntual.local.journal import SqliteJournal
@@ -46,6 +46,7 @@ def papers(root: Path, project: Project, env: str | None) -> Iterator[Papers]:
         with remote.led_to_stage(root, env or ""), tempfile.TemporaryDirectory() as folder:
             yield _deployed(project, Path(folder))
         return
+    restored.at_hand(root)
     journal = SqliteJournal(places.journal_path(root))
     pointers = SqlitePointers(places.pointers_path(root))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from puntual.errors import PermanentError
+from puntual.errors import PermanentError, ProjectError
 
 STATE = ".puntual"
 
@@ -12,6 +12,25 @@ STATE = ".puntual"
 def state_folder(root: Path) -> Path:
     """Return the folder of local state and cache, ignored by git."""
     return root / STATE
+
+
+def need_project(root: Path, verb: str) -> Path:
+    """
+    Return a project's folder, so that nothing is made where none is.
+
+    Raises:
+        ProjectError: C1002 it holds no `puntual.yaml`.
+    """
+    if not (root / "puntual.yaml").is_file():
+        raise ProjectError(
+            "C1002",
+            "this folder holds no report project",
+            where=str(root),
+            expected="a file puntual.yaml",
+            observed="none",
+            next_step=f"puntual init NAME, or puntual -C FOLDER {verb}",
+        )
+    return root
 
 
 def journal_path(root: Path) -> Path:

@@ -137,7 +137,9 @@ class _Day:
             for step in planned.steps
         )
         found = timings(project, planned.reports, day, zone)
-        return cls(reference_date=day, steps=steps, timings=found, worst=worst(states))
+        rescue = max((timing.rescue for timing in found), default=Fraction(0))
+        ended = worst(states, failing=rescue)
+        return cls(reference_date=day, steps=steps, timings=found, worst=ended)
 
 
 def _lines(day: _Day, project: Project) -> Iterator[str]:
@@ -164,6 +166,8 @@ def _timing_lines(timing: Timing, local: tzinfo) -> Iterator[str]:
         f"delivered by {by.astimezone(local):%H:%M:%S} at worst, {length(abs(timing.slack))} "
         f"{'before' if spare else 'after'} the limit ({length(timing.margin)} before it is due)"
     )
+    if timing.rescue:
+        yield f"   plan B, after a fault that is left, takes {length(timing.rescue)} of it at worst"
     if not spare:
         yield "   next: puntual check says what fits"
 
@@ -190,6 +194,7 @@ def _json(day: _Day) -> dict[str, object]:
                 "due_at": timing.window.due_at.isoformat(),
                 "margin_seconds": str(timing.margin),
                 "worst_case_seconds": str(timing.needed),
+                "plan_b_seconds": str(timing.rescue),
                 "slack_seconds": str(timing.slack),
             }
             for timing in day.timings

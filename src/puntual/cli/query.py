@@ -10,15 +10,18 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from puntual.cli import text
+from puntual.cli import restored, text
 from puntual.cli.options import env_option, json_option, project_option, root_of
-from puntual.cli.places import catalog_path
+from puntual.cli.places import catalog_path, need_project
 from puntual.cli.query_mask import Classified, classified, masked, without_values
 from puntual.errors import PermanentError, ProjectError
 from puntual.model.project import AWS, Project
 from puntual.model.shown import no_formula, printable
 from puntual.ports.engine import Answer
 from puntual.project.classified import DAY
+
+TIMEOUT = 600.0
+"""Seconds, as `local.catalog.TIMEOUT`, which is heavy to import for a line of help."""
 
 MEMORY = 4 << 30
 """What the process of a query may take, in bytes; DuckDB's own limit lies below it."""
@@ -52,6 +55,12 @@ class _Asked:
     help="Form; in csv an apostrophe stands before a text that a spreadsheet would compute.",
 )
 @click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 86_400),
+    default=TIMEOUT,
+    help="Seconds that it may take on this machine (default 600).",
+)
+@click.option(
     "--unmask", is_flag=True, default=False, help="Show classified values; this is put on record."
 )
 @env_option
@@ -63,6 +72,7 @@ def command(
     sql: str,
     limit: int,
     form: str,
+    timeout: float,
     unmask: bool,
     env: str | None,
     as_json: bool,
@@ -84,7 +94,7 @@ def command(
     columns are masked.
     """
     root = root_of(ctx, project)
-    asked = _asked(root, env, sql, limit)
+    asked = _asked(root, env, sql, limit, timeout)
     found = classified(root, asked.project, sql, asked.tables, asked.answer)
     if unmask:
         _on_record(root, env, asked.project, found)
@@ -137,7 +147,7 @@ def _on_record(root: Path, env: str | None, project: Project | None, found: Clas
     on_record(root, declared, "query", about, today, found.columns)
 
 
-def _asked(root: Path, env: str | None, sql: str, limit: int) -> _Asked:
+def _asked(root: Path, env: str | None, sql: str, limit: int, timeout: float) -> _Asked:
     """
     Ask the tables of an environment; SQL that cannot be run is the caller's fault.
 
@@ -146,11 +156,14 @@ def _asked(root: Path, env: str | None, sql: str, limit: int) -> _Asked:
 
     Raises:
         ProjectError: Q1001 the SQL is wrong; Q1003 it is not answered alike on AWS.
-        PermanentError: The catalog or a published file cannot be read; T3001 out of memory.
+        PermanentError: The catalog or a published file cannot be read; T3001 out of memory;
+            Q1007 it did not end in time.
         TransientError: T5001, T5002.
     """
     try:
-        return _ask(root, sql, limit) if env is None else _ask_in(root, env, sql, limit)
+        if env is None:
+            return _ask(root, sql, limit, timeout)
+        return _ask_in(root, env, sql, limit, timeout)
     except PermanentError as error:
         if error.code != "Q1001":
             raise
@@ -164,24 +177,30 @@ def _asked(root: Path, env: str | None, sql: str, limit: int) -> _Asked:
         ) from error
 
 
-def _ask(root: Path, sql: str, limit: int, project: Project | None = None) -> _Asked:
+def _ask(
+    root: Path, sql: str, limit: int, timeout: float, project: Project | None = None
+) -> _Asked:
     """Ask the catalog of this machine."""
     from puntual.local.catalog import query, tables_at
     from puntual.local.process import bound_memory
 
+    restored.at_hand(root)
     bound_memory(MEMORY)
     path = catalog_path(root)
+    if not path.exists():
+        need_project(root, "query")
     tables = {t.name: (DAY, *(name for name, _ in t.columns)) for t in tables_at(path)}
-    return _Asked(answer=query(path, sql, limit=limit), tables=tables, project=project)
+    answer = query(path, sql, limit=limit, timeout=timeout)
+    return _Asked(answer=answer, tables=tables, project=project)
 
 
-def _ask_in(root: Path, env: str, sql: str, limit: int) -> _Asked:
-    """Ask the catalog of an environment."""
+def _ask_in(root: Path, env: str, sql: str, limit: int, timeout: float) -> _Asked:
+    """Ask the catalog of an environment; on AWS it has a time of its own."""
     from puntual.project.read import read_project
 
     project = read_project(root, env=env)
     if project.place != AWS:
-        return _ask(root, sql, limit, project)
+        return _ask(root, sql, limit, timeout, project)
     from puntual.cli import remote
 
     remote.need_boto3()

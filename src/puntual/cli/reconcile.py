@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from puntual.cli import junit, profiled, text, waterfall
+from puntual.cli import dates, junit, profiled, text, waterfall
 from puntual.cli.archive import open_archive
-from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
-from puntual.cli.reconciled import Reconciled, hop_name, hop_state, reconciled
+from puntual.cli.options import date_option, json_option, project_option, root_of
+from puntual.cli.reconciled import Reconciled, check_dataset, hop_name, hop_state, reconciled
+from puntual.cli.wrap import wrapped
 from puntual.evidence.facts import to_json
 from puntual.model.control import Hop
 from puntual.model.manifest import Manifest
+from puntual.model.masked import Mask
 from puntual.model.shown import printable
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class _Asked:
 
 @click.command(name="reconcile", help="Where rows and money fell out, hop by hop.")
 @project_option
-@date_option()
+@date_option(one=True)
 @click.option("--dataset", default=None, help="Only this dataset.")
 @click.option(
     "--rows",
@@ -102,7 +104,7 @@ def command(
     """
     asked = _Asked(
         root=root_of(ctx, project),
-        day=parse_day(when),
+        day=dates.one(when, root_of(ctx, project), datetime.now(UTC)),
         dataset=dataset,
         rows=rows,
         row=row,
@@ -111,6 +113,7 @@ def command(
         unmask=unmask,
         form="json" if as_json else form,
     )
+    _check_form(asked, profile=profile)
     if profile:
         _profile(asked)
         return
@@ -125,6 +128,19 @@ def command(
     else:
         ok = _rows(asked, found, committed)
     ctx.exit(0 if ok else 1)
+
+
+def _check_form(asked: _Asked, *, profile: bool) -> None:
+    """
+    Refuse a form that what is asked for does not have, rather than answer in another.
+
+    Raises:
+        click.BadParameter: It has none.
+    """
+    what = "--profile" if profile else "--row" if asked.row is not None else ""
+    if what and asked.form in ("csv", "junit"):
+        message = f"{what} is shown as text or json, not as {asked.form}"
+        raise click.BadParameter(message, param_hint="--format")
 
 
 def _print(asked: _Asked, found: Reconciled) -> None:
@@ -236,11 +252,21 @@ def _heading(about: About, rows: BrokenRows) -> None:
 
 
 def _nothing(asked: _Asked, found: Reconciled) -> None:
-    if asked.form == "text":
-        text.say(" no break: every residual is zero; --rows NAME looks at a hop or control all the")
-        text.say(" same, and --explained names rows that left with a reason")
-    else:
+    """Say in the form that was asked for that there are no rows to name."""
+    from puntual.cli import rows as listing
+
+    if asked.form == "json":
+        more = _json(found) | {"rows": [], "differ_since": []}
+        text.envelope("reconcile", more, ok=found.ok)
+        return
+    if asked.form == "csv":
+        click.echo(listing.csv_of((), Mask()), nl=False)
+        return
+    if asked.form == "junit":
         _print(asked, found)
+        return
+    hint = "--rows NAME looks at a hop or control all the same, and --explained names rows that"
+    _say(wrapped(f"{waterfall.standing(found)}; {hint} left with a reason", " "))
 
 
 def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:
@@ -252,7 +278,7 @@ def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:
         mask = looking.mask
         if asked.unmask:
             _reveal(asked, looking, (c for r in rows for c in reveals.of_traced(r, mask)))
-    if asked.form in ("json", "junit", "csv"):
+    if asked.form == "json":
         data: Mapping[str, object] = {
             "reference_date": asked.day.isoformat(),
             "shown": str(len(rows)),
@@ -272,7 +298,10 @@ def _profile(asked: _Asked) -> None:
     committed = archive.day(asked.day)
     reconciled(committed, asked.day)
     before, found = profiled.changes(archive, committed, asked.day, asked.dataset)
-    now = tuple(p for p in profiled.profiles(committed) if asked.dataset in (None, p.dataset))
+    every = profiled.profiles(committed)
+    if asked.dataset is not None:
+        check_dataset(asked.dataset, (p.dataset for p in every), asked.day)
+    now = tuple(p for p in every if asked.dataset in (None, p.dataset))
     if asked.form == "json":
         data = {"reference_date": asked.day.isoformat()} | profiled.json_of(now, before, found)
         text.envelope("reconcile-profile", data)

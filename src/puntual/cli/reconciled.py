@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
+from difflib import get_close_matches
 from functools import reduce
 
 from puntual.checks.reconcile import DIGITS, is_broken, is_unknown
@@ -32,6 +33,8 @@ class Reconciled:
         controls: By kind, then id.
         findings: Of hops, controls and planted faults; passes too.
         planted: Who sees which planted fault; None where the run planted none.
+        dataset: The one whose hops these are; "" for all.
+        elsewhere: Hops of the other datasets.
     """
 
     day: date
@@ -39,6 +42,8 @@ class Reconciled:
     controls: tuple[ControlResult, ...]
     findings: tuple[Finding, ...]
     planted: tuple[PlantedFault, ...] | None
+    dataset: str = ""
+    elsewhere: tuple[Hop, ...] = ()
 
     @property
     def first_break(self) -> Hop | None:
@@ -49,7 +54,7 @@ class Reconciled:
     def ok(self) -> bool:
         """Whether every hop and control agrees; a fault that nobody sees breaks nothing."""
         standing = (f for f in self.findings if f.code not in PLANTED)
-        hops = any(is_broken(h) or is_unknown(h) for h in self.hops)
+        hops = any(is_broken(h) or is_unknown(h) for h in (*self.hops, *self.elsewhere))
         return not hops and all(f.verdict is Verdict.PASS for f in standing)
 
 
@@ -65,7 +70,8 @@ def reconciled(
         dataset: Only this dataset's hops.
 
     Raises:
-        ProjectError: C1005 the day did not come as far as its reconciliation.
+        ProjectError: C1005 the day did not come as far as its reconciliation; R5003 it has no
+            such dataset.
         EvidenceError: V2003 a manifest has another shape.
     """
     if "reconcile" not in committed:
@@ -87,12 +93,36 @@ def reconciled(
         findings += _of_reconciliation(list_from_json(Finding, made["findings"]))
     kinds = list(ControlKind)
     planted = facts.get("planted")
+    if dataset is not None:
+        check_dataset(dataset, (h.dataset for h in hops), day)
     return Reconciled(
         day=day,
+        dataset=dataset or "",
         hops=tuple(h for h in hops if dataset in (None, h.dataset)),
+        elsewhere=tuple(h for h in hops if dataset not in (None, h.dataset)),
         controls=tuple(sorted(controls, key=lambda c: (kinds.index(c.kind), c.id))),
         findings=findings,
         planted=None if planted is None else list_from_json(PlantedFault, planted),
+    )
+
+
+def check_dataset(name: str, known: Iterable[str], day: date) -> None:
+    """
+    Refuse a dataset that a day does not have: nothing to show is not nothing wrong.
+
+    Raises:
+        ProjectError: R5003, with the nearest name.
+    """
+    names = sorted(set(known))
+    if name in names:
+        return
+    near = get_close_matches(name, names, 1)
+    raise ProjectError(
+        "R5003",
+        f"{day.isoformat()} has no dataset {name!r}",
+        expected=", ".join(names),
+        observed=name,
+        next_step=f"did you mean {near[0]!r}?" if near else "`puntual reconcile` shows them all",
     )
 
 

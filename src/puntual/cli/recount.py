@@ -70,7 +70,7 @@ def _rooted(objects: LocalObjects, project: Project, made: Manifest) -> Line:
     stated = made.facts.get(RECORD_ROOT)
     contract = project.contracts.get(made.dataset)
     if stated is None or contract is None:
-        return Line(level=2, ok=None, sentence=f"{made.step}: no record root was recorded")
+        return Line(level=1, ok=None, sentence=f"{made.step}: no record root was recorded")
     paths = [objects.locate(o) for o in made.of_role("data")]
     stream = isinstance(project.sources[made.dataset], StreamSource)
     same = record_root(paths, contract, stream=stream) == stated

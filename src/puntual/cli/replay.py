@@ -14,26 +14,16 @@ from pathlib import Path
 import click
 
 from puntual.cli import places, reading, restored, text
-from puntual.cli.dates import resolve
-from puntual.cli.options import (
-    date_option,
-    env_option,
-    json_option,
-    parse_day,
-    project_option,
-    root_of,
-)
-from puntual.cli.replayer import DELIVER, Assignment, Fault, Outcome, day_of, reports_of
+from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
+from puntual.cli.replay_days import chosen
+from puntual.cli.replayer import Assignment, Fault, Outcome, reports_of
 from puntual.cli.replaying import replayed
-from puntual.errors import ProjectError
 from puntual.evidence.facts import to_json
 from puntual.local.pointers import SqlitePointers
 from puntual.local.trial import kept_name, remove_dead, trial_folder
 from puntual.model.manifest import Digest
-from puntual.model.project import Project
 from puntual.project.history import looks_back
 from puntual.project.program import code_digest
-from puntual.project.zones import zone
 
 SHOWN = 10
 """Differences that are shown of a day; all of them are in the answer of `--json`."""
@@ -65,6 +55,9 @@ def command(
     """
     Rebuild delivered days, every one of them unless `-d` names some, and compare.
 
+    Days that were meant and not delivered are left out, and named: held, not finished, or never
+    run.
+
     The sealed raw objects are read and verified; everything after them is made anew beside the
     real state, which is not touched. Exits 0 when all is the same, 1 when something differs, 3
     when raw is damaged or the machine fails.
@@ -74,11 +67,12 @@ def command(
     for line in restored.restore(root, lambda: read, datetime.now(UTC)):
         (text.complain if as_json else text.say)(line)
     names = _names(root)
-    days = _days(read, names, when)
+    meant = chosen(read, names, when)
+    days = meant.days
     processes = min(jobs or len(os.sched_getaffinity(0)), len(days))
     state = places.state_folder(root)
     remove_dead(state)
-    said = _Said(names=names, days=days, quiet=as_json)
+    said = _Said(names=names, days=days, left_out=meant.left_out, quiet=as_json)
     with trial_folder(state, keep=keep) as (folder, lock):
         given = Assignment(
             root=str(root),
@@ -106,37 +100,6 @@ def _names(root: Path) -> Mapping[str, Digest]:
         return pointers.read_prefix("")
 
 
-def _days(project: Project, names: Mapping[str, Digest], when: str | None) -> tuple[date, ...]:
-    """
-    Return the delivered days that a text names, oldest first; None names all.
-
-    Raises:
-        ProjectError: C1005 none of them was delivered.
-    """
-    days = sorted({day_of(name) for name in names if name.startswith(DELIVER)})
-    if when is not None:
-        first, last = _range(project, when)
-        days = [day for day in days if first <= day <= last]
-    if not days:
-        raise ProjectError(
-            "C1005",
-            f"nothing was delivered{f' for {when}' if when else ''}",
-            expected="a reference date that was delivered",
-            observed="none",
-            next_step="puntual status --all shows what was",
-        )
-    return tuple(days)
-
-
-def _range(project: Project, when: str) -> tuple[date, date]:
-    """Return first and last of a range; what the calendar says of its days is not asked."""
-    if ".." in when:
-        first, _, last = when.partition("..")
-        return parse_day(first), parse_day(last)
-    (day,) = resolve(when, project, now=datetime.now(UTC), zone=zone(project.time_zone))
-    return day, day
-
-
 def _shares(given: Assignment, processes: int) -> Iterator[Assignment]:
     for number in range(processes):
         yield replace(given, folder=str(Path(given.folder) / str(number)))
@@ -148,6 +111,7 @@ class _Said:
 
     names: Mapping[str, Digest]
     days: tuple[date, ...]
+    left_out: Mapping[date, str]
     quiet: bool
     found: dict[date, Outcome] = field(default_factory=dict)
     told: int = 0
@@ -176,6 +140,8 @@ class _Said:
                 f" {same:,} of {len(self.days):,} days are the same, {other:,} differ, "
                 f"{broken:,} could not be replayed   {self._pace()}"
             )
+            for line in _left_out(self.left_out):
+                text.say(line)
             if any(o.another_program for o in outcomes):
                 text.say("   some were delivered by another version of the program; their")
                 text.say(
@@ -191,6 +157,9 @@ class _Said:
             "days": [
                 {"verdict": _verdict(self.found[day])} | _plain(self.found[day])
                 for day in self.days
+            ],
+            "left_out": [
+                {"day": day.isoformat(), "why": why} for day, why in self.left_out.items()
             ],
         }
 
@@ -222,6 +191,17 @@ class _Said:
             text.say(f"      replayed  {difference.now}")
         if len(outcome.differences) > SHOWN:
             text.say(f"   and {len(outcome.differences) - SHOWN} more: --json has all of them")
+
+
+def _left_out(days: Mapping[date, str]) -> Iterator[str]:
+    """Yield how many days were not rebuilt, and which and why."""
+    if not days:
+        return
+    yield f"   left out: {len(days):,} that were not delivered"
+    for day, why in list(days.items())[:SHOWN]:
+        yield f"     {day.isoformat()}  {why}"
+    if len(days) > SHOWN:
+        yield f"     and {len(days) - SHOWN:,} more: --json has all of them"
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from puntual.cli import books, places, wiring
+from puntual.cli import books, places, restored, wiring
 from puntual.errors import ProjectError, TransientError
 from puntual.evidence.ledger import Event, Told
 from puntual.local.journal import SqliteJournal
@@ -65,6 +65,7 @@ class RecordedReveals:
                 next_step="Ask again when the run has ended: puntual status. Without --unmask "
                 "nothing has to be put on record.",
             ) from exc
+        restored.at_hand(self._root, reveal.at)
         with closing(SqliteJournal(places.journal_path(self._root))) as journal:
             journal.record(
                 StepEvent(
@@ -141,7 +142,7 @@ def of_rows(rows: BrokenRows, mask: Mask) -> set[str]:
     """Return the classified columns that rows show in clear, as `dataset.column`."""
     changed = {c.column for row in rows.rows for c in row.changed}
     cells = {name for row in rows.rows for name, _ in (*row.key, *row.cells)}
-    public = mask.public.get(rows.dataset, frozenset())
+    public = mask.public.get(rows.dataset, frozenset()) | rows.shown
     return {f"{rows.dataset or rows.about}.{name}" for name in (changed | cells) - public}
 
 

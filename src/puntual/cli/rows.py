@@ -13,7 +13,8 @@ from puntual.cli.wrap import wrapped
 from puntual.errors import ProjectError
 from puntual.model.broken_row import BrokenRow, BrokenRows, Cells
 from puntual.model.control import ControlResult, ControlState, Hop
-from puntual.model.masked import Mask
+from puntual.model.masked import Mask, Pseudonym, exact_text
+from puntual.model.shown import told_apart
 from puntual.runner.breaks import behind
 from puntual.runner.control_rows import behind_control, in_clear
 
@@ -96,7 +97,7 @@ def text_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> Iterator[str]:
     for note in rows.notes:
         yield from wrapped(note, "   ")
     for row in rows.rows:
-        yield from _lines(row, rows.dataset, mask)
+        yield from _lines(row, rows, mask)
     more = unnamed(rows, explained=explained)
     if more:
         yield f"   and {more:,} more: --limit N names more, all are counted"
@@ -111,24 +112,33 @@ def unnamed(rows: BrokenRows, *, explained: bool) -> int:
     return max(0, wanted - len(rows.rows))
 
 
-def _lines(row: BrokenRow, dataset: str, mask: Mask) -> Iterator[str]:
+def _shown(rows: BrokenRows, mask: Mask, column: str, value: object) -> str | None:
+    """Return a value as it may be shown; None is a null."""
+    if value is not None and column in rows.shown and not isinstance(value, Pseudonym):
+        return exact_text(value)
+    return mask.shown(rows.dataset, column, value)
+
+
+def _lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[str]:
     place = f"{row.place.object} : {row.place.position}" if row.place else ""
     place = f"line {row.line}" if row.line else place
     amounts = "  ".join(f"{n} {v:+,f}" for n, v in row.amounts.items())
-    key = _cells(row.key, dataset, mask)
+    key = _cells(row.key, rows, mask)
     head = f"   {row.of_class.value:<11} {key:<34} {amounts}"
     yield from wrapped(head.strip(), "   ", hang="               ")
     if place or row.reason:
         yield from wrapped(f"{place}   {row.reason}".strip(), "               ")
     for cell in row.changed:
-        left, right = (mask.shown(dataset, cell.column, v) for v in (cell.left, cell.right))
+        left, right = (_shown(rows, mask, cell.column, v) for v in (cell.left, cell.right))
+        if left is not None and right is not None:
+            left, right = told_apart(left, right)
         yield from wrapped(f"{cell.column}  {_value(left)} → {_value(right)}", "               ")
     if row.cells:
-        yield from wrapped(_cells(row.cells, dataset, mask), "               ")
+        yield from wrapped(_cells(row.cells, rows, mask), "               ")
 
 
-def _cells(cells: Cells, dataset: str, mask: Mask) -> str:
-    return "  ".join(f"{n}={_value(mask.shown(dataset, n, v))}" for n, v in cells)
+def _cells(cells: Cells, rows: BrokenRows, mask: Mask) -> str:
+    return "  ".join(f"{n}={_value(_shown(rows, mask, n, v))}" for n, v in cells)
 
 
 def _value(text: str | None) -> str:
@@ -147,15 +157,15 @@ def json_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> dict[str, objec
         "shown": str(len(rows.rows)),
         "total": str(wanted),
         "notes": list(rows.notes),
-        "rows": [_row_json(r, rows.dataset, mask) for r in rows.rows],
+        "rows": [_row_json(r, rows, mask) for r in rows.rows],
     }
 
 
-def _row_json(row: BrokenRow, dataset: str, mask: Mask) -> dict[str, object]:
+def _row_json(row: BrokenRow, rows: BrokenRows, mask: Mask) -> dict[str, object]:
     return {
         "class": row.of_class.value,
         "reason": row.reason,
-        "key": {n: mask.shown(dataset, n, v) for n, v in row.key},
+        "key": {n: _shown(rows, mask, n, v) for n, v in row.key},
         "amounts": {n: format(v, "f") for n, v in row.amounts.items()},
         "object": row.place.object if row.place else None,
         "position": str(row.place.position) if row.place else None,
@@ -163,12 +173,12 @@ def _row_json(row: BrokenRow, dataset: str, mask: Mask) -> dict[str, object]:
         "changed": [
             {
                 "column": c.column,
-                "left": mask.shown(dataset, c.column, c.left),
-                "right": mask.shown(dataset, c.column, c.right),
+                "left": _shown(rows, mask, c.column, c.left),
+                "right": _shown(rows, mask, c.column, c.right),
             }
             for c in row.changed
         ],
-        "cells": {n: mask.shown(dataset, n, v) for n, v in row.cells},
+        "cells": {n: _shown(rows, mask, n, v) for n, v in row.cells},
     }
 
 
@@ -192,14 +202,14 @@ def _csv_lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[tuple[s
         f"{rows.dataset}: {rows.about}",
         row.of_class.value,
         row.reason,
-        _cells(row.key, rows.dataset, mask),
+        _cells(row.key, rows, mask),
         "  ".join(f"{n} {v:f}" for n, v in row.amounts.items()),
         row.place.object if row.place else "",
         str(row.place.position) if row.place else "",
         str(row.line) if row.line else "",
     )
     for cell in row.changed:
-        values = (mask.shown(rows.dataset, cell.column, v) for v in (cell.left, cell.right))
+        values = (_shown(rows, mask, cell.column, v) for v in (cell.left, cell.right))
         yield (*about, cell.column, *("NULL" if v is None else v for v in values))
     if not row.changed:
         yield (*about, "", "", "")

@@ -15,14 +15,14 @@ from puntual.model.project import Project
 from puntual.planner import schedule
 from puntual.planner.agenda import OwedDay, Stand
 from puntual.planner.calendar import instant
-from puntual.planner.obligation import owed, unmet
+from puntual.planner.obligation import longest_until_due, owed, unmet
 from puntual.planner.policy import decide_by
 from puntual.ports.journal import Journal, StepEvent
 from puntual.project.zones import zone
 from puntual.runner import acknowledge
 
 BACK = timedelta(days=31)
-"""Reference dates that are looked back over; what is older is a person's."""
+"""Due days that are looked back over; what was due before them is a person's."""
 
 _MISSED = Timeliness.MISSED
 _SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED})
@@ -63,10 +63,14 @@ class Table:
         return tuple(self._day(day, tuple(sorted(by_day[day]))) for day in sorted(by_day))
 
     def _owed_by(self, today: date) -> tuple[Owed, ...]:
-        """Return what is owed of the days looked back over, none of it missed yet."""
+        """Return what is due in the days looked back over or later, none of it missed yet."""
         if self._owed is None or self._owed[0] != today:
             begins = datetime.min.replace(tzinfo=UTC)
-            self._owed = (today, owed(self.project, today - BACK, today, begins, zones=zone))
+            terms = (report.terms for report in self.project.reports.values())
+            # Looked back from the due day: a month's report may be due a month after its date.
+            first = today - BACK - max(map(longest_until_due, terms), default=timedelta())
+            found = owed(self.project, first, today, begins, zones=zone)
+            self._owed = (today, tuple(o for o in found if o.due_at.date() >= today - BACK))
         return self._owed[1]
 
     def _day(self, day: date, reports: tuple[str, ...]) -> OwedDay:
@@ -101,7 +105,7 @@ def stand_of(
     events = [e for e in journal.steps(day.reference_date) if e.step.startswith("land:")]
     return Stand(
         done=frozenset(done),
-        partly=frozenset(name for name, full in sent.items() if not full),
+        partly=frozenset(n for n, full in sent.items() if not full and n in day.due),
         ran_at=_newest(_began(e for e in events if not _is_landing(e)), tried.ran_at),
         landed_at=_newest(_began(events), tried.landed_at),
     )

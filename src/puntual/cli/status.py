@@ -13,10 +13,11 @@ import click
 
 from puntual.cli import restored, telling, text
 from puntual.cli.options import as_of_option, json_option, project_option, report_option, root_of
+from puntual.cli.owed import ended as ended_now
 from puntual.cli.owed import owed_lines, owed_now, reserves, span
-from puntual.cli.places import journal_path, pointers_path
+from puntual.cli.places import journal_path, need_project, pointers_path
 from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
-from puntual.errors import PermanentError, ProjectError, PuntualError
+from puntual.errors import PermanentError, PuntualError
 from puntual.local.journal import SqliteJournal
 from puntual.local.notices import SqliteNotices
 from puntual.local.outbox import SqliteOutbox
@@ -49,15 +50,7 @@ def command(
 ) -> None:
     """Show the deliveries, those that need a person first."""
     root = root_of(ctx, project)
-    if not (root / "puntual.yaml").is_file():
-        raise ProjectError(
-            "C1002",
-            "this folder holds no report project",
-            where=str(root),
-            expected="a file puntual.yaml",
-            observed="none",
-            next_step="puntual init NAME, or puntual -C FOLDER status",
-        )
+    need_project(root, "status")
     now = as_of or datetime.now(UTC)
     tell = text.complain if as_json else text.say
     found = [_at(d, now) for d in _deliveries(root, report, now, tell)]
@@ -66,7 +59,9 @@ def command(
     notices, failing = _notices(root, report), _failing(root)
     late = _late(root, {d.id.reference_date for d in shown}, tell)
     owed = _owed(root, report, now, found, tell)
+    ended = _ended(root, report, now)
     ahead = _ahead(root, shown, now, tell)
+    shown = [_risked(d, ahead.get(str(d.id)), now) for d in shown]
     if as_json:
         data: dict[str, object] = {
             "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
@@ -74,10 +69,11 @@ def command(
             "shown": str(len(shown)),
             "total": str(len(found)),
             "owed": [delivery_json(d) for d in owed],
+            "calendar_ended": list(ended),
             "notices": [notice_json(notice) for notice in notices],
             "not_told": str(failing),
         }
-        wrong = any(map(_needs_a_person, found)) or any(map(_is_missed, owed))
+        wrong = any(map(_needs_a_person, found)) or any(map(_is_missed, owed)) or bool(ended)
         text.envelope("status", data, ok=not wrong, at=now)
         return
     missed, coming = owed_lines(owed, now, everything=everything)
@@ -97,6 +93,8 @@ def command(
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
     for line in coming:
         text.say(line)
+    for name in ended:
+        text.say(f" ! {name}  its calendar ends before it is due again (C1502): puntual check")
     for notice in notices:
         for line in _notice_lines(notice):
             text.say(line)
@@ -151,6 +149,14 @@ def _owed(
         tell(f" ! what is owed is not shown: {error.code} {error.message}: puntual check")
         return ()
     return tuple(d for d in owed if report in (None, d.id.report))
+
+
+def _ended(root: Path, report: str | None, now: datetime) -> tuple[str, ...]:
+    """Return the reports whose calendar has ended; what is wrong is told with what is owed."""
+    try:
+        return tuple(name for name in ended_now(root, now) if report in (None, name))
+    except PuntualError:
+        return ()
 
 
 def _ahead(
@@ -255,6 +261,19 @@ def _at(delivery: Delivery, now: datetime) -> Delivery:
         return delivery
     missed = now > delivery.due_at
     return replace(delivery, timeliness=Timeliness.MISSED if missed else Timeliness.ON_TIME)
+
+
+def _risked(delivery: Delivery, ahead: Outlook | None, now: datetime) -> Delivery:
+    """
+    Return a delivery as at risk once its last moment to decide has passed.
+
+    That is the forecast's; without history, the beginning of the reserve, no later than which a
+    delivery must begin.
+    """
+    if ahead is None or delivery.sent_at is not None or now > delivery.due_at:
+        return delivery
+    decide_by = ahead.decide_by or delivery.due_at - ahead.reserve
+    return replace(delivery, timeliness=Timeliness.AT_RISK) if now > decide_by else delivery
 
 
 def _needs_a_person(delivery: Delivery) -> bool:

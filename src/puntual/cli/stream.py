@@ -13,7 +13,7 @@ import click
 from puntual.cli import text
 from puntual.cli.clocks import clock
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
-from puntual.cli.places import stream_path
+from puntual.cli.places import need_project, stream_path
 from puntual.landing.put import PutLines
 from puntual.local.stream import LocalStream
 from puntual.model.project import AWS
@@ -141,6 +141,6 @@ def _put_on_aws(root: Path, env: str, name: str, lines: BinaryIO, key: str) -> P
 
 
 def _open(ctx: click.Context, project: Path | None, as_of: datetime | None) -> LocalStream:
-    path = stream_path(root_of(ctx, project))
+    path = stream_path(need_project(root_of(ctx, project), "stream"))
     path.parent.mkdir(parents=True, exist_ok=True)
     return LocalStream(path, clock(as_of))

@@ -36,6 +36,8 @@ def _late(project: Project, overrun: Overrun) -> Blame:
         f"({starts} to {length(timing.margin)} before {due}), "
         f"observed a worst case of {length(timing.needed)}"
     )
+    if timing.rescue:
+        message += f", of which {length(timing.rescue)} of plan B after a fault"
     return Blame(
         code="C1601",
         message=message,

@@ -12,6 +12,7 @@ from pathlib import Path
 from puntual.cli import places
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.engines.duckdb_warehouse import DuckDBWarehouse
+from puntual.errors import PuntualError
 from puntual.local.catalog import SqliteCatalog
 from puntual.local.folder import FolderDestinations
 from puntual.local.journal import SqliteJournal
@@ -62,6 +63,10 @@ class NothingLands:
         raise AssertionError(f"a replay lands nothing, but {source} was asked for")
 
     def restate(self, source: str, reference_date: date) -> LandedDay | None:
+        """Refuse."""
+        raise AssertionError(f"a replay lands nothing, but {source} was asked for")
+
+    def unanswered(self, source: str, reference_date: date, fault: PuntualError) -> LandedDay:
         """Refuse."""
         raise AssertionError(f"a replay lands nothing, but {source} was asked for")
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import click
 
-from puntual.cli import books, memory, text
-from puntual.cli.archive import open_archive
-from puntual.cli.delivered import as_line, missing_or_altered
+from puntual.cli import books, memory, text, verified
+from puntual.cli.from_raw import counted_again, made_again
 from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
 from puntual.cli.packs import LIMIT, Pack, open_pack, size_of
-from puntual.cli.places import evidence_path, lake_path, state_folder
+from puntual.cli.places import evidence_path, state_folder
 from puntual.cli.stamped import examined
-from puntual.errors import EvidenceError, ProjectError, PuntualError
+from puntual.errors import EvidenceError, ProjectError
 from puntual.evidence import ledger_files, statement, tlog
-from puntual.evidence.digest import sha256
 from puntual.evidence.ledger_files import Consistency, Earlier, Held
 from puntual.evidence.ledger_proof import Known, prove, remembered
 from puntual.evidence.package import STATEMENT
@@ -28,12 +23,9 @@ from puntual.evidence.trust_keys import verifies
 from puntual.evidence.verify import Line, holds, unproven, verify
 from puntual.local.disk import translated
 from puntual.local.ledger import LocalLedger
-from puntual.local.objects import LocalObjects
-from puntual.model.manifest import ObjectRef
-from puntual.runner.versions import attested
 
-SIGNS = {True: "✓", False: "✗", None: "·"}
-UNPROVEN = "not proven: "
+DEFAULT = 2
+"""Up to which level is looked where nobody names one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +70,17 @@ def _file(name: str, about: str) -> Callable[[click.decorators.FC], click.decora
 )
 @_file("tsa-ca", "Certificates (PEM) of the time stamp authority: examine the time stamp.")
 @click.option(
+    "--new-ledger",
+    is_flag=True,
+    default=False,
+    help="Take a ledger that was never seen, beside one of the same root key.",
+)
+@click.option(
     "--level",
     type=click.IntRange(1, 3),
-    default=2,
-    help="1 signatures and ledger · 2 and everything counted again · 3 and the report made again.",
+    default=None,
+    help="1 signatures and ledger · 2 and everything counted again · 3 and the report made again "
+    "(default: 2 as far as the store is at hand).",
 )
 @json_option
 @click.pass_context
@@ -95,7 +94,8 @@ def command(
     state: Path | None,
     consistency: tuple[Path, ...],
     tsa_ca: Path | None,
-    level: int,
+    new_ledger: bool,
+    level: int | None,
     as_json: bool,
 ) -> None:
     """
@@ -103,7 +103,8 @@ def command(
 
     Level 1 needs the package and the root key's fingerprint. Level 2 recomputes, where the
     project's store is at hand, every digest, count and sum from the bytes; level 3 makes the
-    report again from raw. Exits 1 on a mismatch, and where something asked for is not proven.
+    report again from raw. Exits 1 on a mismatch, and where `--level` names a level of which
+    anything could not be looked at. A level is called verified only if all of it holds.
     """
     root = root_of(ctx, project)
     packs = sorted((open_pack(p) for p in _packs(root, pack, when)), key=size_of)
@@ -114,9 +115,15 @@ def command(
         trust=_read(trust) if trust else b"",
         memory=held,
         proofs=tuple(_read(p) for p in consistency),
+        new_ledger=new_ledger,
     )
     asked = Asked(
-        root=root, alone=pack is not None, level=level, known=known, ledger=None, authority=tsa_ca
+        root=root,
+        alone=pack is not None,
+        level=level or DEFAULT,
+        known=known,
+        ledger=None,
+        authority=tsa_ca,
     )
     if not root_key and trust is None:
         asked = _of_project(asked)
@@ -125,12 +132,11 @@ def command(
         found[one.path], held = _verify(one, asked, held)
     if held != known.memory:
         memory.write_memory(place, held)
-    good = all(holds(lines) for lines in found.values())
+    good = all(verified.reached(lines) >= (level or 1) for lines in found.values())
     if as_json:
-        text.envelope("verify", _json(found), ok=good)
+        text.envelope("verify", verified.as_data(found), ok=good)
     else:
-        for path, lines in found.items():
-            _print(path, lines)
+        verified.say(found, level)
     ctx.exit(0 if good else 1)
 
 
@@ -177,10 +183,6 @@ def _of_project(asked: Asked) -> Asked:
     return replace(asked, known=known, ledger=books.read_ledger(asked.root))
 
 
-_NO_STATE = frozenset({"C1005", "T1002"})
-"""Nothing was run here, or its state may not be read."""
-
-
 def _verify(
     pack: Pack, asked: Asked, held: dict[str, Held]
 ) -> tuple[tuple[Line, ...], dict[str, Held]]:
@@ -195,9 +197,9 @@ def _verify(
         lines += examined(pack.proofs, asked.authority)
         held = more if holds(lines) else held
     if asked.level > 1 and holds(lines):
-        lines += _deeper(pack, asked)
+        lines += counted_again(pack, asked.root, alone=asked.alone)
     if asked.level > 2 and holds(lines):
-        lines.append(_made_again(pack, asked.root))
+        lines.append(made_again(pack, asked.root))
     return (*lines, *unproven()), held
 
 
@@ -246,111 +248,3 @@ def consistency_of(ledger: LocalLedger, first: int, second: int) -> Consistency:
     return Consistency(
         origin=ledger.origin, size=second, root=ledger.root(second), earlier=(earlier,)
     )
-
-
-def _deeper(pack: Pack, asked: Asked) -> tuple[Line, ...]:
-    try:
-        with translated(str(state_folder(asked.root))):
-            return tuple(_with_project(pack, asked.root))
-    except PuntualError as error:
-        if not asked.alone or error.code not in _NO_STATE:
-            raise
-        why = f"level 2 was not asked, the project's state is not at hand: {error.message}"
-    return (Line(level=2, ok=None, sentence=why),)
-
-
-def _with_project(pack: Pack, root: Path) -> Iterator[Line]:
-    store = lake_path(root)
-    if not store.is_dir():
-        yield Line(level=2, ok=None, sentence="level 2 was not asked: no store is at hand")
-        return
-    objects = LocalObjects(store)
-    looked = [li for li in verify(pack.names, pack.read, _looker(objects)) if li.level == 2]
-    yield from looked
-    if not holds(looked):
-        return
-    yield from _committed(pack, root)
-    yield from _delivered(pack, root)
-    from puntual.cli.recount import recount
-
-    yield from recount(pack.read, objects, root)
-
-
-def _committed(pack: Pack, root: Path) -> Iterator[Line]:
-    """Compare the package with what this project committed when it attested the delivery."""
-    report, day, version = statement.decode(pack.read(STATEMENT)).delivery.split("/")
-    number = int(version.removeprefix("v"))
-    made = attested(open_archive(root), report, date.fromisoformat(day), number)
-    if made is None:
-        sentence = f"this project has not attested {report}/{day}/{version}"
-        yield Line(level=2, ok=None, sentence=sentence)
-        return
-    stated = {o.detail["name"]: o.sha256 for o in made.of_role("package")}
-    found = {name: sha256(pack.read(name)) for name in pack.names}
-    wrong = sorted(n for n in stated.keys() | found.keys() if stated.get(n) != found.get(n))
-    if wrong:
-        sentence = f"not the bytes that were attested here: {', '.join(wrong)}"
-        yield Line(level=2, ok=False, sentence=sentence)
-    else:
-        sentence = f"all {len(found)} files are the bytes that were attested here"
-        yield Line(level=2, ok=True, sentence=sentence)
-
-
-def _delivered(pack: Pack, root: Path) -> Iterator[Line]:
-    """Compare the destinations with what was delivered there."""
-    report, day, _ = statement.decode(pack.read(STATEMENT)).delivery.split("/")
-    for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
-        yield Line(level=2, ok=False, sentence=as_line(fault))
-
-
-def _made_again(pack: Pack, root: Path) -> Line:
-    """Rebuild the day from raw in a process of its own and compare every byte (level 3)."""
-    day = statement.decode(pack.read(STATEMENT)).delivery.split("/")[1]
-    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(root), "replay", "-d", day]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    said = (done.stdout + done.stderr).strip().splitlines() or [""]
-    if done.returncode == 0:
-        return Line(
-            level=3, ok=True, sentence=f"{day} was made again from raw: every byte is the same"
-        )
-    return Line(level=3, ok=False, sentence=f"{day} made again from raw differs: {said[0].strip()}")
-
-
-def _looker(objects: LocalObjects) -> Callable[[ObjectRef], tuple[int, str] | None]:
-    def look(ref: ObjectRef) -> tuple[int, str] | None:
-        try:
-            objects.verify(ref)
-        except EvidenceError as error:
-            return None if error.code == "V1001" else (ref.bytes, "")
-        return ref.bytes, ref.sha256
-
-    return look
-
-
-def _print(path: Path, lines: tuple[Line, ...]) -> None:
-    text.say(f" {path.name}")
-    for line in lines:
-        if not line.sentence.startswith(UNPROVEN):
-            text.say(f"  L{line.level} {SIGNS[line.ok]} {line.sentence}")
-    text.say("  Not proven:")
-    for line in lines:
-        if line.sentence.startswith(UNPROVEN):
-            text.say(f"     {line.sentence.removeprefix(UNPROVEN)}")
-    level = max((line.level for line in lines if line.ok), default=0)
-    text.say(f" VERIFIED at L{level}" if holds(lines) else " NOT VERIFIED")
-
-
-def _json(found: dict[Path, tuple[Line, ...]]) -> dict[str, object]:
-    return {
-        "packages": [
-            {
-                "package": path.name,
-                "verified": holds(lines),
-                "lines": [
-                    {"level": str(line.level), "ok": line.ok, "sentence": line.sentence}
-                    for line in lines
-                ],
-            }
-            for path, lines in found.items()
-        ]
-    }

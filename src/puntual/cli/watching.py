@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from puntual.cli import reading, telling, text
+from puntual.cli import lapsed, reading, telling, text
 from puntual.cli.foreseen import Foresight, sentence
 from puntual.cli.outlook import line, outlook
 from puntual.cli.owed import span
 from puntual.cli.standing import Table, began, stand_of
 from puntual.errors import EvidenceError, ProjectError
 from puntual.local.child import Child
-from puntual.model.notice import AT_RISK, MISSED, MISSED_START
+from puntual.model.notice import AT_RISK, MISSED, MISSED_START, Obligation
 from puntual.model.project import Project
 from puntual.planner.agenda import OwedDay, Stand
 from puntual.ports.clock import Clock
@@ -130,6 +130,10 @@ class LocalPlace:
             for name, one in found.items()
             if one.alarm
         }
+
+    def ended(self, now: datetime) -> Mapping[Obligation, str]:
+        """Return what nobody knows to be owed, for its calendar has ended, with its words."""
+        return lapsed.ended(self._project, now)
 
     def text(self, cause: str, report: str, day: OwedDay, now: datetime) -> str:
         """Return the words of a notice: what is due when, what, what to do (ux.md 10)."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from puntual.checks.control import told
-from puntual.checks.planted import sentence
-from puntual.cli.reconciled import PLANTED, Reconciled, hop_state, total
+from puntual.checks.reconcile import unmeasured
+from puntual.checks.seen import sentence
+from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
 from puntual.cli.wrap import WHOLE, wrapped
 from puntual.model.control import ControlResult, ControlState, Hop
 from puntual.model.finding import Verdict
@@ -146,9 +147,10 @@ def totals_line(totals: Totals | None) -> str:
 def residual_line(hop: Hop) -> str:
     """Return what remains of a hop in one line."""
     if hop.residual_records is None:
-        return "unknown: one side is missing"
+        return f"unknown: {unmeasured(hop)}"
     sums = "".join(f"  {name} {value:,f}" for name, value in sorted(hop.residual_sums.items()))
-    return f"{hop.residual_records:,} rows{sums}   {_KEYS[hop.keys_agree]}"
+    left = f"   {unmeasured(hop)}" if hop_state(hop) == "unknown" else ""
+    return f"{hop.residual_records:,} rows{sums}   {_KEYS[hop.keys_agree]}{left}"
 
 
 def _tie(hop: Hop) -> Iterator[str]:
@@ -200,12 +202,29 @@ def _end(found: Reconciled) -> Iterator[str]:
         )
         yield f" next: puntual reconcile -d {day} --rows"
         return
-    unknown = [h for h in found.hops if hop_state(h) == "unknown"]
-    if unknown:
-        names = ", ".join(f"{h.dataset} {h.left} → {h.right}" for h in unknown)
-        yield from wrapped(f"not compared: {names}", " ")
-    else:
-        yield " no break: every residual is zero"
+    yield from wrapped(standing(found), " ")
     wrong = [c for c in found.controls if c.state is not ControlState.MATCHED]
     if wrong:
         yield f" next: puntual reconcile -d {day} --rows {wrong[0].id}"
+
+
+def standing(found: Reconciled) -> str:
+    """Say in one sentence what is not broken, and everything that does not agree all the same."""
+    of = f" of {found.dataset}" if found.dataset else ""
+    wrong = sum(c.state is not ControlState.MATCHED for c in found.controls)
+    unknown = [h for h in found.hops if hop_state(h) == "unknown"]
+    names = ", ".join(f"{h.dataset} {h.left} → {h.right}" for h in unknown)
+    elsewhere = {h.dataset for h in found.elsewhere if hop_state(h) in ("broken", "unknown")}
+    if found.first_break is not None:
+        said = [f"broken: {hop_name(found.first_break)}"]
+    elif unknown:
+        said = [f"not compared: {names}"]
+    elif not (wrong or elsewhere):
+        return f"no break{of}: every residual is zero"
+    else:
+        said = [f"no hop{of} is broken"]
+    if wrong:
+        said.append(f"{wrong} control{'s do' if wrong > 1 else ' does'} not agree")
+    if elsewhere:
+        said.append(f"hops of {', '.join(sorted(elsewhere))} do not agree")
+    return "; ".join(said)

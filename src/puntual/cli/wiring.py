@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from puntual.cli import books, places
+from puntual.cli import books, places, restored
 from puntual.cli.archive import Archive
 from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.local.approvals import FolderApprovals
@@ -38,13 +38,16 @@ if TYPE_CHECKING:
 @contextmanager
 def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], None]]]:
     """
-    Lend journal and notices, and what gives up their files for a while.
+    Lend journal and notices, and what gives up their files for a while; made again if gone.
 
     Raises:
+        TransientError: T2002, T2003.
         PermanentError: T1002 the project's folder may not be written.
+        EvidenceError: V1003 the commit log is not what was recorded, or is gone.
     """
     from puntual.runner.execute import Desk
 
+    restored.at_hand(root, clock.now())
     path = places.journal_path(root)
     with closing(SqliteJournal(path)) as journal, closing(SqliteNotices(path)) as notices:
 
@@ -76,7 +79,9 @@ def leased(root: Path, clock: Clock, *, patience: float = 2.0) -> Iterator[Held]
     Raises:
         TransientError: T2003 another living process holds it.
         PermanentError: T1002 the project's folder may not be written.
+        EvidenceError: V1003 the commit log is gone, and deliveries are on record.
     """
+    restored.one_history(root)
     leases = SqliteLeases(places.pointers_path(root), clock)
     with closing(leases), _acquired(leases, patience) as lease:
         _swept(root)

@@ -22,6 +22,10 @@ _EFFECT = {
     Substitute.PLAN_B: "the report is made from raw alone, by the policy",
 }
 _GAPS = frozenset({ExceptionClass.ABSENT, ExceptionClass.MISMATCHED, ExceptionClass.UNVERIFIED})
+_BY_REASON = frozenset(
+    {ExceptionClass.QUARANTINED, ExceptionClass.DUPLICATE, ExceptionClass.LATE}
+    | {ExceptionClass.REFUSED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +79,23 @@ def with_effects(
 
 def resolved(before: Iterable[Entry], after: Iterable[Entry]) -> tuple[Resolved, ...]:
     """Return the exceptions of a version that the next one does not name any more, by id."""
-    left = {(e.kind, e.about, e.code) for e in after}
+    left = {_told(e) for e in after}
     return tuple(
         Resolved(id=name, kind=entry.kind.value, about=entry.about)
         for name, entry in numbered(before)
-        if (entry.kind, entry.about, entry.code) not in left
+        if _told(entry) not in left
     )
+
+
+def _told(entry: Entry) -> tuple[object, ...]:
+    """
+    Return what makes two entries of two versions the same one.
+
+    A dataset has one entry for each reason for which rows or objects were set aside; elsewhere
+    the reason holds counts, and the same gap is still there when they have changed.
+    """
+    by_reason = entry.kind in _BY_REASON and not entry.code
+    return entry.kind, entry.about, entry.code, entry.reason if by_reason else ""
 
 
 def _under(entry: Entry, used: Used) -> Entry:

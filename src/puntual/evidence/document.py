@@ -18,6 +18,8 @@ from puntual.model.delivery import Decision, DeliveryId
 
 SCHEMA = "puntual/exceptions/1"
 SCHEMA_FILE = "exceptions-1.schema.json"
+ROWS = "*"
+"""What stands for the number of lines among the columns of a comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ class Accuracy:
         days: On how many days both were made.
         first: The first of them.
         last: The last of them.
-        worst: The largest difference of its total, without sign, as text.
+        worst: The largest difference of its total, without sign, as text; "" of no day.
+        failed: Of the number of lines, `ROWS`: the days on which plan B could not be made, or
+            did not hold its own ties, oldest first.
     """
 
     column: str
@@ -58,6 +62,7 @@ class Accuracy:
     first: date
     last: date
     worst: str
+    failed: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +150,8 @@ def _accuracy(one: Accuracy) -> dict[str, object]:
         "days": str(one.days),
         "first": one.first.isoformat(),
         "last": one.last.isoformat(),
-        "worst_difference": one.worst,
+        "worst_difference": one.worst or None,
+        "failed_days": [day.isoformat() for day in one.failed],
     }
 
 

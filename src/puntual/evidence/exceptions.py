@@ -237,7 +237,7 @@ def _of_rows(day: Exceptional) -> Iterator[Entry]:
 _EFFECT = {
     "quarantined": "left out of the report",
     "duplicate": "counted once in the report",
-    "late": "left out of this version; offered as the next version of its own day",
+    "late": "in no report: kept in raw; its own day has it once the source sends it for that day",
 }
 
 

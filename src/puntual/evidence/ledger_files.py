@@ -89,8 +89,10 @@ def decode(data: bytes) -> Consistency:
         shape.refuse("$.schema", SCHEMA, "another format")
     earlier = shape.items(found["proofs"], _earlier, "$.proofs")
     sizes = [e.size for e in earlier]
-    if sizes != sorted(set(sizes)) or len(sizes) > MAX_PROOFS:
-        shape.refuse("$.proofs", f"at most {MAX_PROOFS}, by size, each once", "another list")
+    if sizes != sorted({*sizes} - {0}) or len(sizes) > MAX_PROOFS:
+        shape.refuse(
+            "$.proofs", f"at most {MAX_PROOFS}, by size from 1 on, each once", "another list"
+        )
     return Consistency(
         origin=shape.text(found["origin"], "$.origin"),
         size=_size(found["size"], "$.size"),

@@ -32,12 +32,15 @@ class Known:
         trust: A trust file that was handed over, as it was read; b"" for none.
         memory: What it remembers of each ledger, by origin.
         proofs: More consistency proofs, such as `puntual ledger prove` writes.
+        new_ledger: A ledger that was never seen is taken although another one is remembered
+            under the same root key.
     """
 
     root: str = ""
     trust: bytes = b""
     memory: Mapping[str, Held] = field(default_factory=dict)
     proofs: tuple[bytes, ...] = ()
+    new_ledger: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,9 @@ def _trusted(
         return [_bad(sentence)], None
     if roots != {brought}:
         return [_bad(f"the package was signed under another root key, {brought}")], None
+    others = sorted(o for o, h in known.memory.items() if held is None and h.root == brought)
+    if others and not known.new_ledger:
+        return [_bad(_another(others[0], origin))], None
     if any(t.origin != origin for t, _ in offered):
         return [_bad(f"a trust file is of another ledger than {origin}")], None
     newest = max(t.version for t, _ in offered)
@@ -124,6 +130,14 @@ def _trusted(
         return [_bad(f"there are two trust files of version {newest}")], None
     sentence = f"trust file {newest} of {origin}, under the root key {brought[:16]}…"
     return [_good(sentence)], best[0]
+
+
+def _another(seen: str, origin: str) -> str:
+    """Say that one root key has two ledgers: a history begun anew would look like this."""
+    return (
+        f"under this root key you hold the ledger {seen}, not {origin}: its history may have been "
+        "begun anew; --new-ledger takes it, if the institution says that it is a second one"
+    )
 
 
 def _signed(

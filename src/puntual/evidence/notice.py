@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from puntual.evidence.document import Context
+from puntual.evidence.document import ROWS, Context
 from puntual.evidence.exceptions import Entry, numbered
 from puntual.evidence.notice_words import LANGUAGES, PHRASES, WORDS
 from puntual.model.delivery import Completeness, Decision, DeliveryId
@@ -88,12 +88,15 @@ def _accuracy(noticed: Noticed, words: Mapping[str, str]) -> list[str]:
     """Return how near plan B has come, of an emergency delivery; nothing for any other."""
     if noticed.decision.completeness is not Completeness.EMERGENCY:
         return []
-    lines = [
-        words["accuracy_line"].format(
-            column=a.column, worst=a.worst, days=a.days, first=a.first, last=a.last
-        )
-        for a in noticed.context.accuracy
-    ]
+    lines = []
+    for a in noticed.context.accuracy:
+        column = words["lines"] if a.column == ROWS else a.column
+        if a.days:
+            facts = {"worst": a.worst, "days": a.days, "first": a.first, "last": a.last}
+            lines.append(words["accuracy_line"].format(column=column, **facts))
+        if a.failed:
+            days = ", ".join(day.isoformat() for day in a.failed)
+            lines.append(words["accuracy_failed"].format(days=len(a.failed), listed=days))
     return lines or [words["no_accuracy"]]
 
 

@@ -47,6 +47,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "clause": "Clause of the policy",
         "accuracy": "How near the emergency report has come to the full one",
         "accuracy_line": "{column}: within {worst} on {days} days ({first} to {last})",
+        "accuracy_failed": "it failed on {days} days: {listed}",
+        "lines": "number of lines",
         "no_accuracy": "It was never made beside a full report.",
         "absent": "absent",
         "mismatched": "does not match its control record",
@@ -104,6 +106,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "accuracy": "Qué tan cerca ha estado el reporte de emergencia del íntegro",
         "accuracy_line": "{column}: a lo más {worst} de diferencia en {days} días "
         "({first} a {last})",
+        "accuracy_failed": "falló en {days} días: {listed}",
+        "lines": "número de renglones",
         "no_accuracy": "Nunca se hizo junto a un reporte íntegro.",
         "absent": "ausente",
         "mismatched": "no cuadra con el registro de control del origen",

@@ -23,6 +23,9 @@ from puntual.evidence.checkpoint import Checkpoint, NoteSignature
 from puntual.evidence.ledger import decode
 from puntual.evidence.merkle import BLOCK, Hash, Tree, leaf_hash
 
+MOST_AT_ONCE = 64
+"""How many batches are asked for at once where many are read."""
+
 Sign = Callable[[bytes, int], tuple[NoteSignature, ...]]
 """(text of a checkpoint, its size) → signature lines of the log's keys."""
 
@@ -79,22 +82,25 @@ class SignedLog:
         shelf: Where it lies.
         origin: What names it.
         sign: Signs checkpoints; None where it is only read.
+        past: Go on although it does not hold what was shown: an operator has said that this is
+            lost. What is kept apart stays until the next entries, which say so, are signed.
 
     Raises:
         EvidenceError: V4003 it is older than the checkpoint that is kept apart, or another;
             V4004 an entry or a checkpoint is missing or altered.
     """
 
-    def __init__(self, shelf: Shelf, origin: str, sign: Sign | None) -> None:
+    def __init__(self, shelf: Shelf, origin: str, sign: Sign | None, *, past: bool = False) -> None:
         self._shelf = shelf
         self._origin = origin
         self._sign = sign
         self._starts = shelf.starts()
         self._sizes = shelf.sizes()
         self._tree = self._known()
-        self._not_set_back()
+        if not past:
+            self._not_set_back()
         if self._starts and self._starts[-1] >= self.size:
-            self._adopt()
+            self._adopt(apart=not past)
 
     @property
     def origin(self) -> str:
@@ -113,12 +119,16 @@ class SignedLog:
         Raises:
             EvidenceError: V4004.
         """
-        end = self.size
-        for start in reversed([s for s in self._starts if s < end]):
-            lines = self._batch(start)
-            for index in reversed(range(start, end)):
-                yield index, lines[index - start]
-            end = start
+        end, many = self.size, 1
+        starts = [s for s in reversed(self._starts) if s < end]
+        while starts:
+            read, starts = starts[:many], starts[many:]
+            for start, data in zip(read, self._shelf.batches(read), strict=True):
+                lines = self._lines(start, data)
+                for index in reversed(range(start, end)):
+                    yield index, lines[index - start]
+                end = start
+            many = min(2 * many, MOST_AT_ONCE)
 
     def append(self, entries: Sequence[bytes], *, epoch: int) -> None:
         """
@@ -257,7 +267,7 @@ class SignedLog:
                 "see that their history was cut.",
             )
 
-    def _adopt(self) -> None:
+    def _adopt(self, *, apart: bool) -> None:
         """Sign the tree of a batch whose writer died before it signed."""
         if self._sign is None:
             return
@@ -266,9 +276,9 @@ class SignedLog:
             self._broken(self.size, f"entries from {self.size} on", f"entries from {start} on")
         self._shelf.settle()
         self._tree.extend(leaf_hash(entry) for entry in self._batch(start))
-        self._show(len(self._tree))
+        self._show(len(self._tree), apart=apart)
 
-    def _show(self, size: int) -> None:
+    def _show(self, size: int, *, apart: bool = True) -> None:
         """Sign the tree, make the note durable, and keep it apart."""
         if self._sign is None:
             raise RuntimeError("a ledger that is only read was written to")
@@ -282,7 +292,8 @@ class SignedLog:
         before = self.size
         self._sizes.append(size)
         self._shelf.remember(self._tree, leaves=before, blocks=before // BLOCK)
-        self._shelf.keep_apart(note)
+        if apart:
+            self._shelf.keep_apart(note)
 
     def _broken(self, index: int, expected: str, observed: str) -> NoReturn:
         raise EvidenceError(

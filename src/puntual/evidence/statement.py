@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from puntual.evidence import canonical, shape
 from puntual.evidence.manifest import named_values, read_named, totals_value
 from puntual.model.control import Hop
-from puntual.model.delivery import Decision, DeliveryId
+from puntual.model.delivery import Completeness, Decision, DeliveryId
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest
 from puntual.model.seal import Seal
@@ -47,6 +47,7 @@ _PREDICATE = frozenset(
 )
 
 
+_WHOLE = tuple(sorted(c.value for c in Completeness))
 _SOMETIMES = frozenset({"policy", "supersedes"})
 """In the predicate only of a delivery that has them, so that every other keeps its bytes."""
 
@@ -111,7 +112,7 @@ class Statement:
     Attributes:
         subjects: File name → digest.
         delivery: As text, such as `credit_daily/2026-11-20/v1`.
-        completeness: `full`, …; None when held.
+        completeness: `full`, `partial` or `emergency`; None when held.
         exceptions: How many the exceptions document names.
         manifests: Step id → digest.
         documents: Other files of the package → digest.
@@ -201,10 +202,23 @@ def decode(data: bytes) -> Statement:
         shape.refuse("$.predicateType", PREDICATE_TYPE, "another type")
     given = shape.mapping(found["predicate"], "$.predicate")
     predicate = shape.record(given, _PREDICATE | (_SOMETIMES & given.keys()), "$.predicate")
+    if predicate["schema"] != PREDICATE_TYPE:
+        shape.refuse("$.predicate.schema", PREDICATE_TYPE, "another format")
+    for name in ("code", "project"):
+        shape.digest(predicate[name], f"$.predicate.{name}")
+    for name in ("reasons", "seals", "checks", "hops"):
+        shape.items(predicate[name], _anything, f"$.predicate.{name}")
+    for name in ("due_at", "signatures"):
+        shape.text(predicate[name], f"$.predicate.{name}")
+    for name in _SOMETIMES & given.keys():
+        shape.mapping(predicate[name], f"$.predicate.{name}")
     delivery = _read_delivery(predicate["delivery"], "$.predicate.delivery")
     whole = predicate["completeness"]
+    if whole not in (None, *_WHOLE):
+        shape.refuse("$.predicate.completeness", ", ".join(_WHOLE), "another word")
     pairs = shape.items(found["subject"], _read_subject, "$.subject")
-    if len(dict(pairs)) != len(pairs):
+    documents = read_named(predicate["documents"], "$.predicate.documents")
+    if len(dict(pairs)) != len(pairs) or documents.keys() & dict(pairs).keys():
         shape.refuse("$.subject", "each file once", "a file that stands twice")
     return Statement(
         subjects=dict(pairs),
@@ -212,7 +226,7 @@ def decode(data: bytes) -> Statement:
         completeness=None if whole is None else shape.text(whole, "$.predicate.completeness"),
         exceptions=shape.count(predicate["exceptions"], "$.predicate.exceptions"),
         manifests=read_named(predicate["manifests"], "$.predicate.manifests"),
-        documents=read_named(predicate["documents"], "$.predicate.documents"),
+        documents=documents,
         files=read_named(predicate["files"], "$.predicate.files"),
         predicate=predicate,
     )
@@ -229,6 +243,10 @@ def _read_delivery(value: object, where: str) -> str:
     if found["id"] != f"{report}/{day.isoformat()}/v{version}":
         shape.refuse(f"{where}.id", "report, reference date and version", "another text")
     return str(found["id"])
+
+
+def _anything(value: object, where: str) -> object:
+    return value
 
 
 def _read_subject(value: object, where: str) -> tuple[str, Digest]:

@@ -356,7 +356,7 @@ def _read_threshold(value: object, where: str) -> Mapping[Role, int]:
 
 def _public(value: object, where: str) -> bytes:
     data = shape.base64_of(value, where, "a public key in Base64")
-    if not 32 < len(data) < 1024:
+    if not 30 < len(data) < 1024:
         shape.refuse(where, "a public key in Base64", "another text")
     return data
 

@@ -157,9 +157,12 @@ def _files(found: Statement, held: Mapping[str, Digest]) -> Iterator[Line]:
             yield Line(level=1, ok=same, sentence=f"{name} {word} the file that was stated")
     for name in sorted(held.keys() - named.keys() - {package.STATEMENT}):
         yield _bad(f"{name} is foreign: the statement does not name it")
-    needed = {package.EXCEPTIONS, package.EXCEPTIONS_TEXT, package.MANIFESTS, package.VERIFY}
-    for name in sorted(needed - named.keys()):
+    missing = {package.MANIFESTS, package.VERIFY, package.PAGE} - found.documents.keys()
+    missing |= {package.EXCEPTIONS, package.EXCEPTIONS_TEXT} - found.subjects.keys()
+    for name in sorted(missing):
         yield _bad(f"the statement does not name {name}")
+    if len(found.subjects) != 3:
+        yield _bad(f"{len(found.subjects)} subjects: a delivery has its report and two more")
 
 
 def _exceptions(found: Statement, held: Mapping[str, bytes]) -> Iterator[Line]:

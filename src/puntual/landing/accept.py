@@ -112,16 +112,22 @@ def _again(ref: ObjectRef, known: Mapping[str, str]) -> tuple[Trouble, ...]:
 
 
 def _other_day(landed: Landed, day: date) -> tuple[Trouble, ...]:
-    """Refuse a file in which no record that can be read names the day."""
-    other = sum(landed.other_days.values())
-    if not other or other + landed.unreadable < landed.records or other <= landed.unreadable:
+    """
+    Refuse a file in which most records that can be read name another day.
+
+    Some late records in a day's file are kept apart when it is curated; a file that mostly holds
+    another day is no file of this one, whatever its name and its control record say.
+    """
+    other, readable = sum(landed.other_days.values()), landed.records - landed.unreadable
+    if 2 * other <= readable or other <= landed.unreadable:
         return ()
-    days = ", ".join(f"{d} ({n})" for d, n in sorted(landed.other_days.items())[:5])
+    days = ", ".join(f"{d} ({n:,})" for d, n in sorted(landed.other_days.items())[:5])
+    most = "" if other == readable else f"{other:,} of {readable:,} "
     return (
         Trouble(
             code="S2005",
-            message="is the file of another day",
+            message="is the file of another day" if not most else "mostly holds another day",
             expected=f"records of {day.isoformat()}",
-            observed=f"records of {days}",
+            observed=f"{most}records of {days}",
         ),
     )

@@ -14,7 +14,7 @@ from puntual.landing.late import Look, late_detail, late_prefix
 from puntual.landing.seal import Side, count, judge, totals
 from puntual.model.contract import Contract
 from puntual.model.manifest import ObjectRef
-from puntual.model.seal import ControlRecord
+from puntual.model.seal import ControlRecord, Landed
 from puntual.model.source import ControlFile, ControlSnapshot, DatabaseSource
 from puntual.ports.database import Extract
 from puntual.ports.landing import LandedDay
@@ -36,11 +36,37 @@ def land(desk: Desk, source: DatabaseSource, contract: Contract, day: date) -> L
     data, vouched = _fresh(desk, source, contract, day)
     landed = count(desk, contract, day, data, stream=False)
     data = tuple(replace(o, records=landed.records) for o in data)
-    side = Side(landed=landed, digests=tuple(o.sha256 for o in data), came=True)
+    return sealed(source, day, data, landed, vouched)
+
+
+def sealed(
+    source: DatabaseSource,
+    day: date,
+    data: tuple[ObjectRef, ...],
+    landed: Landed,
+    vouched: Vouched,
+) -> LandedDay:
+    """
+    Seal an extract by what vouches for it.
+
+    One without a row holds the delivery and is asked for again: a database vouches for the
+    nothing of a snapshot that was not taken as well as for rows (`failures.md` 3). Where the
+    source says that it may be empty, or its own control file says 0, that is only told.
+    """
+    nothing = f"the query returned no row for {day.isoformat()}"
+    doubted = not (landed.records or source.may_be_empty or isinstance(source.control, ControlFile))
+    side = Side(
+        landed=landed,
+        digests=tuple(o.sha256 for o in data),
+        came=True,
+        unfinished=(nothing,) if doubted else (),
+    )
     seal, findings = judge(source.name, day, side, vouched, source.control)
-    if landed.records == 0:
-        message = f"the query returned no row for {day.isoformat()}"
-        findings += (notice("S2015", source.name, message, expected="rows", rows=0, warn=True),)
+    if not landed.records:
+        expected = "rows, or may_be_empty: true in the source"
+        findings += (
+            notice("S2015", source.name, nothing, expected=expected, rows=0, warn=not doubted),
+        )
     return LandedDay(objects=(*data, *vouched.objects), seal=seal, findings=findings)
 
 

@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 
+from puntual.evidence.declared import SOURCE, changed
 from puntual.evidence.facts import list_from_json
 from puntual.failpoints import failpoint
 from puntual.landing.accept import Judged, examined, landed_before
+from puntual.landing.aside import is_aside
 from puntual.landing.control import Vouched, read_file
 from puntual.landing.desk import Desk, notice, raw_prefix
 from puntual.landing.late import Look, counted, late_detail, late_prefix
@@ -47,7 +49,8 @@ def land(desk: Desk, source: FileSource, contract: Contract, day: date) -> Lande
     """
     _, before = desk.manifest(f"land:{source.name}/{day.isoformat()}")
     arrived, half = _taken(desk, source, contract, day)
-    files, replaced = _merged(before, arrived)
+    moved = before is not None and SOURCE in changed(before, source, contract)
+    files, replaced = _merged(None if moved else before, arrived)
     judged = _judged(desk, source, contract, day, files)
     control = source.control
     vouched = (
@@ -155,7 +158,7 @@ def _merged(
     digests = {o.sha256 for o in arrived}
     files, replaced = list(arrived), []
     for ref in before.objects if before else ():
-        if ref.role == "control" or ref.sha256 in digests:
+        if ref.role == "control" or ref.sha256 in digests or is_aside(ref):
             continue
         if ref.detail.get("reason") == "S2007" or ref.detail["name"] in names:
             detail = {"name": ref.detail["name"], "reason": "S2007"}

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from typing import assert_never
 
+from puntual.errors import PermanentError, PuntualError
+from puntual.evidence.declared import CONTRACT, SOURCE, changed
 from puntual.evidence.facts import from_json, list_from_json
 from puntual.evidence.records import RECORD_ROOT
-from puntual.landing import extract, files, look, restate, stream
+from puntual.landing import extract, files, look, restate, stream, unanswered
+from puntual.landing.aside import apart
 from puntual.landing.desk import Desk, is_matched
 from puntual.landing.publish import Job
 from puntual.landing.records import record_root
 from puntual.model.finding import Finding
-from puntual.model.manifest import Digest
+from puntual.model.manifest import Digest, Manifest
 from puntual.model.project import Project
 from puntual.model.seal import Seal
 from puntual.model.source import DatabaseSource, FileSource, StreamSource
@@ -54,20 +57,35 @@ class Landing:
         """
         Make everything the source has for the day immutable, then seal it; see the port.
 
-        A day that is sealed as matched is returned as it was recorded, and not read again.
+        A day that is sealed as matched is returned as it was recorded, and not read again; by a
+        contract that was changed since, what is kept of it is counted and sealed again. Where
+        the source itself is declared otherwise now, it is landed anew, and what was landed
+        before is kept apart.
 
         Raises:
             TransientError: S1102, S1201 the source does not answer; S2030 another run landed it
                 meanwhile; T2002 the store of pointers did not answer.
-            PermanentError: It never will answer (S1101, S1109, S1202-S1206, S1301); the store
+            PermanentError: It never will answer (S1101, S1109, S1202-S1206, S1301); S1110 the
+                source is another stream than the day was landed from; the store
                 cannot be written (T1001-T1003); the lease was lost (T2001); T3001.
             EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
                 altered.
         """
-        recorded = self._recorded(source, reference_date)
-        if recorded is not None:
-            return recorded
-        return self._rooted(source, self._landed(source, reference_date, epoch))
+        declared, contract = self.project.sources[source], self.project.contracts[source]
+        _, before = self._desk.manifest(f"land:{source}/{reference_date.isoformat()}")
+        other = changed(before, declared, contract) if before else frozenset()
+        if SOURCE in other and isinstance(declared, StreamSource):
+            raise _another_stream(declared, reference_date)
+        if before is not None and is_matched(before):
+            if not other:
+                return _recorded(before)
+            counted = None
+            if other == {CONTRACT}:
+                counted = restate.recount(self._desk, declared, contract, before)
+            if counted is not None:
+                return self._rooted(source, counted)
+        day = self._landed(source, reference_date, epoch)
+        return self._rooted(source, apart(source, before, day, moved=bool(other)))
 
     def _landed(self, source: str, reference_date: date, epoch: int) -> LandedDay:
         contract = self.project.contracts[source]
@@ -121,6 +139,19 @@ class Landing:
         declared, contract = self.project.sources[source], self.project.contracts[source]
         return look.land_late(self._desk, declared, contract, reference_date, epoch=epoch)
 
+    def unanswered(self, source: str, reference_date: date, fault: PuntualError) -> LandedDay:
+        """
+        Seal a day whose source does not answer and is waited for no longer; see the port.
+
+        Raises:
+            PermanentError: T1001-T1003 its control record cannot be kept; T3001.
+            EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or
+                altered.
+        """
+        declared, contract = self.project.sources[source], self.project.contracts[source]
+        found = unanswered.land(self._desk, declared, contract, reference_date, fault)
+        return self._rooted(source, found)
+
     def restate(self, source: str, reference_date: date) -> LandedDay | None:
         """
         Return a landed day with all that is kept as late for it; see the port.
@@ -130,20 +161,11 @@ class Landing:
             EvidenceError: V1001, V1002, V2001, V2002 what is kept is missing or altered.
         """
         declared, contract = self.project.sources[source], self.project.contracts[source]
+        _, before = self._desk.manifest(f"land:{source}/{reference_date.isoformat()}")
+        if before is not None and changed(before, declared, contract) - {CONTRACT}:
+            return None
         found = restate.restate(self._desk, declared, contract, reference_date)
         return None if found is None else self._rooted(source, found)
-
-    def _recorded(self, source: str, day: date) -> LandedDay | None:
-        """Return a day that is sealed as matched, as it was recorded: nothing enters it."""
-        _, sealed = self._desk.manifest(f"land:{source}/{day.isoformat()}")
-        if sealed is None or not is_matched(sealed):
-            return None
-        return LandedDay(
-            objects=sealed.objects,
-            seal=from_json(Seal, sealed.facts["seal"]),
-            findings=list_from_json(Finding, sealed.facts["findings"]),
-            record_root=str(sealed.facts.get(RECORD_ROOT, "")),
-        )
 
     @property
     def _desk(self) -> Desk:
@@ -158,3 +180,25 @@ class Landing:
             zone=self.zone,
             code=self.code,
         )
+
+
+def _another_stream(source: StreamSource, day: date) -> PermanentError:
+    """Return the fault of a stream that was renamed: where it was read to means nothing there."""
+    return PermanentError(
+        "S1110",
+        f"{source.name} is read from another stream than the one that {day.isoformat()} came from",
+        where=f"source {source.name}",
+        expected="the stream that the day was landed from",
+        observed=source.stream,
+        next_step="put the stream's name back; another stream is another source",
+    )
+
+
+def _recorded(sealed: Manifest) -> LandedDay:
+    """Return a day that is sealed as matched, as it was recorded: nothing enters it."""
+    return LandedDay(
+        objects=sealed.objects,
+        seal=from_json(Seal, sealed.facts["seal"]),
+        findings=list_from_json(Finding, sealed.facts["findings"]),
+        record_root=str(sealed.facts.get(RECORD_ROOT, "")),
+    )

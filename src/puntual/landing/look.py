@@ -83,7 +83,7 @@ def _not_looked(source: Source, fault: PuntualError) -> Finding:
     return notice(
         "S2024",
         source.name,
-        f"{source.name} was not looked at for late data: {fault.code} {fault.message}",
+        f"{source.name} was not looked at for late data: {fault.said}",
         expected=fault.expected,
         observed=fault.observed,
         warn=True,

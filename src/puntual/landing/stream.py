@@ -211,7 +211,9 @@ def _sealed(job: Job) -> LandedDay | None:
         came=bool(objects),
         broken=_gaps(position, day),
         unfinished=_unfinished(job),
-        parts=_shards(job, objects) if vouched.record and vouched.record.parts else {},
+        parts=shards(desk, source, job.contract, day, objects)
+        if vouched.record and vouched.record.parts
+        else {},
     )
     seal, findings = judge(source.name, day, side, vouched, control)
     if seal.status is SealStatus.MATCHED and not is_sealed(raw):
@@ -228,20 +230,27 @@ def _sealed(job: Job) -> LandedDay | None:
     )
 
 
-def _shards(job: Job, objects: Sequence[ObjectRef]) -> dict[str, Totals]:
-    """Count and sum the day's records by shard, where the source's record does so too."""
+def shards(
+    desk: Desk, source: StreamSource, contract: Contract, day: date, objects: Sequence[ObjectRef]
+) -> dict[str, Totals]:
+    """
+    Count and sum a day's records by shard, for a source whose record does so too.
+
+    Raises:
+        EvidenceError: V1001 an object is missing or has another size.
+        PermanentError: T3001 the engine has no memory left.
+    """
     if not objects:
         return {}
-    desk, contract = job.desk, job.contract
     raw = RawDay(
         contract=contract,
-        reference_date=job.day,
+        reference_date=day,
         parts=tuple(RawPart(uri=desk.objects.locate(o), short=o.short) for o in objects),
         stream=True,
     )
     sums = "".join(f', coalesce(sum("{m.column}"), 0)' for m in contract.measures)
     asked = f'SELECT _shard, count(*){sums} FROM "{contract.dataset}" GROUP BY 1 ORDER BY 1'
-    folder = desk.objects.scratch(f"shards-{job.source.name}-{job.day.isoformat()}")
+    folder = desk.objects.scratch(f"shards-{source.name}-{day.isoformat()}")
     try:
         (answer,) = desk.engine.ask_raw(raw, (asked,), {}, folder)
     finally:

@@ -92,6 +92,20 @@ class TypedFile:
             yield from reader
 
 
+def answers(path: str, contract: Contract) -> bool:
+    """
+    Say whether an extract that is kept holds every column of a contract, to be read by it.
+
+    A column that was typed holds the value and no longer how it was spelt; one that stayed text
+    holds both.
+
+    Raises:
+        PermanentError: T3002 the file is no Parquet.
+    """
+    kept = {f.name: f.type for f in pq.read_schema(path)}
+    return all(kept.get(c.source_name) in (pa.string(), _wanted(c)) for c in contract.columns)
+
+
 def _empty(contract: Contract) -> pa.RecordBatch:
     return pa.record_batch({c.source_name: pa.array([], pa.string()) for c in contract.columns})
 

@@ -22,6 +22,7 @@ import duckdb
 from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb_warehouse import answer, fault
 from puntual.failpoints import failpoint
+from puntual.local.bounded import within
 from puntual.local.disk import sync_folder, translated
 from puntual.local.state import answering, open_state, transaction
 from puntual.ports.engine import Answer
@@ -57,6 +58,9 @@ CREATE TABLE IF NOT EXISTS columns (
   FOREIGN KEY (dataset, reference_date) REFERENCES partitions ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 """
+TIMEOUT = 600.0
+"""Seconds that a question of a person may take, unless the person allows more."""
+
 _DAY = "reference_date"
 _HIDDEN = re.compile(rf"{_DAY}|build", re.IGNORECASE)
 
@@ -311,17 +315,25 @@ def _limits(path: Path) -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
-def query(path: Path, sql: str, *, limit: int | None) -> Answer:
+def query(path: Path, sql: str, *, limit: int | None, timeout: float = TIMEOUT) -> Answer:
     """
     Answer one read-only SELECT over the published datasets, for `puntual query`.
 
+    Args:
+        path: `catalog.db`.
+        sql: One SELECT.
+        limit: Rows at most; None: all.
+        timeout: Seconds after which it is interrupted.
+
     Raises:
-        PermanentError: Q1001 the SQL failed; T1002, T1003, T2004, T3001, T4002.
+        PermanentError: Q1001 the SQL failed; Q1007 it did not end in time; T1002, T1003, T2004,
+            T3001, T4002.
         TransientError: T2002.
     """
     with connect(path) as connection:
         try:
-            return answer(connection, sql, {}, limit=limit)
+            with within(connection, timeout, "query on the catalog"):
+                return answer(connection, sql, {}, limit=limit)
         except duckdb.Error as exc:
             raise fault(exc, "query on the catalog", "Q1001") from exc
 

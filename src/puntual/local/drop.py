@@ -46,8 +46,9 @@ class LocalDrop:
             PermanentError: S1301 a folder may not be read.
         """
         found = (self._seen(path, facts) for path, facts in self._matching(pattern))
-        files = {f.name: f for f in found if f is not None}
-        return tuple(files[name] for name in sorted(files))
+        # By path: two names may look alike where they are shown, and both files are landed.
+        files = {f.path: f for f in found if f is not None}
+        return tuple(sorted(files.values(), key=lambda f: (f.name, f.path)))
 
     def passed_over(self, pattern: str) -> tuple[PassedOver, ...]:
         """
@@ -57,11 +58,11 @@ class LocalDrop:
             PermanentError: S1301 a folder may not be read.
         """
         found = {
-            self._name(path): _kind(facts.st_mode)
+            path: PassedOver(name=self._name(path), kind=_kind(facts.st_mode))
             for path, facts in self._matching(pattern)
             if not stat.S_ISREG(facts.st_mode)
         }
-        return tuple(PassedOver(name=name, kind=found[name]) for name in sorted(found))
+        return tuple(found[path] for path in sorted(found, key=lambda p: (found[p].name, p)))
 
     def read_small(self, name: str, limit: int) -> bytes | None:
         """
@@ -164,8 +165,13 @@ class LocalDrop:
 
 
 def shown(name: str) -> str:
-    """Return a file's name as text that may be shown and encoded, whatever bytes it has."""
-    return printable(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    r"""
+    Return a file's name as text that may be shown and encoded, whatever bytes it has.
+
+    A byte that is no text is shown as `\xff`, and a backslash of the name itself as two.
+    """
+    data = name.replace("\\", r"\\").encode("utf-8", "surrogateescape")
+    return printable(data.decode("utf-8", "backslashreplace"))
 
 
 def _kind(mode: int) -> str:

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from puntual.errors import PermanentError, ProjectError
+from puntual.errors import PermanentError
 from puntual.evidence import dsse, trust
 from puntual.evidence.checkpoint import NoteSignature
 from puntual.evidence.dsse import Signature
@@ -46,6 +46,7 @@ from puntual.local.disk import (
     sync_folder,
     translated,
 )
+from puntual.local.key_faults import last_of_log, no_key, taken, too_late, unknown
 from puntual.local.whole import place
 from puntual.ports.signer import Made
 
@@ -151,7 +152,7 @@ class LocalKeys:
         wanted = self.current.of(Role(role), position)
         here = [key for key in wanted if self._path(key.keyid).is_file()]
         if not here:
-            raise _no_key(role, f"{len(wanted)} keys count, none of them is in this folder")
+            raise no_key(role, f"{len(wanted)} keys count, none of them is in this folder")
         return tuple(self._sign(key, data) for key in here)
 
     def note_lines(self, text: bytes, size: int) -> tuple[NoteSignature, ...]:
@@ -161,6 +162,11 @@ class LocalKeys:
         return tuple(
             trust.note_line(known[m.public], self.current.origin, m.signature) for m in found
         )
+
+    def signs_next(self, size: int) -> bool:
+        """Say whether a key of the log is here that counts for what is added to a ledger."""
+        counting = self.current.of(Role.LOG, size + 1)
+        return any(self._path(key.keyid).is_file() for key in counting)
 
     def create(
         self, name: str, role: Role, *, size: int, passphrase: str = "", root: KeyFile | None = None
@@ -180,7 +186,7 @@ class LocalKeys:
             PermanentError: V5001, V5002, T1001, T1002, T1003.
         """
         if not _NAME.fullmatch(name) or any(k.name == name for k in self.current.keys):
-            raise _taken(name)
+            raise taken(name)
         public = self._made(passphrase)
         key = TrustedKey(name=name, role=role, public=public, since=size + int(role is Role.LOG))
         return self._publish(self._next(keys=(*self.current.keys, key)), root=root, also=())
@@ -220,10 +226,13 @@ class LocalKeys:
             root: The root key, where it is not in this folder.
 
         Raises:
-            ProjectError: C1902 there is no such key that still counts.
+            ProjectError: C1902 there is no such key that still counts; C1906 without it nothing
+                can be put on record, this included.
             PermanentError: V5001, V5002, T1001, T1002, T1003.
         """
         old = self._counting(name)
+        if old.role is Role.LOG and not self._others_here(old):
+            raise last_of_log(name)
         ended = replace(old, until=max(since, old.since), why=f"revoked: {why}")
         keys = tuple(ended if k.keyid == old.keyid else k for k in self.current.keys)
         return self._publish(self._next(keys=keys), root=root, also=())
@@ -250,17 +259,26 @@ class LocalKeys:
         asked = Thresholds(since=size if before else 0, needed=needed)
         return self._publish(self._next(thresholds=(*before, asked)), root=root, also=())
 
-    def approve(self, name: str, envelope: dsse.Envelope, statement: str, *, size: int) -> str:
+    def approve(self, name: str, envelope: dsse.Envelope, statement: str, *, position: int) -> str:
         """
         Sign a statement as a person, and keep the signature; return its keyid.
 
+        Args:
+            name: Whose key signs.
+            envelope: The statement's.
+            statement: Its digest.
+            position: Of the entry that tells of the statement: there the key must count.
+
         Raises:
-            ProjectError: C1902 there is no such approver whose key counts.
+            ProjectError: C1902 there is no such approver; C1907 the key does not count for what
+                was attested before it was made.
             PermanentError: V5001, V5002, T1001, T1002, T1003.
         """
         key = self._counting(name)
-        if key.role is not Role.APPROVER or not key.counts(size):
-            raise _unknown(name, self.current)
+        if key.role is not Role.APPROVER:
+            raise unknown(name, self.current)
+        if not key.counts(position):
+            raise too_late(key, position)
         made = self._sign(key, envelope.pae)
         path = self._folder / "approvals" / statement / key.keyid
         with translated(str(path)):
@@ -279,7 +297,7 @@ class LocalKeys:
     def _current(self) -> tuple[Trust, bytes]:
         version = self._version()
         if not version:
-            raise _no_key("any role", f"no trust file in {self._folder}")
+            raise no_key("any role", f"no trust file in {self._folder}")
         with translated(str(self._folder)):
             data = read_regular(self._folder / f"trust.{version}.json")
         return trust.opened(data, verifies), data
@@ -320,7 +338,7 @@ class LocalKeys:
         path = root.path if root is not None else self._path(ROOT)
         signer = self._open(path, root.passphrase if root is not None else self._found(path))
         if _public(signer) != made.root:
-            raise _no_key(ROOT, f"another key in {path.name}")
+            raise no_key(ROOT, f"another key in {path.name}")
         signatures = [Signature(keyid=trust.fingerprint(made.root), sig=signer.sign(pae))]
         for key in also:
             signatures.append(Signature(keyid=key.keyid, sig=self._sign(key, pae).signature))
@@ -329,12 +347,17 @@ class LocalKeys:
     def _counting(self, name: str) -> TrustedKey:
         found = [k for k in self.current.keys if k.name == name and k.until is None]
         if not found:
-            raise _unknown(name, self.current)
+            raise unknown(name, self.current)
         return found[0]
 
+    def _others_here(self, key: TrustedKey) -> bool:
+        """Say whether another key of its role, which has not ended, is in this folder."""
+        others = (k for k in self.current.keys if k.role is key.role and k.until is None)
+        return any(self._path(k.keyid).is_file() for k in others if k.keyid != key.keyid)
+
     def _old(self, name: str) -> str:
-        taken = {k.name for k in self.current.keys}
-        return next(n for i in range(1, len(taken) + 2) if (n := f"{name}.{i}") not in taken)
+        names = {k.name for k in self.current.keys}
+        return next(n for i in range(1, len(names) + 2) if (n := f"{name}.{i}") not in names)
 
     def _sign(self, key: TrustedKey, data: bytes) -> Made:
         if key.keyid not in self._opened:
@@ -342,7 +365,7 @@ class LocalKeys:
             self._opened[key.keyid] = self._open(path, self._found(path))
         private = self._opened[key.keyid]
         if _public(private) != key.public:
-            raise _no_key(key.name, f"another key in {key.keyid[:16]}.pem")
+            raise no_key(key.name, f"another key in {key.keyid[:16]}.pem")
         return Made(name=key.name, public=key.public, signature=private.sign(data))
 
     def _open(self, path: Path, passphrase: str) -> Ed25519PrivateKey:
@@ -358,7 +381,7 @@ class LocalKeys:
                 with open_regular(path) as file:
                     mode, data = os.fstat(file.fileno()).st_mode, file.read()
             except FileNotFoundError:
-                raise _no_key(path.stem, f"no file {path.name}") from None
+                raise no_key(path.stem, f"no file {path.name}") from None
         if stat.S_IMODE(mode) & 0o077:
             raise PermanentError(
                 "V5003",
@@ -381,7 +404,7 @@ class LocalKeys:
                 next_step="export the variable that the key's .passphrase file names",
             ) from None
         if not isinstance(key, Ed25519PrivateKey):
-            raise _no_key(path.stem, "a key of another kind")
+            raise no_key(path.stem, "a key of another kind")
         return key
 
     def _made(self, passphrase: str, name: str = "") -> bytes:
@@ -417,34 +440,3 @@ class LocalKeys:
 
 def _public(private: Ed25519PrivateKey) -> bytes:
     return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _no_key(role: str, observed: str) -> PermanentError:
-    return PermanentError(
-        "V5001",
-        f"there is no key to sign as {role}",
-        expected=f"a private key of {role} that counts now",
-        observed=observed,
-        next_step="puntual key list; puntual key create, or --root-key FILE where the root is away",
-    )
-
-
-def _taken(name: str) -> ProjectError:
-    return ProjectError(
-        "C1901",
-        f"no key can be called {name!r}",
-        expected="a name of letters, digits, . _ @ - that no key has or had",
-        observed=name,
-        next_step="puntual key list",
-    )
-
-
-def _unknown(name: str, known: Trust) -> ProjectError:
-    names = sorted(k.name for k in known.keys if k.until is None)
-    return ProjectError(
-        "C1902",
-        f"no key called {name!r} counts for this",
-        expected=", ".join(names),
-        observed=name,
-        next_step="puntual key list",
-    )

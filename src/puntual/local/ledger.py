@@ -43,6 +43,7 @@ class LocalLedger(SignedLog):
         origin: What names it.
         apart: The file that holds the last checkpoint, outside of the folder.
         sign: Signs checkpoints; None where it is only read.
+        past: Go on although it was set back (`puntual ledger anchor`); see `SignedLog`.
 
     Raises:
         EvidenceError: V4003 it is older than the checkpoint that is kept apart, or another;
@@ -50,8 +51,11 @@ class LocalLedger(SignedLog):
         PermanentError: T1001, T1002, T1003.
     """
 
-    def __init__(self, folder: Path, origin: str, apart: Path, sign: Sign | None) -> None:
-        super().__init__(FolderShelf(folder, apart), origin, None if sign is None else _told(sign))
+    def __init__(
+        self, folder: Path, origin: str, apart: Path, sign: Sign | None, *, past: bool = False
+    ) -> None:
+        shelf = FolderShelf(folder, apart)
+        super().__init__(shelf, origin, None if sign is None else _told(sign), past=past)
 
 
 def _told(sign: Sign) -> Sign:

@@ -46,6 +46,7 @@ class LocalObjects:
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.abspath(root))
         self._temp = self._root / ".tmp"
+        self._mine = uuid.uuid4().hex[:8]
         self._durable = {self._root}
         self._right: set[tuple[str, Digest]] = set()
 
@@ -199,7 +200,8 @@ class LocalObjects:
         """
         if not inner_path(name):
             raise ValueError(f"no such scratch name: {name!r}")
-        folder = self._temp / "scratch" / name
+        # Of this process alone: one that lost its lease, and does not know, may still be writing.
+        folder = self._temp / "scratch" / f"{name}-{self._mine}"
         with translated(str(folder)):
             _remove(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)

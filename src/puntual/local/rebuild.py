@@ -1,5 +1,5 @@
 """
-State files that are gone or damaged: found, set aside, and made again.
+State files that are gone or damaged: found, set aside, and made again whole or not at all.
 
 `state.db` is the index of the commit log and is made from it by opening it; the journal and the
 catalog are projections of what it points at (`runner/rebuild.py`). A damaged file is kept under
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from puntual.errors import TransientError
@@ -20,6 +22,9 @@ from puntual.local.pointers import lock_lease
 from puntual.local.state import answering
 
 _WITH = ("", "-wal", "-shm")
+_NEW = ".new"
+_TURN = "rebuild"
+_PATIENCE = 60.0
 
 
 def is_lost(state: Path) -> bool:
@@ -52,6 +57,57 @@ def is_damaged(path: Path) -> bool:
                 raise
             return True
     return bool(answer != "ok")
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """
+    Keep everybody else from making state files again meanwhile; waits for who does so now.
+
+    Raises:
+        TransientError: T2002 somebody is at it for longer than a minute.
+        PermanentError: T1001, T1002, T1003.
+    """
+    until = time.monotonic() + _PATIENCE
+    while (lock := lock_lease(state, _TURN)) is None:
+        if time.monotonic() >= until:
+            raise TransientError(
+                "T2002",
+                "state files are being made again by another process",
+                where=str(state.parent),
+                expected=f"its end within {_PATIENCE:.0f} s",
+                observed="it goes on",
+                next_step="Wait for it to end, then run again.",
+            )
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def anew(path: Path) -> Iterator[Path]:
+    """
+    Lend the name under which a state file is made; it gets its own name when it is whole.
+
+    A file under its own name is never half made, so that one that is cut is begun again by the
+    next command. Whoever makes it has closed it by then.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003.
+    """
+    new = path.with_name(path.name + _NEW)
+    with translated(str(new)):
+        for suffix in _WITH:
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+    yield new
+    with translated(str(path)):
+        # What SQLite kept beside a file that is gone would be taken for the new one's own.
+        for suffix in _WITH[1:]:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        os.rename(new, path)
+        sync_folder(path.parent)
 
 
 def set_aside(path: Path, state: Path) -> Path:

@@ -26,7 +26,8 @@ def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
 
     Raises:
         TransientError: D2001 no answer, or one that asks to come again (4yz).
-        PermanentError: D2002 refused, by the server (5yz) or since it does not prove who it is;
+        PermanentError: D2002 refused, by the server (5yz), since it does not prove who it is, or
+            since an address or a credential is not ASCII (RFC 5321 section 4.1.2);
             D2003 a credential is not set.
     """
     where = f"{channel.host}:{channel.port}"
@@ -44,6 +45,8 @@ def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
         raise _permanent(where, "a certificate that this machine trusts", exc.reason) from exc
     except smtplib.SMTPNotSupportedError as exc:
         raise _permanent(where, "STARTTLS and AUTH as declared", str(exc)) from exc
+    except UnicodeError as exc:  # its words would show a letter of a credential
+        raise _permanent(where, "addresses and credentials in ASCII", "other letters") from exc
     except (OSError, smtplib.SMTPException) as exc:
         raise _transient(where, str(exc) or type(exc).__name__) from exc
 

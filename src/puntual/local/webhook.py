@@ -42,8 +42,13 @@ def send(channel: Webhook, message: Message, secret: Callable[[str], str]) -> st
     if channel.secret:
         key = secret(channel.secret).encode()
         headers[SIGNATURE] = f"sha256={hmac.new(key, body, hashlib.sha256).hexdigest()}"
-    url = urlsplit(secret(channel.url) if channel.url.startswith("env:") else channel.url)
-    where = url.hostname or "?"
+    address = secret(channel.url) if channel.url.startswith("env:") else channel.url
+    try:
+        url = urlsplit(address)
+        where, _ = url.hostname or "?", url.port
+    except ValueError as exc:  # its words may hold the address, which may be a secret
+        named = channel.url if channel.url.startswith("env:") else "?"
+        raise _permanent(named, "its address is no URL") from exc
     try:
         status = _posted(url, channel.timeout, body, headers)
     except ssl.SSLCertVerificationError as exc:

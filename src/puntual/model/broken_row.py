@@ -82,6 +82,8 @@ class BrokenRows:
         rows: The first ones: those that do not agree before those that left with a reason.
         counts: How many there are of each class, all of them.
         notes: What the rows cannot say, one sentence each.
+        shown: Columns that need no mask here whatever the dataset says: measures of groups, which
+            hold pseudonyms where they must, and public columns of a grain.
     """
 
     dataset: str
@@ -89,6 +91,7 @@ class BrokenRows:
     rows: tuple[BrokenRow, ...] = ()
     counts: Mapping[RowClass, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    shown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,8 +155,11 @@ _C: tuple[Code, ...] = (
     Code(
         "C1021",
         "a file that is not read",
-        "The file lies in a folder of the project under a name that is not read.",
-        "Correct its ending, or move it elsewhere.",
+        "The file lies in a folder of the project under a name that is not read, or in a folder "
+        "below it, or in one whose name is nearly that of one that is read. Where it is named as "
+        "rules are (`.yaml`, `.yml`, `.sql`), that is an error: what it declares would hold "
+        "nothing.",
+        "Correct its ending or its folder, or move it elsewhere.",
     ),
     Code(
         "C1091",
@@ -416,6 +419,21 @@ _C: tuple[Code, ...] = (
         "Write `unit` beside it, such as MXN or rows.",
     ),
     Code(
+        "C1311",
+        "a control that cannot fail",
+        "Both sides are the same, or neither reads a row of the day, so whatever was lost the "
+        "control would agree.",
+        "Compare with another place: a stage before it, the source's control record, the report's "
+        "file, a database.",
+    ),
+    Code(
+        "C1312",
+        "a tolerance that nothing is measured against",
+        "Digests, dates and instants are the same or are not, and of a classified column only "
+        "pseudonyms are compared: a tolerance beside them would be passed over.",
+        "Remove it, or write it beside the sums that it is meant for.",
+    ),
+    Code(
         "C1401",
         "a field without width",
         "In a fixed-width file each field has its width.",
@@ -439,6 +457,13 @@ _C: tuple[Code, ...] = (
         "No control total of the file is compared with the warehouse, so rows lost in report.sql "
         "would not be seen. A warning.",
         'Declare ties in report.yaml, for the money and for the rows (`column: "*"`).',
+    ),
+    Code(
+        "C1405",
+        "a count of rows that is no whole number",
+        "A tie of `*` says how many rows the file has; its SELECT returns a decimal, and cut to a "
+        "whole number it would agree with a file that it does not count.",
+        "Select count(*), or a sum of integers.",
     ),
     Code(
         "C1501",
@@ -556,6 +581,14 @@ _C: tuple[Code, ...] = (
         "Have it prolonged and approved again, or remove it.",
     ),
     Code(
+        "C1707",
+        "one person alone lets partial deliveries leave by themselves",
+        "A policy with `delivery: {mode: automatic}` is the only agreement that its partial "
+        "deliveries have; it is approved by two different people at least.",
+        "Write `approval: {roles: […], people: 2}`, or have each partial delivery signed: "
+        "`delivery: {mode: signed}`.",
+    ),
+    Code(
         "C1901",
         "a name that no key can have",
         "A key's name has letters, digits, . _ @ and -, and is never given again.",
@@ -584,6 +617,28 @@ _C: tuple[Code, ...] = (
         "classified values are not for this person",
         "`roles` in puntual.yaml declares the role `reveal`, and this user does not hold it.",
         "Ask somebody who does, or look without `--unmask`.",
+    ),
+    Code(
+        "C1906",
+        "the last key of the log",
+        "Every change of keys is put on record, and what is put on record is signed by a key of "
+        "the log. Without one nothing could be recorded or delivered any more.",
+        "`puntual key rotate NAME` replaces it. Where what it signed must not count, make another "
+        "one first: `puntual key create NAME --role log`.",
+    ),
+    Code(
+        "C1907",
+        "a key that does not count for this delivery",
+        "An approver's key counts for what is attested after it was made, by the entry of the "
+        "ledger. This delivery was attested before.",
+        "Attest it anew: `puntual run -d DATE --from attest:REPORT`. That is a new entry, for "
+        "which the key counts. Then sign again.",
+    ),
+    Code(
+        "C1908",
+        "no address of a time stamp authority",
+        "RFC 3161 is asked over HTTP. Another scheme, such as `file:`, would read something else.",
+        "Name an address that begins with `https://` or `http://`.",
     ),
     Code(
         "C1911",
@@ -669,6 +724,13 @@ _S: tuple[Code, ...] = (
         "What was landed last lies beyond the end of the stream: it was made anew, or "
         "restored from an older copy.",
         "Restore the newer stream file, or land the new stream under another source.",
+    ),
+    Code(
+        "S1110",
+        "another stream under one source",
+        "The source's `stream:` was changed for a day that was landed from the stream before. "
+        "How far it was read means nothing in another stream, so that neither is read.",
+        "Put the name back, and declare the new stream as a source of its own.",
     ),
     Code(
         "S1201",
@@ -758,8 +820,9 @@ _S: tuple[Code, ...] = (
     Code(
         "S2005",
         "the file of another day",
-        "No record in the file names the reference date. It is kept, and refused.",
-        "Ask the source for the file of this day.",
+        "Most records of the file that can be read name another day than the reference date. It "
+        "is kept, and refused.",
+        "Ask the source for the file of this day, under the same name or another.",
     ),
     Code(
         "S2006",
@@ -824,16 +887,20 @@ _S: tuple[Code, ...] = (
     Code(
         "S2015",
         "the query returned no row",
-        "The database answered with no row for the day. This may be right; a snapshot that "
-        "was not taken looks the same.",
-        "See whether the source has written the day.",
+        "The database answered with no row for the day. A snapshot that was not taken looks the "
+        "same as a day without rows, and the database vouches for either: the day is held, and "
+        "asked for again by the next run.",
+        "See whether the source has written the day. Where a day without rows is right, say "
+        "`may_be_empty: true` in the source.",
     ),
     Code(
         "S2016",
         "the control record does not agree",
         "Count, sums or digest that the source gives differ from what was landed. Both sides "
         "are shown; neither is adjusted.",
-        "Ask the source which side is right: for the missing records, or for a new control record.",
+        "Ask the source which side is right: for the missing records, or for a new control record. "
+        "A file that was landed by mistake is withdrawn by the right file under the same name (or "
+        "one with the header alone): the newest counts, the earlier one is kept.",
     ),
     Code(
         "S2017",
@@ -893,6 +960,14 @@ _S: tuple[Code, ...] = (
         "Nothing for the delivery; run the day again when the source answers.",
     ),
     Code(
+        "S2025",
+        "landed when the source was declared otherwise",
+        "The source's path, query or connection, or its contract, was changed after a day that "
+        "is not delivered was landed. The day was landed anew; what was landed before is kept, "
+        "named, and does not count.",
+        "Nothing, if the change was meant; else put the definition back and run again.",
+    ),
+    Code(
         "S2030",
         "two runs land one source",
         "Another run published what it landed while this one was landing. Nothing was lost or"
@@ -945,6 +1020,14 @@ _Q: tuple[Code, ...] = (
         "Athena stopped the query when it had read as many bytes as its workgroup allows. Nothing "
         "was answered.",
         "Ask for fewer days or columns; the limit stands in the workgroup that was deployed.",
+    ),
+    Code(
+        "Q1007",
+        "a question that took too long",
+        "A question on the curated data had no answer when its time was over, and was "
+        "interrupted. Nothing was changed.",
+        "Ask for less: fewer days, or a condition on `reference_date`; or allow more time with "
+        "`--timeout`.",
     ),
     Code(
         "Q2001",
@@ -1072,13 +1155,15 @@ _R: tuple[Code, ...] = (
         "R5002",
         "a control is blind to what it measures",
         "A planted fault changed a column that the control says it measures, and its difference "
-        "did not move. A green answer of this control proves less than it says.",
+        "did not move; or no fault that changes what it reads moves its difference beyond its "
+        "tolerance, and it sees nothing. A green answer of this control proves less than it says.",
         "Look at both its queries in `puntual reconcile --json`; a measure of the wrong column, or "
-        "two sides that read the same rows, cannot differ.",
+        "two sides that read the same rows, cannot differ, and a tolerance above every amount "
+        "never will.",
     ),
     Code(
         "R5003",
-        "no such row, hop or control",
+        "no such row, dataset, hop or control",
         "What `puntual reconcile` was asked to show is not in that day.",
         "`puntual reconcile -d DATE` names hops and controls; `--rows` names rows by key and by "
         "raw object and position.",
@@ -1169,7 +1254,7 @@ _P: tuple[Code, ...] = (
         "a source does not match its control record",
         "Count, sums or digest of what was landed differ from what the source says it sent.",
         "The differences stand in the message. Have the source send the day again or correct "
-        "its control record.",
+        "its control record; a file that came by mistake gives way to another of the same name.",
     ),
     Code(
         "P2004",
@@ -1311,6 +1396,13 @@ _P: tuple[Code, ...] = (
         "a correction needs its reason",
         "What was delivered is replaced only with a reason, which the receiver reads.",
         "Add `--reason TEXT`.",
+    ),
+    Code(
+        "P3034",
+        "nobody is named who makes the next version",
+        "What is signed is signed by somebody else than who made it; `puntual amend` sends no "
+        "such version without the name of who asks for it.",
+        "`puntual amend … --by PERSON --yes`.",
     ),
     Code(
         "P3041",
@@ -1473,6 +1565,13 @@ _D: tuple[Code, ...] = (
         "Set it in the service's environment; what waits is then sent.",
     ),
     Code(
+        "D2004",
+        "a channel of notices failed as nobody expected",
+        "A bug in one channel, or an answer that it does not understand. The other receivers "
+        "were told; this one is tried again, at the latest every hour.",
+        "Report it with the place that the message names; another route tells meanwhile.",
+    ),
+    Code(
         "D3001",
         "nothing was sent that could be answered",
         "An acknowledgement belongs to a delivery that was sent; the proof of an attempt to a "
@@ -1562,6 +1661,15 @@ _V: tuple[Code, ...] = (
         "puntual verify names what was altered; otherwise run the step again from raw.",
     ),
     Code(
+        "V3003",
+        "a package that would not verify",
+        "Before anything was delivered the package was verified as a receiver would, and does "
+        "not hold together: a step was made from other bytes than the statement names, or a "
+        "file of it is another. Nothing was sent.",
+        "Run the day again: steps whose inputs have changed are done anew. If it stays, report "
+        "it with the sentence that does not hold.",
+    ),
+    Code(
         "V3002",
         "no plain file in a package",
         "A file of the evidence package is a link, a folder, missing, or larger than 64 MiB.",
@@ -1604,7 +1712,7 @@ _V: tuple[Code, ...] = (
         "V5001",
         "no key to sign with",
         "The trust file names keys for this role, and none of their private halves is here; or "
-        "there is no trust file yet.",
+        "there is no trust file yet. Or the delivery was attested before they were made.",
         "`puntual key list` shows them; `puntual key create NAME --role ROLE` makes one. Where "
         "the root key is kept away, name its file by --root-key.",
     ),
@@ -1640,6 +1748,24 @@ _V: tuple[Code, ...] = (
         "The key service gave bytes that are no signature by the key that was asked for.",
         "Nothing was published. Compare the key's public half with the trust file before anything "
         "is signed again.",
+    ),
+    Code(
+        "V5007",
+        "the trust file was set back",
+        "The last entry of the ledger was written under a later trust file than the one that is "
+        "here: it was removed, or restored from an older copy. Keys that were revoked since would "
+        "sign again.",
+        "Restore the newest trust file (`.puntual/keys/trust.VERSION.json`; on AWS `keys/` in the "
+        "evidence bucket). Nothing is signed meanwhile.",
+    ),
+    Code(
+        "V5008",
+        "the keys are gone",
+        "Something was signed or delivered here before, and there is no trust file any more. A "
+        "new root key and a new ledger would look like a history that was begun anew.",
+        "Restore `.puntual/keys` and `.puntual/ledger` from a copy. If they are lost for good, "
+        "move `.puntual/ledger` away and begin anew by `puntual ledger anchor --reason TEXT`; "
+        "receivers must be told the new root key.",
     ),
     Code(
         "V7001",

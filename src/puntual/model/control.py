@@ -79,6 +79,11 @@ class MeasureKind(StrEnum):
             self is not MeasureKind.DIGEST
         )
 
+    @property
+    def is_near(self) -> bool:
+        """Whether two values of it may differ by a little; digests are the same or are not."""
+        return self is not MeasureKind.DIGEST
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlMeasure:

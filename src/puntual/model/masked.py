@@ -1,9 +1,9 @@
 """
 Values that may not be shown, shown as what may: that they are there, how long, and which are equal.
 
-A mask is made with a salt that belongs to one day's reconciliation, so that equal values look
-equal within it and a table of digests made elsewhere is worth nothing. It is no encryption:
-whoever can guess a value can check the guess.
+A mask is made with a salt that belongs to one day's reconciliation or one delivery, so that equal
+values look equal within it and a table of digests made elsewhere is worth nothing. The salt is
+made from the project's secret: who has not got that, and few values to try, cannot check a guess.
 """
 
 from __future__ import annotations
@@ -36,6 +36,17 @@ def pseudonym(secret: bytes, text: str) -> Pseudonym:
     """
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), key=secret, digest_size=12)
     return Pseudonym(f"‹{len(text)} chars #{digest.hexdigest()}›")
+
+
+def salt_of(secret: bytes, about: str) -> str:
+    """
+    Return the salt of the masks of one day or delivery.
+
+    Args:
+        secret: 32 bytes of the project, that stand in no output.
+        about: What the masks are shown of, such as a manifest's digest; that may be printed.
+    """
+    return hashlib.blake2b(about.encode(), key=secret, digest_size=32).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

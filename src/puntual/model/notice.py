@@ -42,19 +42,24 @@ class Notice:
     resolved_at: datetime | None = None
 
 
-HELD, AT_RISK, MISSED, MISSED_START, ARRIVALS, REJECTED = (
+HELD, AT_RISK, MISSED, MISSED_START, ARRIVALS, REJECTED, CALENDAR_ENDED, NOT_ALLOWED = (
     "held",
     "at_risk",
     "missed",
     "missed_start",
     "arrivals",
     "rejected",
+    "calendar_ended",
+    "not_allowed",
 )
 """
 Causes that are no code.
 
-Of arrivals the source follows: `arrivals:card_events`. A rejection is over when the receiver
-answers again; every other cause at the latest when the report is delivered.
+`not_allowed`: at the moment to decide no policy allows a delivery that is not full, though one is
+laid down. Of arrivals the source follows: `arrivals:card_events`. A rejection is over when the
+receiver answers again, an ended calendar when it is prolonged; every other cause at the latest
+when the report is delivered. What a calendar that ended leaves unknown begins with the day after
+its last: that is the obligation which is told.
 """
 
 

@@ -24,8 +24,12 @@ class Cadence(StrEnum):
     CALENDAR_MONTH_END = "calendar_month_end"
 
 
-DEFAULT_RESERVE = 10 * 60
-"""Seconds between the last moment to decide and the last moment to begin delivering."""
+DEFAULT_RESERVE = 15 * 60
+"""
+Seconds before the due instant by which what was decided is delivered, at the worst.
+
+A deliverable is to exist a quarter of an hour before the deadline.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

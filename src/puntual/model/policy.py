@@ -160,7 +160,14 @@ class Policy:
 
     def holds_on(self, day: date) -> bool:
         """Say whether its validity, and that of the acceptance it needs, covers a due day."""
-        return self.valid_from <= day <= self.last_day
+        return self.first_day <= day <= self.last_day
+
+    @property
+    def first_day(self) -> date:
+        """The first due day on which it holds: nobody delivers on what is accepted later."""
+        if self.sending is Sending.AUTOMATIC and self.acceptance is not None:
+            return max(self.valid_from, self.acceptance.accepted_on)
+        return self.valid_from
 
     @property
     def last_day(self) -> date:

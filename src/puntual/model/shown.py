@@ -8,6 +8,8 @@ bytes are evidence, and shown as escapes wherever somebody reads.
 
 from __future__ import annotations
 
+import unicodedata
+
 FORMULA = frozenset("=+-@\t\r\0")
 """What a spreadsheet takes for the beginning of a formula (OWASP ASVS 5.3.10, and NUL)."""
 
@@ -22,6 +24,36 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def told_apart(left: str, right: str) -> tuple[str, str]:
+    r"""
+    Return two different texts so that a person sees how they differ.
+
+    Where they look alike (a blank at the end, another kind of blank, `ñ` of one character or of
+    two), both are quoted, and blanks, marks and letters of another width are written as escapes:
+    `'c1'` and `'c1\x20'`.
+    """
+    if left == right or _looks(left) != _looks(right):
+        return left, right
+    return f"'{_escaped(left)}'", f"'{_escaped(right)}'"
+
+
+def _looks(text: str) -> str:
+    """Return a text without what an eye passes over."""
+    same = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in same if unicodedata.category(c)[0] not in "ZC")
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        f"\\x{ord(c):02x}"
+        if c == " "
+        else c.encode("unicode_escape").decode()
+        if unicodedata.category(c)[0] in "ZCM" or unicodedata.normalize("NFKC", c) != c
+        else c
+        for c in text
+    )
 
 
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

@@ -76,13 +76,15 @@ class DatabaseSource:
     The rows of one query, read in one snapshot.
 
     `connection` is `sqlite:PATH`, `postgresql://…` or `env:NAME` holding either; `query` is in
-    the source's own SQL, with `:reference_date` as its only parameter.
+    the source's own SQL, with `:reference_date` as its only parameter. Where it may be empty, a
+    day without rows is a day; else it holds the delivery.
     """
 
     name: str
     connection: str
     query: str
     control: Control
+    may_be_empty: bool = False
 
 
 Source = StreamSource | FileSource | DatabaseSource

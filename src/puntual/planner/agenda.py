@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import IntEnum
 
 from puntual.model.notice import AT_RISK, MISSED, MISSED_START
 
@@ -22,6 +23,10 @@ AGAIN_DECIDING = timedelta(minutes=5)
 
 AGAIN_LATE = timedelta(hours=1)
 """The same when all its reports are late."""
+
+CLEAR = timedelta(minutes=30)
+"""Before a day's start, and from so long before its decision until it is due, nothing that is
+late already is begun: its run could still be under way."""
 
 GRACE = timedelta(minutes=5)
 """A run that begins no later than this after its hour began at its hour."""
@@ -96,6 +101,43 @@ def next_run(day: OwedDay, stand: Stand, again: timedelta = AGAIN) -> datetime |
     following = ran_at + (AGAIN_LATE if late else between)
     decisions = (day.decide_by[name] for name in waiting)
     return min([following, *(at for at in decisions if at > ran_at)])
+
+
+class Urgency(IntEnum):
+    """What is begun first where several things are due; a landing is as urgent as it stands."""
+
+    IN_TIME = 0
+    LATE = 1
+    LANDING = 2
+    PARTLY = 3
+
+
+def urgency(day: OwedDay, stand: Stand, now: datetime) -> tuple[Urgency, datetime]:
+    """
+    Return how urgent a run of a day is, and by when: less is begun first.
+
+    What can still be in time comes first, the nearest due instant before the others; then what
+    is late; last what was sent in part. Of these the one that was run longest ago is first, so
+    that each has its turn.
+    """
+    waiting = open_reports(day, stand)
+    ahead = [day.due[name] for name in waiting if now <= day.due[name]]
+    if ahead:
+        return Urgency.IN_TIME, min(ahead)
+    return (Urgency.LATE if waiting else Urgency.PARTLY), stand.ran_at or day.starts_at
+
+
+def is_kept_clear(found: Iterable[tuple[OwedDay, Stand]], now: datetime) -> bool:
+    """Say whether a day is about to start or to be decided, so that nothing late is begun."""
+    return any(_is_near(day, stand, now) for day, stand in found)
+
+
+def _is_near(day: OwedDay, stand: Stand, now: datetime) -> bool:
+    has_run = stand.ran_at is not None and stand.ran_at >= day.starts_at
+    waiting = open_reports(day, stand)
+    if waiting and not has_run and day.starts_at - CLEAR <= now <= day.starts_at:
+        return True
+    return any(day.decide_by[n] - CLEAR <= now <= day.due[n] for n in waiting)
 
 
 def next_landing(day: OwedDay, stand: Stand, every: timedelta) -> datetime | None:

@@ -17,9 +17,11 @@ from typing import assert_never
 from puntual.model.notice import (
     ARRIVALS,
     AT_RISK,
+    CALENDAR_ENDED,
     HELD,
     MISSED,
     MISSED_START,
+    NOT_ALLOWED,
     REJECTED,
     Audience,
     Message,
@@ -40,6 +42,8 @@ _CONCERNS = {
     AT_RISK: _OPERATIONS | _COMPLIANCE,
     MISSED: _OPERATIONS | _COMPLIANCE,
     MISSED_START: _OPERATIONS,
+    CALENDAR_ENDED: _OPERATIONS,
+    NOT_ALLOWED: _OPERATIONS | _COMPLIANCE,
     REJECTED: _DATA | _COMPLIANCE,
 }
 _FAMILIES = {

@@ -17,7 +17,7 @@ from puntual.model.plan import Deliver
 from puntual.model.project import Project
 from puntual.model.run import LONGEST_TIMEOUT, MOST_RETRIES, StepTimes
 from puntual.planner.flow import flow, held
-from puntual.planner.plan import plan
+from puntual.planner.plan import plan, plan_b
 from puntual.planner.schedule import Window, Zones, narrowest, windows
 from puntual.planner.worst import worst
 
@@ -31,11 +31,14 @@ class Timing:
         window: From the start of the run to the due time.
         margin: Seconds before the due time at which all must have ended.
         needed: Seconds of the worst case until the report is delivered; exact.
+        rescue: Seconds of plan B, which follows where a fault is left; 0 where no policy says so.
+            They are in `needed` as far as that way is the longest.
     """
 
     window: Window
     margin: int
     needed: Fraction
+    rescue: Fraction = Fraction(0)
 
     @property
     def allowed(self) -> int:
@@ -99,11 +102,35 @@ def needed(project: Project, reports: Iterable[str], reference_date: date) -> di
     """
     Return the seconds within which a run has delivered each report, told of it, or failed.
 
-    What comes after a report's delivery (other reports) does not count for it.
+    What comes after a report's delivery (other reports) does not count for it. Where a policy
+    has plan B delivered after a fault, that comes after the longest way to a fault.
     """
     together = tuple(sorted(set(reports)))
     whole = flow(project, plan(project, reference_date, together))
-    return {name: worst(until(whole, name)) for name in together}
+    after = rescues(project, together, reference_date)
+    return {name: worst(until(whole, name), failing=after[name]) for name in together}
+
+
+def rescues(project: Project, reports: Iterable[str], reference_date: date) -> dict[str, Fraction]:
+    """
+    Return the seconds within which plan B of each report is delivered after a fault; 0 of none.
+
+    All of them are made in one run, as they are in the worst case.
+    """
+    together = tuple(sorted(set(reports)))
+    rescued = [name for name in together if _has_plan_b(project, name)]
+    if not rescued:
+        return dict.fromkeys(together, Fraction(0))
+    whole = flow(project, plan_b(project, reference_date, rescued))
+    return {n: worst(until(whole, n)) if n in rescued else Fraction(0) for n in together}
+
+
+def _has_plan_b(project: Project, report: str) -> bool:
+    """Say whether a policy, approved or not, has plan B delivered after a technical fault."""
+    return any(
+        policy.report == report and any(clause.fault for clause in policy.clauses)
+        for policy in project.policies.values()
+    )
 
 
 def until(whole: Flow, report: str) -> Flow:
@@ -117,9 +144,16 @@ def until(whole: Flow, report: str) -> Flow:
 
 
 def _timings(project: Project, found: tuple[Window, ...]) -> tuple[Timing, ...]:
-    bounds = {w.together: needed(project, w.together, w.reference_date) for w in found}
+    days = {w.together: w.reference_date for w in found}
+    bounds = {names: needed(project, names, day) for names, day in days.items()}
+    after = {names: rescues(project, names, day) for names, day in days.items()}
     return tuple(
-        Timing(window=w, margin=project.run.margin, needed=bounds[w.together][w.report])
+        Timing(
+            window=w,
+            margin=project.run.margin,
+            needed=bounds[w.together][w.report],
+            rescue=after[w.together][w.report],
+        )
         for w in found
     )
 

@@ -150,8 +150,7 @@ def next_owed(terms: Terms, calendar: Calendar, as_of: datetime, zone: tzinfo) -
         ProjectError: C1502 the calendar ends before it.
     """
     at = as_of.astimezone(UTC)
-    # Nothing is due so long after its reference date: no calendar closes for a month.
-    begin = as_of.date() - timedelta(days=2 * terms.due_after + 31)
+    begin = as_of.date() - longest_until_due(terms)
     for day, due in dues(terms, calendar, begin, date.max, zone):
         if due.astimezone(UTC) >= at:
             return Owed(
@@ -171,26 +170,42 @@ def next_owed(terms: Terms, calendar: Calendar, as_of: datetime, zone: tzinfo) -
     )
 
 
+def longest_until_due(terms: Terms) -> timedelta:
+    """
+    Return a time after which every reference date of a report is due.
+
+    2 x business days + 31 days: of a week at most half is closed in the long run, and no
+    calendar closes for a month.
+    """
+    return timedelta(days=2 * terms.due_after + 31)
+
+
 def last_known(terms: Terms, calendar: Calendar) -> date:
     """
     Return the last date of which the calendar can tell whether and when the report is due.
 
-    It is the calendar's last day, or lies some days before: the due day of those after it is
-    past the calendar's end, or the calendar ends in the middle of their week or month. The day
-    before the calendar begins if there is none.
+    Of every date up to it that is known. It is the calendar's last day, or lies before: the due
+    day of those after it is past the calendar's end, or the calendar ends in the middle of their
+    week or month. The day before the calendar begins if there is none.
     """
     day = calendar.valid_until
-    while day >= calendar.valid_from and not _is_known(terms, calendar, day):
+    # A day on which nothing is owed says nothing of those before it: their due day may be later
+    # than the calendar's end all the same.
+    while day >= calendar.valid_from and not _is_due(terms, calendar, day):
         day -= _DAY
+    while day < calendar.valid_until and _is_due(terms, calendar, day + _DAY) is not None:
+        day += _DAY
     return day
 
 
-def _is_known(terms: Terms, calendar: Calendar, day: date) -> bool:
+def _is_due(terms: Terms, calendar: Calendar, day: date) -> bool | None:
+    """Say whether a report is owed for a date and its due day is known; None: not to be told."""
     try:
-        if is_owed(terms, calendar, day):
-            next_business_day(calendar, day, terms.due_after)
+        if not is_owed(terms, calendar, day):
+            return False
+        next_business_day(calendar, day, terms.due_after)
     except ProjectError:
-        return False
+        return None
     return True
 
 

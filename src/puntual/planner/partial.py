@@ -30,6 +30,14 @@ _OF_LIMIT = frozenset({"P2011", "P2012"})
 NOT_MADE = "P3020"
 """Code of the reason that the full report could not be made at all."""
 
+_OF_FAULT = (NOT_MADE, "R2", "R4")
+"""
+What plan B stands in for: no full report, or one that the hops from raw to warehouse do not prove.
+
+Not a source that disagrees with raw (R1), a declared control (R3) or a fault that went unseen
+(R5): plan B reads the same raw data, and makes none of them true.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortfall:
@@ -101,7 +109,8 @@ def cover(policy: Policy, case: Case) -> Covered:
     A clause about a source covers the seal's reason, what landing noticed of that source, and
     the checks and controls that it names in `covers`, as long as it applies within its limits.
     A clause about a check covers that check, if it was measured. A clause about a fault covers
-    what cannot be made or proven between curated data and warehouse: plan B reads neither.
+    what cannot be made or proven between raw data and warehouse: plan B reads raw alone. A
+    declared control is covered by a clause that names it, and by no other.
     """
     applied, beyond = _applied(policy, case)
     found: dict[Reason, Clause] = {}
@@ -220,7 +229,7 @@ def _clause_for(
     for clause in policy.clauses:
         if clause.check and clause.check == reason.about:
             return _of_check(clause, reason, case)
-    if reason.code.startswith("R") or reason.code == NOT_MADE:
+    if reason.code.startswith(_OF_FAULT):
         return next((c for c in policy.clauses if c.fault), None)
     return None
 
@@ -230,6 +239,9 @@ def _of_check(clause: Clause, reason: Reason, case: Case) -> Clause | Reason:
     rows = [f.rows for f in found if f.verdict is Verdict.FAIL]
     if not rows or len(rows) != len(found):
         return _beyond("P3007", clause, f"{clause.check} ({clause.id}) was not measured")
+    if clause.limits.share is not None:
+        sentence = f"{clause.check} ({clause.id}): what share of the money it fails is not measured"
+        return _beyond("P3007", clause, sentence)
     total = None if None in rows else sum(r for r in rows if r is not None)
     limit = clause.limits.rows
     if limit is not None and (total is None or total > limit):

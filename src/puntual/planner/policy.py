@@ -22,6 +22,9 @@ from puntual.planner.plan import plan
 from puntual.planner.schedule import Zones
 from puntual.planner.worst import worst
 
+NOT_COVERED = frozenset({"P3002", "P3003", "P3004", "P3005", "P3006", "P3007"})
+"""Codes of the reasons for which a policy does not allow what is there: hold, and page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Governed:
@@ -108,6 +111,22 @@ def decide_by(project: Project, report: str, reference_date: date, zones: Zones)
     return due_at - timedelta(seconds=int(seconds))
 
 
+def decisions(
+    project: Project, reports: Iterable[str], reference_date: date, zones: Zones
+) -> dict[str, datetime]:
+    """
+    Return the last moment to decide of each report that a policy is laid down for.
+
+    Raises:
+        ProjectError: P1001 a calendar does not cover the reference date or the due day.
+    """
+    return {
+        name: decide_by(project, name, reference_date, zones)
+        for name in reports
+        if policies_of(project, name)
+    }
+
+
 def missing(
     needed: Signatures, given: Iterable[Approval], roles: Roles, *, maker: str
 ) -> tuple[str, ...]:
@@ -142,7 +161,7 @@ def _barred(policy: Policy, due: date, given: tuple[Approval, ...], roles: Roles
             code="P3003",
             about=policy.name,
             sentence=f"the policy {policy.name} does not hold on the due day; expected "
-            f"{policy.valid_from.isoformat()} to {policy.last_day.isoformat()}, observed "
+            f"{policy.first_day.isoformat()} to {policy.last_day.isoformat()}, observed "
             f"{due.isoformat()}",
         )
     mine = [a for a in given if a.digest == policy.digest]

@@ -7,6 +7,8 @@ from fractions import Fraction
 from puntual.model.flow import Choice, Fail, Flow, Notify, Retrier, State, Task
 from puntual.planner.wellformed import cycle_of, following
 
+_NOTHING = Fraction(0)
+
 
 def delay(retrier: Retrier, number: int) -> Fraction:
     """
@@ -48,12 +50,16 @@ def longest(state: State) -> Fraction:
             return Fraction(0)
 
 
-def worst(flow: Flow) -> Fraction:
+def worst(flow: Flow, *, failing: Fraction = _NOTHING) -> Fraction:
     """
     Return the seconds after which a flow has ended, whatever fails: exact.
 
     The longest way through the states; a catch branch comes after the whole of its state
     (aws.md 6).
+
+    Args:
+        flow: Its states.
+        failing: Seconds of what follows where the flow fails, such as plan B.
 
     Raises:
         ValueError: The flow has a cycle, so there is no bound.
@@ -68,6 +74,7 @@ def worst(flow: Flow) -> Fraction:
         if missing:
             stack += missing
             continue
-        rest = max((ahead[name] for name in following(state)), default=Fraction(0))
+        rest = max((ahead[name] for name in following(state)), default=_NOTHING)
+        rest += failing if isinstance(state, Fail) else _NOTHING
         ahead[stack.pop()] = longest(state) + rest
     return ahead[flow.start]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from puntual.errors import PuntualError
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest, ObjectRef
 from puntual.model.seal import Seal
@@ -50,6 +51,15 @@ class LateDay:
     findings: tuple[Finding, ...]
 
 
+_DATABASES = "S12"
+_SILENT = frozenset({"S1101", "S1102", "S1301"})
+
+
+def is_unanswered(fault: PuntualError) -> bool:
+    """Say whether a fault means that a source cannot be asked, not that we cannot write."""
+    return fault.code in _SILENT or fault.code.startswith(_DATABASES)
+
+
 class Lander(Protocol):
     """Lands one source's day; repeating it lands nothing twice."""
 
@@ -60,6 +70,23 @@ class Lander(Protocol):
         Raises:
             TransientError: The source does not answer.
             PermanentError: It never will.
+        """
+
+    def unanswered(self, source: str, reference_date: date, fault: PuntualError) -> LandedDay:
+        """
+        Seal a day whose source does not answer and is waited for no longer; it is not asked.
+
+        Of a stream that is what was read of the day before, never `matched`; of any other
+        source, and of a day of which nothing was read, `absent`. The fault is a finding.
+
+        Args:
+            source: Its name.
+            reference_date: The day.
+            fault: What asking it came to (`is_unanswered`).
+
+        Raises:
+            PermanentError: Its control record came, and cannot be kept.
+            EvidenceError: What was landed before is missing or altered.
         """
 
     def land_late(self, source: str, reference_date: date, *, epoch: int) -> LateDay:

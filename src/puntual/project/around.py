@@ -16,6 +16,7 @@ from puntual.model.control import (
 )
 from puntual.model.report import Calendar, Report
 from puntual.model.source import Source
+from puntual.project.classified import public_of, public_of_all
 from puntual.project.datasets import Datasets
 from puntual.project.projections import Columns
 
@@ -79,6 +80,19 @@ class Known:
         if not isinstance(side, StagedSide):
             return ""
         return next((m.unit for m in self.measures(side.dataset) if m.column == column), "")
+
+    def is_public(self, side: Side, column: str) -> bool | None:
+        """Say whether a column may be shown; None of a source database, which does not say."""
+        shown = public_of_all(self.contracts, self.datasets.models, self.reports)
+        match side:
+            case StagedSide():
+                return column in shown.get(side.dataset, frozenset())
+            case ReportSide():
+                return column in shown.get(f"report:{side.report}", frozenset())
+            case QuerySide():
+                return column.lower() in public_of(side.sql, shown)
+            case DatabaseSide():
+                return None
 
     def measures(self, dataset: str) -> tuple[Measure, ...]:
         """Return the declared measures of a dataset."""

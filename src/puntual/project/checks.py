@@ -23,7 +23,7 @@ from puntual.model.contract import Kind
 from puntual.project.complaints import Spot, suggest
 from puntual.project.datasets import ORIGIN, Datasets, check_number
 from puntual.project.files import Folder
-from puntual.project.projections import resolve, resolve_expression
+from puntual.project.projections import CLOCK, resolve, resolve_expression
 from puntual.project.queries import parse, parse_expression
 from puntual.project.scalars import read_scalar
 from puntual.project.section import IDENTIFIER, Section, check_name
@@ -39,7 +39,7 @@ RULES = (
     "sql",
     "sum_equals",
 )
-_TIMES = frozenset({Kind.DATE.value, Kind.TIMESTAMP.value, ""})
+_TIMES = frozenset({Kind.DATE.value, Kind.TIMESTAMP.value, CLOCK, ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

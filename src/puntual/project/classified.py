@@ -14,7 +14,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from puntual.model.project import Project
+from puntual.model.contract import Contract
+from puntual.model.project import Model, Project
+from puntual.model.report import Report
 
 PUBLIC = "public"
 PLACE = ("_object", "_position")
@@ -33,13 +35,20 @@ def public_columns(project: Project) -> Shown:
     Returns:
         By dataset; a report's are under `report:<name>`.
     """
+    return public_of_all(project.contracts, project.models, project.reports)
+
+
+def public_of_all(
+    contracts: Mapping[str, Contract], models: Mapping[str, Model], reports: Mapping[str, Report]
+) -> Shown:
+    """Return what `public_columns` does of the parts of a project; models in their order."""
     found: dict[str, frozenset[str]] = {}
-    for name, contract in project.contracts.items():
+    for name, contract in contracts.items():
         public = {c.name for c in contract.columns if c.classification == PUBLIC}
         found[name] = frozenset({*public, *PLACE, DAY})
-    for name, model in project.models.items():
+    for name, model in models.items():
         found[name] = public_of(model.sql, found) | {*PLACE, DAY}
-    for name, report in project.reports.items():
+    for name, report in reports.items():
         found[f"report:{name}"] = public_of(report.sql, found)
     return found
 

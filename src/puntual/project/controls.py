@@ -11,6 +11,7 @@ from puntual.model.control import ControlKind, ControlRule, Form
 from puntual.project.around import Known
 from puntual.project.forms import Declared, read_form
 from puntual.project.section import IDENTIFIER, Section, check_name
+from puntual.project.vacuous import check_can_fail
 
 FORMS = ("left", *(f.value for f in Form if f is not Form.SIDES))
 
@@ -72,7 +73,11 @@ def read_declared(section: Section, known: Known, name: str) -> Declared | None:
             section.complain("C1301", message, hint=hint)
         return None
     form = Form.SIDES if given[0] == "left" else Form(given[0])
-    return read_form(section, form, known)
+    declared = read_form(section, form, known)
+    if declared is not None:
+        spot = section.key_spot("right" if form is Form.SIDES else form.value)
+        check_can_fail(section, declared.left, declared.right, spot)
+    return declared
 
 
 def rule_of(

@@ -77,7 +77,7 @@ def _ties(
         if source and source not in raw:
             hint = suggest(source, raw)
             item.complain("C1012", f"no source is called '{source}'", "source", hint=hint)
-        query = read_scalar(item, "query", raw, what="source")
+        query = read_scalar(item, "query", raw, what="source", whole=column == "*")
         found.append(Tie(column=column, query=query, dataset=source))
         item.done()
     section.done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,13 @@ class Folder:
         found = (f"{folder}/{p.name}" for p in place.iterdir() if p.is_file())
         return tuple(sorted(n for n in found if not n.rpartition("/")[2].startswith(".")))
 
+    def all_names(self, folder: str) -> tuple[str, ...]:
+        """Return the paths of the regular files in a folder and in folders below it, sorted."""
+        place = self.root / folder
+        found = place.rglob("*") if place.is_dir() else iter(())
+        paths = (p.relative_to(self.root) for p in found if p.is_file())
+        return tuple(sorted(p.as_posix() for p in paths if not _is_hidden(p.parent.parts[1:])))
+
     def folders(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders right inside a folder, sorted."""
         place = self.root / folder
@@ -108,3 +116,8 @@ class Folder:
         """Return the SHA-256 over path and digest of every file that was read, by path."""
         lines = (f"{self.seen[path].sha256}  {path}\n" for path in sorted(self.seen))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _is_hidden(folders: Iterable[str]) -> bool:
+    """Say whether one of the folders is a tool's own, such as `.ipynb_checkpoints`."""
+    return any(name.startswith(".") for name in folders)

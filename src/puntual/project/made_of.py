@@ -77,6 +77,8 @@ def made_of(sql: str, tables: Mapping[str, tuple[str, ...]], names: tuple[str, .
         if isinstance(tree, exp.Describe) and isinstance(tree.this, exp.Table):
             known = tree.this.name.lower() in {t.lower() for t in tables}
             return [_NOTHING] * len(names) if known and not tree.this.args.get("db") else unknown
+        if _makes_rows(tree) and tree.find(exp.AggFunc, exp.Window) is not None:
+            return unknown
         found = _query(tree, _Scope(tables=dict(_datasets(tables)), sources={}))
     except (SqlglotError, RecursionError):
         return unknown
@@ -85,6 +87,16 @@ def made_of(sql: str, tables: Mapping[str, tuple[str, ...]], names: tuple[str, .
     if any(mine not in ("", said.lower()) for (mine, _), said in zip(found, names, strict=True)):
         return unknown
     return [made for _, made in found]
+
+
+def _makes_rows(tree: exp.Expr) -> bool:
+    """
+    Say whether rows are made of values anywhere: `range(amount)` has as many as the value says.
+
+    What is counted or summed over them may be the value itself.
+    """
+    made = tree.find(exp.Lateral, *_UNPACKED) is not None
+    return made or any(not isinstance(t.this, exp.Identifier) for t in tree.find_all(exp.Table))
 
 
 def named_in(sql: str) -> frozenset[str]:

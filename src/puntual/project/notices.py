@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from puntual.model.check import Severity
 from puntual.model.notice import Audience
@@ -13,6 +14,7 @@ from puntual.project.section import Section, check_name
 from puntual.project.sources import check_secret
 
 _ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f\x7f]+@[^\s@<>,;\"\x00-\x1f\x7f]+")
+_ASCII = "letters of ASCII only; a domain of other letters is written xn--…"
 _ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}")
 _URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
 _LONGEST_TIMEOUT = 60
@@ -85,8 +87,8 @@ def _email(section: Section) -> tuple[Channel, ...]:
     timeout = inner.integer("timeout", 10, low=1, high=_LONGEST_TIMEOUT)
     receivers = inner.names("to")
     for receiver, spot in zip(receivers, inner.item_spots("to"), strict=False):
-        if not _ADDRESS.fullmatch(receiver):
-            inner.complain("C1011", "not an address such as ops@bank.example", spot)
+        if not _is_address(receiver):
+            inner.complain("C1011", "not an address such as ops@bank.example", spot, hint=_ASCII)
     if inner.has("user") != inner.has("password"):
         inner.complain("C1011", "'email' needs both of user and password, or neither")
     if user and not starttls:
@@ -113,11 +115,7 @@ def _webhook(section: Section) -> tuple[Channel, ...]:
     if inner is None or inner.broken:
         return ()
     url = inner.text("url")
-    if (
-        url
-        and not check_secret(inner, "url", url)
-        and not (_URL.fullmatch(url) or _ENV.fullmatch(url))
-    ):
+    if url and not check_secret(inner, "url", url) and not (_is_url(url) or _ENV.fullmatch(url)):
         inner.complain("C1011", "'url' must be https://…, http://… or env:NAME", "url")
     secret = _secret(inner, "secret")
     timeout = inner.integer("timeout", 10, low=1, high=_LONGEST_TIMEOUT)
@@ -134,9 +132,24 @@ _KINDS: Mapping[str, Callable[[Section], tuple[Channel, ...]]] = {
 
 
 def _address(section: Section, key: str, found: str) -> str:
-    if found and not _ADDRESS.fullmatch(found):
-        section.complain("C1011", "not an address such as puntual@bank.example", key)
+    if found and not _is_address(found):
+        message = "not an address such as puntual@bank.example"
+        section.complain("C1011", message, key, hint=_ASCII)
     return found
+
+
+def _is_address(found: str) -> bool:
+    """Say whether every mail server takes an address: in ASCII (RFC 5321 section 4.1.2)."""
+    return _ADDRESS.fullmatch(found) is not None and found.isascii()
+
+
+def _is_url(found: str) -> bool:
+    if not _URL.fullmatch(found):
+        return False
+    try:
+        return urlsplit(found).port != 0
+    except ValueError:
+        return False
 
 
 def _secret(section: Section, key: str) -> str:

@@ -24,6 +24,8 @@ from puntual.project.section import IDENTIFIER, Section, check_name
 
 MOST_DAYS = 366
 MOST_HOURS = 24 * 366
+FEWEST_PEOPLE = 2
+"""Who agree to a policy whose deliveries nobody signs one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +266,23 @@ def _wrong(clause: Clause) -> Iterator[tuple[str, str | None]]:
         yield "a fault leaves no report to deliver but that of plan_b", "substitute"
     if clause.check and last:
         yield "nothing stands in for a check", "substitute"
+    yield from _unmeasured(clause)
     share = clause.limits.share
     absent_share = share is not None and share < Decimal(100)
     if clause.gaps == (Gap.ABSENT,) and absent_share and not last:
         yield "an absent source lacks 100 % of its money; this share can never hold", "limits"
+
+
+def _unmeasured(clause: Clause) -> Iterator[tuple[str, str]]:
+    """Yield the limits that nothing measures: what is not held must not be promised."""
+    limits = clause.limits
+    if clause.check and limits.share is not None:
+        yield "of a check, rows are measured and no share of money; limit 'rows'", "limits"
+    if clause.fault and (limits.rows is not None or limits.share is not None):
+        yield "a fault leaves nothing to count; limits hold of a source or a check", "limits"
+    last = clause.substitute is Substitute.LAST_KNOWN
+    if last and (limits.rows is not None or limits.share is not None):
+        yield "the whole day stands in; of last_known only 'age' is a limit", "limits"
 
 
 def _contradictions(section: Section, policy: Policy, ruled: Ruled) -> None:
@@ -300,6 +315,13 @@ def _contradictions(section: Section, policy: Policy, ruled: Ruled) -> None:
         section.complain("C1703", message, "delivery", hint=hint)
     elif policy.acceptance is not None and policy.acceptance.valid_until < policy.valid_from:
         section.complain("C1701", "the acceptance ends before the policy begins", "acceptance")
+    elif policy.acceptance is not None and policy.acceptance.accepted_on > policy.valid_until:
+        section.complain("C1701", "the acceptance begins after the policy ends", "acceptance")
+    alone = policy.approval.roles and policy.approval.people < FEWEST_PEOPLE
+    if policy.sending is Sending.AUTOMATIC and alone:
+        message = "a partial delivery that leaves by itself is agreed to by two people at least"
+        hint = "approval: {roles: […], people: 2}, or mode: signed"
+        section.complain("C1707", message, "approval", hint=hint)
     if policy.author and policy.author in _only(policy.approval, ruled.roles):
         message = f"'{policy.author}' wrote it and would have to approve it"
         section.complain("C1701", message, "author", hint="maker and checker are two people")

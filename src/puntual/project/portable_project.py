@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from puntual.model.contract import Kind
 from puntual.project.complaints import Complaints
 from puntual.project.datasets import Datasets
 from puntual.project.files import Folder
 from puntual.project.portable import check_portable
+from puntual.project.projections import CLOCK
 from puntual.project.queries import Parsed, parse, parse_expression
 from puntual.project.section import Section
 from puntual.project.snippets import from_file, from_key
@@ -30,9 +32,9 @@ def check_on_spark(
     for parsed, dataset in (*_models(folder, datasets), *_checks(folder, checks)):
         tables = {*parsed.tables, *([dataset] if dataset else [])}
         columns = [
-            column
+            (column, Kind.TIMESTAMP.value if kind == CLOCK else kind)
             for name in sorted(tables)
-            for column in (datasets.columns.get(name) or {}).items()
+            for column, kind in (datasets.columns.get(name) or {}).items()
         ]
         check_portable(parsed, "spark", columns, complaints)
 

@@ -19,8 +19,15 @@ from puntual.project.queries import Parsed
 FLOAT = "float"
 """The type of a column that is not exact."""
 
+CLOCK = "timestamp without a zone"
+"""
+The type of a column that is what a clock shows somewhere; `Kind.TIMESTAMP` is an instant.
+
+Curated timestamps are instants. In text and in UTC the two look alike, so they are never compared.
+"""
+
 Columns = dict[str, str]
-"""Column → its `Kind`, `float`, or "" when it cannot be told; in order, in lower case."""
+"""Column → its `Kind`, `float`, `CLOCK`, or "" when it cannot be told; in order, in lower case."""
 
 _TYPES = {
     **dict.fromkeys(exp.DataType.INTEGER_TYPES, Kind.INTEGER.value),
@@ -28,11 +35,14 @@ _TYPES = {
     **dict.fromkeys(exp.DataType.FLOAT_TYPES, FLOAT),
     exp.DataType.Type.DECIMAL: Kind.DECIMAL.value,
     exp.DataType.Type.DATE: Kind.DATE.value,
-    exp.DataType.Type.TIMESTAMP: Kind.TIMESTAMP.value,
+    exp.DataType.Type.TIMESTAMP: CLOCK,
     exp.DataType.Type.TIMESTAMPTZ: Kind.TIMESTAMP.value,
-    exp.DataType.Type.TIMESTAMPNTZ: Kind.TIMESTAMP.value,
+    exp.DataType.Type.TIMESTAMPNTZ: CLOCK,
     exp.DataType.Type.BOOLEAN: Kind.BOOLEAN.value,
 }
+_ZONED = {Kind.TIMESTAMP.value: CLOCK, CLOCK: Kind.TIMESTAMP.value}
+"""What AT TIME ZONE makes of an instant, and of what a clock shows."""
+
 _SAME = (
     exp.Alias,
     exp.Paren,
@@ -371,6 +381,8 @@ def _kind(item: exp.Expr, sources: Sources) -> str:
         return owners[0][name] if owners else ""
     if isinstance(item, exp.Cast):
         return _TYPES.get(item.to.this, "") if isinstance(item.to, exp.DataType) else ""
+    if isinstance(item, exp.AtTimeZone):
+        return _ZONED.get(_kind(item.this, sources), "")
     if isinstance(item, exp.Count):
         return Kind.INTEGER.value
     if isinstance(item, exp.Literal):

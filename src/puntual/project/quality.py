@@ -35,11 +35,13 @@ from puntual.project.projections import resolve
 from puntual.project.queries import parse
 from puntual.project.section import IDENTIFIER, Section
 from puntual.project.snippets import Snippet, from_key
+from puntual.project.vacuous import check_can_fail
 from puntual.project.yaml import Mapping, Node, Scalar, Sequence
 
 _TOLD = ("authoritativeDefinitions", "businessImpact", "dimension", "tags", "name", "id", "method")
 """Keys that describe a rule, and change nothing of what it compares."""
 _EXTRAS = frozenset({"basis", "kind", "mayBeEmpty", "onFail", "tolerance"})
+_ROWS = "rows"
 _SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARN, "warn": Severity.WARN}
 _PLACE = re.compile(r"\$?\{(table|object|schema|column|property)\}")
 
@@ -71,7 +73,7 @@ def _rule(section: Section, dataset: str, column: str, known: Known) -> ControlR
     kind = extras.choice("kind", ControlKind, ControlKind.BUSINESS) or ControlKind.BUSINESS
     on_fail = read_on_fail(extras, "onFail")
     basis, may_be_empty = extras.text("basis", ""), extras.boolean("mayBeEmpty", False)
-    tolerance = extras.amount("tolerance", "0")
+    tolerance = extras.amount("tolerance", "0") if extras.has("tolerance") else None
     description = section.text("description", "")
     for entry in section.mapping.entries:
         if entry.key.text not in section.asked:
@@ -79,7 +81,7 @@ def _rule(section: Section, dataset: str, column: str, known: Known) -> ControlR
             section.complain("C1115", message, entry.key, hint=_HINT)
     if declared is None or not name:
         return None
-    if tolerance and declared.form is Form.SIDES and len(declared.measures) == 1:
+    if tolerance is not None:
         declared = _tolerant(extras, declared, tolerance)
     return rule_of(
         declared,
@@ -116,12 +118,25 @@ def _severity(section: Section) -> Severity:
 
 
 def _tolerant(extras: Section, declared: Declared, tolerance: Decimal) -> Declared:
-    (measure,) = declared.measures
+    """Lay the contract's tolerance on the one measure; complain where that cannot be."""
     if tolerance < 0:
         extras.complain("C1011", "a tolerance cannot be negative", "tolerance")
-    elif not measure.unit:
+        return declared
+    if len(declared.measures) != 1:
+        message = f"one tolerance for {len(declared.measures)} measures is not understood"
+        hint = "write it beside the measure in the implementation"
+        extras.complain("C1115", message, "tolerance", hint=hint)
+        return declared
+    (measure,) = declared.measures
+    if measure.tolerance:
+        message = f"the implementation has a tolerance of {measure.tolerance:f} itself"
+        extras.complain("C1115", message, "tolerance", hint="keep one of them")
+    elif not measure.kind.is_near:
+        message = f"{measure.name} is the same or is not: it has no tolerance"
+        extras.complain("C1115", message, "tolerance", hint="remove it")
+    elif tolerance and not measure.unit:
         extras.complain("C1310", "this tolerance has no unit", "tolerance", hint="unit: MXN")
-    return replace(declared, measures=(replace(measure, tolerance=abs(tolerance)),))
+    return replace(declared, measures=(replace(measure, tolerance=tolerance),))
 
 
 def _declared(
@@ -140,14 +155,18 @@ def _declared(
             section.complain("C1115", message, "type", hint=_HINT)
             return None
     right = _must_be(section)
-    unit = section.text("unit", "rows" if kind == "library" else "")
+    unit = section.text("unit", _ROWS if kind == "library" else "")
+    if kind == "library" and unit != _ROWS:
+        message = f"rowCount counts rows, not {unit}"
+        section.complain("C1115", message, "unit", hint=f"unit: {_ROWS}, or leave it out")
     if left is None or right is None:
         return None
-    asked = Asked(kind=MeasureKind.VALUE)
+    must_be = Term(side=QuerySide(sql=f"SELECT {right}"), asked=(Asked(kind=MeasureKind.VALUE),))
+    check_can_fail(section, (left,), (must_be,), section.key_spot("mustBe"))
     return Declared(
         form=Form.SIDES,
         left=(left,),
-        right=(Term(side=QuerySide(sql=f"SELECT {right}"), asked=(asked,)),),
+        right=(must_be,),
         measures=(ControlMeasure(name="value", kind=MeasureKind.VALUE, unit=unit),),
     )
 

@@ -30,18 +30,8 @@ from puntual.project.reports import Around, digest, read_report
 from puntual.project.runs import check_steps
 from puntual.project.section import Section, open_yaml
 from puntual.project.settings import FILE, Settings, read_settings
+from puntual.project.strangers import strangers
 from puntual.project.yaml import load
-
-_ENDINGS = {
-    "contracts": (".odcs.yaml",),
-    "models": (".sql",),
-    "checks": (".yaml", ".sql"),
-    "controls": (".yaml",),
-    "calendars": (".yaml",),
-    "policies": (".yaml",),
-}
-_HARMLESS = (".md", ".txt")
-_REPORT_FILES = frozenset({"report.yaml", "report.sql", "layout.yaml", "emergency.sql"})
 
 
 def read_project(root: Path, *, env: str | None = None) -> Project:
@@ -135,7 +125,7 @@ def lint(
     if AWS in (settings.place, *settings.environments.values()):
         check_on_spark(folder, datasets, _listed(folder, Complaints(), "checks"), complaints)
     _unproven(settings, project)
-    _strangers(folder, complaints)
+    strangers(folder, complaints)
     found = complaints.sorted()
     right = not complaints.errors
     return replace(project, digest=folder.digest()) if right else None, found, len(folder.seen)
@@ -354,23 +344,3 @@ def _asks(term: Term) -> Iterator[str]:
         yield term.side.dataset
     if term.refers is not None:
         yield term.refers.dataset
-
-
-def _strangers(folder: Folder, complaints: Complaints) -> None:
-    """Warn of files that lie where they are not read, so that nothing is ignored in silence."""
-    for place, endings in _ENDINGS.items():
-        for path in folder.names(place):
-            if not path.endswith(endings) and not path.endswith(_HARMLESS):
-                _stranger(folder, complaints, path, endings)
-    for name in folder.folders("reports"):
-        for path in folder.names(f"reports/{name}"):
-            if path.rpartition("/")[2] not in _REPORT_FILES and not path.endswith(_HARMLESS):
-                _stranger(folder, complaints, path, tuple(sorted(_REPORT_FILES)))
-
-
-def _stranger(folder: Folder, complaints: Complaints, path: str, endings: tuple[str, ...]) -> None:
-    source = folder.seen.get(path) or folder.read(path)[0]
-    folder.seen.pop(path, None)
-    what = " or ".join(endings) if endings else "nothing by this version"
-    message = f"this file is not read; read here: {what}"
-    complaints.add("C1021", message, source, severity="warning")

@@ -152,7 +152,9 @@ def _tie(section: Section, around: Around, columns: Columns | None) -> Tie:
         if dataset in around.datasets:
             message, hint = f"dataset '{dataset}' is not loaded", "add it to warehouse.tables"
         section.complain("C1012", message, "dataset", hint=hint)
-    query = read_scalar(section, "query", around.tables, what="warehouse table")
+    query = read_scalar(
+        section, "query", around.tables, what="warehouse table", whole=column == "*"
+    )
     section.done()
     return Tie(column=column, query=query, dataset=dataset)
 

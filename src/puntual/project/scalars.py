@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from puntual.model.contract import Kind
 from puntual.project.projections import FLOAT, Columns, resolve
 from puntual.project.queries import parse
 from puntual.project.section import Section
@@ -13,7 +14,12 @@ from puntual.project.snippets import from_key
 
 
 def read_scalar(
-    section: Section, key: str, tables: Mapping[str, Columns | None], *, what: str
+    section: Section,
+    key: str,
+    tables: Mapping[str, Columns | None],
+    *,
+    what: str,
+    whole: bool = False,
 ) -> str:
     """
     Read a SELECT that returns one column.
@@ -23,6 +29,7 @@ def read_scalar(
         key: Under which key.
         tables: What it may read.
         what: What these are, such as `warehouse table`.
+        whole: The number counts rows, and so has no decimals.
 
     Returns:
         The SQL; "" when there is none to use.
@@ -40,7 +47,19 @@ def read_scalar(
     elif kinds == [FLOAT]:
         message = f"'{key}' returns a floating-point number, which is not exact"
         section.complain("C1211", message, key, hint="cast it to DECIMAL(p,s)")
+    elif whole and kinds == [Kind.DECIMAL] and not _is_cast_to_whole(parsed.tree):
+        message = f"'{key}' counts rows and returns a decimal"
+        section.complain("C1405", message, key, hint="select count(*), or cast to BIGINT")
     return parsed.sql
+
+
+def _is_cast_to_whole(tree: exp.Expr) -> bool:
+    """Say whether the one number is cast to a decimal without decimals, in so many words."""
+    cast = tree.expressions[0].unalias() if isinstance(tree, exp.Select) else None
+    if not isinstance(cast, exp.Cast):
+        return False
+    size = [p.name for p in cast.to.expressions]
+    return len(size) == 1 or size[1:] == ["0"]
 
 
 def _width(tree: exp.Expr) -> int:

@@ -11,7 +11,6 @@ from puntual.model.control import (
     ControlMeasure,
     DatabaseSide,
     MeasureKind,
-    QuerySide,
     Stage,
     StagedSide,
 )
@@ -160,18 +159,41 @@ def measure_of(
         unit = _COUNTS[read.asked.kind] if not read.unit else read.unit
     else:
         outer, named = loose(section)
-        tolerance = outer if tolerance is None else tolerance
+        inherits = tolerance is None and read.asked.kind is not MeasureKind.DIGEST
+        tolerance = outer if inherits else tolerance
         unit = unit or named or _declared_unit(section, read, terms, known)
     if tolerance and not unit:
         message = f"the tolerance of {read.asked.name} has no unit"
         place = "tolerance" if read.section.mapping.entry("tolerance") else None
         read.section.complain("C1310", message, place, hint="say what it counts: unit: MXN")
+    why = _never_near(read, terms, known) if tolerance else ""
+    if why:
+        own = read.section.mapping.entry("tolerance") is not None
+        message = f"the tolerance of {read.asked.name} is not applied: {why}"
+        hint = "remove it, or write it beside the sums that it is meant for"
+        (read.section if own else section).complain("C1312", message, "tolerance", hint=hint)
     return ControlMeasure(
         name=read.asked.name,
         kind=read.asked.kind,
         unit=unit,
         tolerance=tolerance or Decimal(0),
     )
+
+
+def _never_near(read: ReadMeasure, terms: tuple[ReadTerm, ...], known: Known) -> str:
+    """Say why two values of a measure are the same or are not; "" where they may be near."""
+    kind = read.asked.kind
+    if kind is MeasureKind.DIGEST:
+        return "digests are the same or are not"
+    if kind not in (MeasureKind.MIN, MeasureKind.MAX):
+        return ""
+    (column,) = read.asked.columns
+    kinds = {t.kind(column) for t in terms} - {"", *_NUMBERS}
+    if kinds:
+        return f"a {min(kinds)} is the same or is not"
+    if not all(known.is_public(t.side, t.called(column)) for t in terms):
+        return f"'{column}' is not public, and of its values pseudonyms are compared"
+    return ""
 
 
 def _declared_unit(
@@ -214,7 +236,7 @@ def check_sides(
     for measure in measures:
         for term in terms:
             check_asked(term, measure.asked, measure.section, measure.key)
-            _possible(term, measure)
+            _possible(term, measure, by)
         if not measure.asked.kind.adds and (len(left) > 1 or len(right) > 1):
             message = f"{measure.asked.name} of several places cannot be added up"
             measure.section.complain("C1308", message, measure.key)
@@ -233,7 +255,7 @@ def _kinds(section: Section, name: str, terms: tuple[ReadTerm, ...], spot: objec
         section.complain("C1308", f"'{name}': {said}", spot, hint=hint)  # type: ignore[arg-type]
 
 
-def _possible(term: ReadTerm, measure: ReadMeasure) -> None:
+def _possible(term: ReadTerm, measure: ReadMeasure, by: tuple[str, ...]) -> None:
     """Complain about measures that a place cannot give."""
     kind, side = measure.asked.kind, term.side
     if isinstance(side, DatabaseSide) and kind in (MeasureKind.MIN, MeasureKind.MAX):
@@ -247,5 +269,7 @@ def _possible(term: ReadTerm, measure: ReadMeasure) -> None:
         message = f"no digest is taken of {shown(term)}{where}"
         hint = "a digest is of a whole day of curated or warehouse"
         measure.section.complain("C1308", message, measure.key, hint=hint)
-    elif isinstance(side, QuerySide):
-        raise AssertionError("a query is not staged")
+    elif by:
+        message = f"no digest is taken by {', '.join(by)}"
+        hint = "a digest is of a whole day; put it into a control of its own, without `by`"
+        measure.section.complain("C1308", message, measure.key, hint=hint)

@@ -98,8 +98,13 @@ def _database(name: str, section: Section) -> DatabaseSource:
             parameter_errors(snippet, section.complaints)
     else:
         query = _table(section)
-    control = _control(section, "database")
-    return DatabaseSource(name=name, connection=connection, query=query, control=control)
+    return DatabaseSource(
+        name=name,
+        connection=connection,
+        query=query,
+        control=_control(section, "database"),
+        may_be_empty=section.boolean("may_be_empty", default=False),
+    )
 
 
 def _table(section: Section) -> str:

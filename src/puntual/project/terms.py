@@ -21,7 +21,7 @@ from puntual.model.source import DatabaseSource
 from puntual.project.around import Known
 from puntual.project.complaints import Spot, suggest
 from puntual.project.datasets import check_number
-from puntual.project.projections import Columns, resolve, resolve_expression
+from puntual.project.projections import CLOCK, Columns, resolve, resolve_expression
 from puntual.project.queries import parameter_errors, parse, parse_expression, read_tables
 from puntual.project.section import Section
 from puntual.project.snippets import from_key
@@ -47,7 +47,7 @@ _OF_NUMBERS = (
     MeasureKind.SUM_POSITIVE,
     MeasureKind.COUNT_NEGATIVE,
 )
-_ORDERED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMP, ""})
+_ORDERED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMP, CLOCK, ""})
 _PLACES = (*(s.value for s in Stage), "report", "query", "database")
 
 

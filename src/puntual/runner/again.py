@@ -76,5 +76,9 @@ def rescued(
 
 
 def why(fault: PuntualError) -> str:
-    """Return in a sentence why the full report could not be made; no values of the data."""
-    return f"the full report could not be made: {fault.code} {fault.message}"
+    """
+    Return in a sentence why the full report could not be made.
+
+    It becomes evidence: it holds no values of the data, and no path of this machine.
+    """
+    return f"the full report could not be made: {fault.said}"

@@ -86,8 +86,8 @@ def _sent(delivery: Delivery, reports: Collection[str]) -> ProjectError:
         observed=f"{delivery.state.value} at {delivery.sent_at}",
         next_step=f"name another report with -r: {', '.join(others)}"
         if others
-        else "a correction is the next version of the delivery; `puntual amend`, which makes it, "
-        "is not there yet",
+        else "a correction is the next version of the delivery: puntual amend -r "
+        f"{delivery.id.report} -d {delivery.id.reference_date.isoformat()} --reason TEXT",
     )
 
 

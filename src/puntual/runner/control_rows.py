@@ -74,6 +74,7 @@ def behind_control(drill: Drill, rule: ControlRule, result: ControlResult) -> Br
         rows=tuple(_of_group(result, g) for g in groups[: drill.limit]),
         counts=counts,
         notes=notes,
+        shown=frozenset({*result.by, *(m.name for m in rule.measures)} - {*result.masked}),
     )
 
 

@@ -42,7 +42,8 @@ from puntual.render.templates import FileFacts, file_name
 from puntual.runner import (
     checkpoint,
     emergency,
-    record,
+    packing,
+    proven,
     restate,
     sending,
     signing,
@@ -251,14 +252,13 @@ def _tie(run: DayRun, report: Report, answer: Answer) -> list[Hop]:
     hops = []
     for tie in report.ties:
         said = number(run.world.warehouse.query(tie.query, {"reference_date": run.date}, limit=2))
-        rows = _rows(answer)
-        if tie.column == "*":
-            before = None if said is None else Totals(records=int(said))
-            after = Totals(records=rows)
-        else:
-            before = None if said is None else Totals(records=rows, sums={tie.column: said})
-            after = Totals(records=rows, sums={tie.column: _sum(answer, tie.column)})
-        hops.append(algebra.hop(tie.dataset, "warehouse", f"file {report.name}", before, after))
+        column = tie.column
+        sums = {} if column == algebra.COUNTED else {column: _sum(answer, column)}
+        after = Totals(records=_rows(answer), sums=sums)
+        file = f"file {report.name}"
+        hops.append(
+            algebra.tie(tie.dataset, "warehouse", file, column=column, said=said, after=after)
+        )
     return hops
 
 
@@ -360,14 +360,16 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
 
     Raises:
         PermanentError: D1001 a destination may not be written.
-        EvidenceError: D1002 another file has that name; V1002 an object was altered.
+        EvidenceError: D1002 another file has that name; V1002 an object was altered; V3003 the
+            package would not verify.
     """
     name = restate.delivery_id(run, step.report)
     package = {
         o.detail["name"]: run.world.objects.read(o)
         for o in run.manifest(f"attest:{step.report}").of_role("package")
     }
-    package = record.packed(run, step, package)
+    proven.require(name, package)
+    package = packing.packed(run, step, package)
     file_name = str(run.manifest(f"report:{step.report}").facts["file_name"])
     stem = file_name.rpartition(".")[0] or file_name
     handed = {file_name: package[file_name], f"{stem}.exceptions.json": package["exceptions.json"]}
@@ -394,7 +396,7 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
             **restate.facts(run, step.report),
             **restate.first_sent(run, step.report),
             **signing.facts(run, step.report),
-            **record.stamp_facts(run, package),
+            **packing.stamp_facts(run, package),
         },
     )
 

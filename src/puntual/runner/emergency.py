@@ -7,7 +7,7 @@ model and no warehouse is read. What a contract refuses or counts twice is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ from decimal import Context, Decimal
 
 from puntual.checks import reconcile as algebra
 from puntual.errors import PermanentError
-from puntual.evidence.document import Accuracy
+from puntual.evidence.document import ROWS, Accuracy
 from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.check import OnFail, Severity
 from puntual.model.control import Hop
@@ -40,7 +40,7 @@ LINES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One column's total in plan B and in the full report, exact."""
+    """One column's total in plan B and in the full report, exact; of `ROWS` the number of lines."""
 
     column: str
     plan_b: Decimal
@@ -105,15 +105,12 @@ def answer(run: DayRun, report: Report, day: Day) -> tuple[Answer, tuple[Hop, ..
     hops = []
     for tie in plan_b.ties:
         said = number(run.world.engine.query(tie.query, day, limit=2))
-        rows = len(found.columns[0]) if found.columns else 0
-        if tie.column == "*":
-            before = None if said is None else Totals(records=int(said))
-            after = Totals(records=rows)
-        else:
-            total = _total(found.columns[found.names.index(tie.column)])
-            before = None if said is None else Totals(records=rows, sums={tie.column: said})
-            after = Totals(records=rows, sums={tie.column: total})
-        hops.append(algebra.hop(tie.dataset, "raw", f"plan B {report.name}", before, after))
+        column = tie.column
+        counted = column == algebra.COUNTED
+        sums = {} if counted else {column: _total(found.columns[found.names.index(column)])}
+        after = Totals(records=len(found.columns[0]) if found.columns else 0, sums=sums)
+        name = f"plan B {report.name}"
+        hops.append(algebra.tie(tie.dataset, "raw", name, column=column, said=said, after=after))
     return found, tuple(hops)
 
 
@@ -142,25 +139,46 @@ def rehearse(run: DayRun, step: Rehearse, inputs: Mapping[str, Digest]) -> Manif
 
 
 def accuracy(run: DayRun, report: str) -> tuple[Accuracy, ...]:
-    """Return how near plan B came to the full report on earlier days, by column."""
+    """Return how near plan B came to the full report on earlier days, by column; see `near`."""
     by_column: dict[str, list[tuple[date, Decimal]]] = {}
+    failed: list[date] = []
     for name, digest in run.world.pointers.read_prefix(f"rehearse:{report}/").items():
         day = date.fromisoformat(name.rpartition("/")[2])
         if day >= run.date:
             continue
         made = checkpoint.by_digest(run.world, digest)
+        if wrong(made):
+            failed.append(day)
         for one in list_from_json(Compared, made.facts[COMPARED]):
             difference = Context(prec=algebra.DIGITS).subtract(one.plan_b, one.full)
             by_column.setdefault(one.column, []).append((day, difference.copy_abs()))
+    return near(by_column, failed)
+
+
+def near(
+    by_column: Mapping[str, Sequence[tuple[date, Decimal]]], failed: Iterable[date]
+) -> tuple[Accuracy, ...]:
+    """
+    Return how near plan B came, by column; a day on which it failed is named, never left out.
+
+    Args:
+        by_column: Column → (day, difference without sign) of each day on which both were made.
+        failed: Days on which it could not be made, or did not hold its own ties.
+    """
+    bad = tuple(sorted(failed))
+    known = dict(by_column)
+    if bad:
+        known.setdefault(ROWS, [])
     return tuple(
         Accuracy(
             column=column,
-            days=len(known),
-            first=min(day for day, _ in known),
-            last=max(day for day, _ in known),
-            worst=f"{max(d for _, d in known):f}",
+            days=len(found),
+            first=min((day for day, _ in found), default=min(bad, default=date.min)),
+            last=max((day for day, _ in found), default=max(bad, default=date.max)),
+            worst=f"{max(d for _, d in found):f}" if found else "",
+            failed=bad if column == ROWS else (),
         )
-        for column, known in sorted(by_column.items())
+        for column, found in sorted(known.items())
     )
 
 
@@ -183,6 +201,9 @@ def _full(run: DayRun, report: Report) -> Mapping[str, tuple[object, ...]]:
 
 
 def _compared(made: Answer, full: Mapping[str, tuple[object, ...]]) -> Iterator[Compared]:
+    """Yield the number of lines in both reports, and the total of each column of numbers."""
+    counted = (len(next(iter(columns), ())) for columns in (made.columns, full.values()))
+    yield Compared(column=ROWS, plan_b=Decimal(next(counted)), full=Decimal(next(counted)))
     for name, values in zip(made.names, made.columns, strict=True):
         other = full.get(name, ())
         if _is_number(values) and _is_number(other):

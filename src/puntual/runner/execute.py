@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from puntual.errors import PuntualError
@@ -18,10 +19,11 @@ from puntual.model.check import Severity
 from puntual.model.delivery import Restatement
 from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
 from puntual.model.manifest import Digest
-from puntual.model.notice import REJECTED, Notice, Obligation
+from puntual.model.notice import NOT_ALLOWED, REJECTED, Notice, Obligation
 from puntual.model.plan import Attest, Deliver, MakeReport, Plan, Step
 from puntual.planner.alert import is_fault
 from puntual.planner.flow import PLAN_B
+from puntual.planner.policy import NOT_COVERED
 from puntual.ports.clock import Clock
 from puntual.ports.journal import Journal, StepEvent
 from puntual.ports.notices import Notices
@@ -79,6 +81,8 @@ class Run:
         fault: Why plan B is made without warehouse; "" if the day is done in full.
         restatements: The next versions that are made of what was delivered.
         send: What is made is also sent.
+        decide_by: Report → the moment to decide, of those with a policy: who is held then, and
+            not allowed to leave, is somebody's to be paged for.
     """
 
     id: str
@@ -87,6 +91,7 @@ class Run:
     fault: str = ""
     restatements: tuple[Restatement, ...] = ()
     send: bool = True
+    decide_by: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +210,7 @@ class Carrier:
             self.watch.started(step, self._number(step), len(self.plan.steps))
         began = self.desk.clock.monotonic()
         try:
-            answer = self._answer(task)
+            answer = self._answer(task, attempt)
             seconds = self._since(began)
             self._ended(step, answer, seconds)
         except Failed as failed:
@@ -215,7 +220,7 @@ class Carrier:
         self.watch.finished(step, answer.outcome, seconds, answer.summary)
         return _output(answer)
 
-    def _answer(self, task: Task) -> Answer:
+    def _answer(self, task: Task, attempt: int) -> Answer:
         order = Order(
             reference_date=self.plan.reference_date,
             reports=self.plan.reports,
@@ -226,6 +231,7 @@ class Carrier:
             fault=self.run.fault,
             restatements=self.run.restatements,
             send=self.run.send,
+            last=attempt > sum(retrier.attempts for retrier in task.retry),
         )
         return self.worker.do(order, timeout=task.timeout, begun=lambda: self._begun(task.step))
 
@@ -281,7 +287,21 @@ class Carrier:
             if isinstance(step, MakeReport | Attest | Deliver) and step.report == report:
                 self._not_needed(step)
         self._open(report, HELD, Severity.WARN, tell.held(report, self.plan.reference_date))
+        self._not_allowed(report)
         self._resolve(report, faults=True)
+
+    def _not_allowed(self, report: str) -> None:
+        """Page when the moment to decide has come and the policy does not allow what is there."""
+        by = self.run.decide_by.get(report)
+        if by is None:
+            return
+        day = self.plan.reference_date
+        found = self.desk.journal.deliveries(report=report, reference_date=day)
+        why = [r for r in found[0].reasons if r.code in NOT_COVERED] if found else []
+        if why and self.desk.clock.now() >= by:
+            self._open(report, NOT_ALLOWED, Severity.ERROR, tell.not_allowed(report, day, why))
+        elif not why:
+            self._resolve_one(report, NOT_ALLOWED)
 
     def _not_rehearsed(self, report: str) -> None:
         """Say that plan B could not be made beside a report that is delivered."""
@@ -344,6 +364,13 @@ class Carrier:
                     obligation=obligation, cause=cause, severity=severity, text=text, opened_at=at
                 )
             )
+
+    def _resolve_one(self, report: str, cause: str) -> None:
+        obligation = Obligation(report=report, reference_date=self.plan.reference_date)
+        at = self.desk.clock.now()
+        for notice in self.desk.notices.open_ones(obligation):
+            if notice.cause == cause and self.desk.notices.resolve(obligation, cause, at):
+                self.watch.noticed(replace(notice, resolved_at=at))
 
     def _resolve(
         self, report: str, *, but: frozenset[str] = frozenset(), faults: bool = False

@@ -21,7 +21,6 @@ from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.evidence.facts import from_json, to_json
 from puntual.model.control import (
     Asked,
-    Cause,
     ControlRule,
     ControlState,
     DatabaseSide,
@@ -37,8 +36,8 @@ from puntual.model.control import (
 from puntual.model.source import DatabaseSource
 from puntual.planner.calendar import previous_business_day
 from puntual.ports.engine import Answer
-from puntual.runner import load as loading
 from puntual.runner.concealed import Concealment
+from puntual.runner.key_digests import key_digests
 from puntual.runner.sources import raw_day, seal_of
 from puntual.runner.work import scratch
 from puntual.runner.world import DayRun
@@ -179,18 +178,35 @@ class Readings:
             case StagedSide() | QuerySide():
                 if term.asked[0].kind is MeasureKind.VALUE:
                     return self._value(side)
-                if any(a.kind is MeasureKind.DIGEST for a in term.asked):
-                    return self._digested(rule, term)
-                return self._scanned(term)
+                return self._measured(rule, term)
             case _:
                 assert_never(side)
 
+    def _measured(self, rule: ControlRule, term: Term) -> Reading:
+        """Return all that is asked of a place: digests are taken, the rest is selected."""
+        digests = key_digests(self._run, rule, term)
+        if digests is None:
+            return self._scanned(term)
+        if len(digests.values) == len(term.asked):
+            found = Reading(groups={(): Group(rows=digests.rows, values=())}, query=digests.query)
+        else:
+            found = self._scanned(term)
+            found = replace(found, query=f"{found.query} -- {digests.query}")
+        return replace(
+            found,
+            groups={
+                key: replace(group, values=_placed(group.values, digests.values, len(term.asked)))
+                for key, group in found.groups.items()
+            },
+        )
+
     def _scanned(self, term: Term) -> Reading:
+        """Return what an engine answers, in the order of the measures; digests are not there."""
         scan = scan_of(term)
         if scan not in self._found:
             self._found[scan] = self._read(scan)
-        found = self._found[scan]
-        places = [self._places(scan).index(a) for a in term.asked]
+        found, asked = self._found[scan], self._places(scan)
+        places = [asked.index(a) for a in term.asked if a in asked]
         return replace(
             found,
             groups={
@@ -336,28 +352,13 @@ class Readings:
             return Reading(query=shown, groups={(): Group(rows=counted, values=values)})
         return Reading(query=shown, groups=tally.groups())
 
-    def _digested(self, rule: ControlRule, term: Term) -> Reading:
-        """Take the keyed digest of a whole day's rows, on the lake or in the warehouse."""
-        side, world = term.side, self._run.world
-        assert isinstance(side, StagedSide)  # noqa: S101 - `check` refuses another side
-        values: list[Value] = []
-        rows = None
-        for asked in term.asked:
-            if side.stage is Stage.WAREHOUSE:
-                found = world.warehouse.totals(side.dataset, self._run.date, asked.columns, ())
-            else:
-                aside = Cause.QUARANTINED in rule.explained_by
-                found = world.engine.totals(
-                    self._run.files(side.dataset),
-                    asked.columns,
-                    (),
-                    algorithm=world.warehouse.digest_algorithm,
-                    without=loading.without(self._run, side.dataset) if aside else (),
-                )
-            rows = found.records
-            values.append(f"{found.algorithm}:{found.key_digest}")
-        text = f"key digest of {side.stage.value} {side.dataset} ({', '.join(asked.columns)})"
-        return Reading(query=text, groups={(): Group(rows=rows, values=tuple(values))})
+
+def _placed(
+    plain: tuple[Value, ...], digests: Mapping[int, str], measures: int
+) -> tuple[Value, ...]:
+    """Put digests at their places among the other measures."""
+    rest = iter(plain)
+    return tuple(digests[i] if i in digests else next(rest) for i in range(measures))
 
 
 _UNKNOWN, _UNVERIFIED = ControlState.UNKNOWN, ControlState.UNVERIFIED

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from puntual.checks.planted import OF, Observer, judge, observers
+from puntual.checks.planted import OF, Observer, observers
+from puntual.checks.seen import judge
 from puntual.evidence.facts import to_json
 from puntual.model.control import ControlRule, Hop
 from puntual.model.finding import Finding

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePath
+from traceback import extract_tb
 from typing import Protocol
 
-from puntual.errors import PermanentError, TransientError
+from puntual.errors import PuntualError
 from puntual.model.route import Posted, Route, Send
 from puntual.planner import alert
 from puntual.ports.channels import Channels, Outbox
 from puntual.ports.clock import Clock
+from puntual.runner import route
+from puntual.runner.flow import Failed
 
 
 class Told(Protocol):
@@ -81,12 +85,24 @@ def _tell_one(
 
 
 def _try(post: Post, posted: Posted, send: Send, project: str) -> Send:
+    """Send once; whatever one channel does, the others are told, and that it failed is seen."""
     message = alert.message(project, posted.notice, send.phase)
     try:
-        receipt = post.channels.send(send.channel, message)
-    except (TransientError, PermanentError) as fault:
-        return alert.failed(send, fault.code, fault.message, post.clock.now())
+        with route.attempt():
+            receipt = post.channels.send(send.channel, message)
+    except Failed as failed:
+        return alert.failed(send, *_why(failed), post.clock.now())
     return alert.told(send, receipt, post.clock.now())
+
+
+def _why(failed: Failed) -> tuple[str, str]:
+    """Return code and sentence; what an unexpected exception says may hold values or secrets."""
+    fault = failed.fault
+    if isinstance(fault, PuntualError):
+        return fault.code, fault.message
+    frames = extract_tb(fault.__traceback__ if fault else None)
+    at = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return "D2004", f"a channel failed as nobody expected: {failed.name}{at}; please report it"
 
 
 def _with(posted: Posted, changed: Iterable[Send]) -> Posted:

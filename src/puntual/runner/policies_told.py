@@ -48,7 +48,7 @@ def changed(before: Mapping[str, object], project: Project) -> Iterator[Told]:
         if policy is not None:
             facts |= {
                 "report": policy.report,
-                "valid_from": policy.valid_from.isoformat(),
+                "valid_from": policy.first_day.isoformat(),
                 "valid_until": policy.last_day.isoformat(),
             }
         yield Told(event=Event.POLICY, facts=facts)

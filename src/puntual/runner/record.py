@@ -1,23 +1,19 @@
 """
-Puts on record what was published, and packs a delivery with what proves it.
+Puts on record what was published.
 
 The commit log is the truth and the ledger tells it once, in its order: whatever was published
-and is not told yet is told by whoever comes next (design 4.9). All that a package is given
-here follows from the ledger, so that a run which was killed gives the same bytes.
+and is not told yet is told by whoever comes next (design 4.9).
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from puntual.errors import EvidenceError, PermanentError
-from puntual.evidence import checkpoint as checkpoints
-from puntual.evidence import dsse, ledger_files, statement, tlog, trust
+from puntual.errors import EvidenceError
+from puntual.evidence import dsse, trust
 from puntual.evidence.digest import sha256
-from puntual.evidence.dsse import Envelope, Signature
 from puntual.evidence.ledger import (
     Entry,
     Event,
@@ -29,9 +25,6 @@ from puntual.evidence.ledger import (
     statement_of,
     told_by,
 )
-from puntual.evidence.ledger_files import Consistency, Earlier
-from puntual.evidence.package import MANIFESTS, STATEMENT
-from puntual.evidence.tlog import Proof
 from puntual.evidence.trust import Role, Trust
 from puntual.model.delivery import Reason
 from puntual.model.manifest import Digest, Manifest
@@ -42,11 +35,7 @@ from puntual.runner.checkpoint import Published, Store
 from puntual.runner.policies_told import LAID_DOWN, changed, laid_down
 from puntual.runner.world import DayRun
 
-EARLIER = 8
-"""Deliveries before one whose checkpoints its package is proven to extend."""
-
-
-_ATTEST, _PLAN = b'"event":"attest"', b'"event":"plan"'
+ATTESTED, _PLAN = b'"event":"attest"', b'"event":"plan"'
 """What canonical entries of these events hold, and no others (a quote in a text is escaped)."""
 
 
@@ -80,7 +69,7 @@ def follow(run: DayRun, step: Step) -> None:
         PermanentError: T2001, V5001, V5002, T1001, T1002, T1003.
     """
     if run.world.books is not None and _ends(run, step):
-        catch_up(_record(run), plan=run)
+        catch_up(record_of(run), plan=run)
 
 
 def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told] = ()) -> None:
@@ -93,13 +82,16 @@ def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told]
         also: What happened besides; told last.
 
     Raises:
-        EvidenceError: V1003 the commit log is not what was recorded; V4003, V4004.
+        EvidenceError: V1003 the commit log is not what was recorded; V4003, V4004; V5007 the
+            trust file was set back.
         PermanentError: T2001, V5001, V5002, T1001, T1002, T1003.
     """
     ledger, signer = record.books.ledger, record.books.signer
     last = next((decode(data) for _, data in ledger.backwards()), None)
     upto = last.upto if last is not None else Upto()
     version = signer.trust_version()
+    if last is not None and last.trust > version:
+        raise _set_back(last.trust, version)
     told: list[tuple[Upto, Told]] = []
     if last is None or last.trust < version:
         told.append((upto, _keys(signer.trust())))
@@ -118,64 +110,27 @@ def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told]
     ledger.append(entries, epoch=record.epoch)
 
 
-def packed(run: DayRun, step: Deliver, files: Mapping[str, bytes]) -> dict[str, bytes]:
+def attested_anew(run: DayRun, step: Attest) -> None:
     """
-    Return the package as it travels: its statement signed, with its proofs from the ledger.
+    Put on record that a statement of the same bytes was attested once more.
 
-    Args:
-        run: The day.
-        step: The delivery.
-        files: The package as it was attested.
+    Keys and thresholds count by the position of that entry: what was made after the first is
+    counted for this one.
 
     Raises:
-        PermanentError: V5004 people whose signatures are needed have not signed; T2001, V5001,
-            V5002, T1001, T1002, T1003.
-        EvidenceError: V4003, V4004, or the statement is not on record (V4005).
+        EvidenceError, PermanentError: See `catch_up`.
     """
     if run.world.books is None:
-        return dict(files)
-    catch_up(_record(run), plan=run)
-    return pack(run.world.books(), files)
-
-
-def pack(books: Books, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """
-    Return a package as it travels, from one that was attested and is on record; see `packed`.
-
-    Raises:
-        PermanentError: V5004, V5001, V5002, T1001, T1002, T1003.
-        EvidenceError: V4004, V4005.
-    """
-    data = files[STATEMENT]
-    index, leaf = _attested(books, sha256(data))
-    note = books.ledger.checkpoint(index)
-    made = checkpoints.decode(note)
-    path = books.ledger.inclusion(index, made.size)
-    proof = Proof(index=index, path=path, checkpoint=made)
-    envelope = _envelope(books, data, index)
-    added = {
-        ledger_files.ENVELOPE: envelope,
-        ledger_files.PROOF: tlog.encode(proof),
-        ledger_files.LEAF: leaf,
-        ledger_files.CONSISTENCY: ledger_files.encode(_consistency(books, index, made.size)),
-        ledger_files.TRUST: books.signer.trust(),
-        ledger_files.MANIFESTS: gzip.compress(files[MANIFESTS], 9, mtime=0),
-    }
-    if books.stamp is not None and (token := _stamp(books, note, made.size)) is not None:
-        added[ledger_files.STAMP] = token
-    kept = {n: d for n, d in files.items() if n not in (STATEMENT, MANIFESTS)}
-    return dict(sorted((kept | added).items()))
-
-
-STAMPED = "time_stamp"
-"""In a deliver manifest, where an authority is configured: whether its token came in time."""
-
-
-def stamp_facts(run: DayRun, package: Mapping[str, bytes]) -> dict[str, object]:
-    """Return what a deliver manifest says of the time stamp; nothing where none is asked for."""
-    if run.world.books is None or run.world.books().stamp is None:
-        return {}
-    return {STAMPED: "there" if ledger_files.STAMP in package else "none came"}
+        return
+    made = run.published[step.id]
+    told = Told(
+        event=Event.ATTEST,
+        step=step.id,
+        reference_date=run.date.isoformat(),
+        manifest=made.digest,
+        facts={"statement": statement_of(made.manifest)},
+    )
+    catch_up(record_of(run), plan=run, also=(told,))
 
 
 def waits(run: DayRun, report: str) -> Reason | None:
@@ -186,16 +141,16 @@ def waits(run: DayRun, report: str) -> Reason | None:
         EvidenceError: V4003, V4004.
         PermanentError: V5001, T1002, T1003.
     """
-    attested = run.published.get(f"attest:{report}")
+    made = run.published.get(f"attest:{report}")
     whole = standing_completeness(run, report)
-    if run.world.books is None or attested is None or not whole:
+    if run.world.books is None or made is None or not whole:
         return None
     books = run.world.books()
-    needed = trust_of(books).needed(whole, _position(books, attested.manifest))[Role.APPROVER]
+    needed = trust_of(books).needed(whole, _position(books, made.manifest))[Role.APPROVER]
     if not needed:
         return None
-    digest = statement_of(attested.manifest)
-    names = _approvers(books, digest, _position(books, attested.manifest))
+    digest = statement_of(made.manifest)
+    names = approvers(books, digest, _position(books, made.manifest))
     if len(names) >= needed:
         return None
     sentence = (
@@ -212,11 +167,11 @@ def standing_completeness(run: DayRun, report: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _position(books: Books, attested: Manifest) -> int:
-    return _attested(books, statement_of(attested))[0]
+def _position(books: Books, made: Manifest) -> int:
+    return attested(books, statement_of(made))[0]
 
 
-def _approvers(books: Books, digest: Digest, position: int) -> dict[str, str]:
+def approvers(books: Books, digest: Digest, position: int) -> dict[str, str]:
     """Return keyid → name of approvers who have signed a statement and count."""
     given = books.signer.approvals(digest)
     counting = trust_of(books).of(Role.APPROVER, position)
@@ -234,10 +189,23 @@ def trust_of(books: Books) -> Trust:
     return trust.decode(dsse.decode(books.signer.trust(), trust.KIND).payload)
 
 
-def _record(run: DayRun) -> Record:
+def record_of(run: DayRun) -> Record:
+    """Return who puts something on record for a run; it keeps books."""
     assert run.world.books is not None  # noqa: S101 - asked by every caller
     return Record(
         store=run.world, books=run.world.books(), epoch=run.epoch, at=run.world.clock.now()
+    )
+
+
+def _set_back(told: int, found: int) -> EvidenceError:
+    return EvidenceError(
+        "V5007",
+        "the trust file was set back: what it took away from a key would count again",
+        where="trust file",
+        expected=f"version {told:,}, which the ledger tells of, or a later one",
+        observed=f"version {found:,}",
+        next_step="Restore the newest trust file from a copy: `keys/trust.VERSION.json`. Nothing "
+        "is signed under an older one.",
     )
 
 
@@ -326,10 +294,15 @@ def _published(
             )
 
 
-def _attested(books: Books, digest: Digest) -> tuple[int, bytes]:
-    """Return where the ledger tells of a statement; the last time, if it does more than once."""
+def attested(books: Books, digest: Digest) -> tuple[int, bytes]:
+    """
+    Return where the ledger tells of a statement, and how; the last time, if more than once.
+
+    Raises:
+        EvidenceError: V4004; V4005 it does not.
+    """
     for index, data in books.ledger.backwards():
-        if _ATTEST in data and decode(data).told.facts.get("statement") == digest:
+        if ATTESTED in data and decode(data).told.facts.get("statement") == digest:
             return index, data
     raise EvidenceError(
         "V4005",
@@ -339,62 +312,3 @@ def _attested(books: Books, digest: Digest) -> tuple[int, bytes]:
         observed="none",
         next_step="puntual verify; then run the day again from attest: --from attest:REPORT",
     )
-
-
-def _envelope(books: Books, data: bytes, index: int) -> bytes:
-    """
-    Return the statement with its signatures; once delivered it stays as it was.
-
-    Raises:
-        PermanentError: V5004.
-    """
-    bare = Envelope(payload=data, kind=dsse.STATEMENT)
-    made = [
-        Signature(keyid=trust.fingerprint(m.public), sig=m.signature)
-        for m in books.signer.sign(Role.PIPELINE, bare.pae, position=index)
-    ]
-    given = books.signer.approvals(sha256(data))
-    known = _approvers(books, sha256(data), index)
-    made += [Signature(keyid=k, sig=given[k]) for k in known]
-    whole = statement.decode(data).completeness or ""
-    needed = trust_of(books).needed(whole, index)[Role.APPROVER]
-    names = set(known.values())
-    if len(names) < needed:
-        raise PermanentError(
-            "V5004",
-            f"the delivery is not signed by enough people: {len(names)} of {needed}",
-            where=f"statement {sha256(data)}",
-            expected=f"{needed} different approvers, as the trust file asks",
-            observed=", ".join(sorted(names)) or "nobody",
-            next_step="each approver: puntual key sign -d DATE --name NAME; then run again",
-        )
-    envelope = Envelope(payload=data, kind=dsse.STATEMENT, signatures=tuple(made))
-    return books.ledger.keep(f"envelopes/{sha256(data)}", dsse.encode(envelope))
-
-
-def _consistency(books: Books, index: int, size: int) -> Consistency:
-    """Prove that this tree extends those of the deliveries before."""
-    ledger = books.ledger
-    sizes: list[int] = []
-    for before, data in ledger.backwards():
-        if before < index and _ATTEST in data:
-            earlier = checkpoints.decode(ledger.checkpoint(before)).size
-            if earlier < size and earlier not in sizes:
-                sizes.append(earlier)
-        if len(sizes) == EARLIER:
-            break
-    return Consistency(
-        origin=ledger.origin,
-        size=size,
-        root=ledger.root(size),
-        earlier=tuple(
-            Earlier(size=s, root=ledger.root(s), path=ledger.consistency(s, size))
-            for s in sorted(sizes)
-        ),
-    )
-
-
-def _stamp(books: Books, note: bytes, size: int) -> bytes | None:
-    """Return the token over a checkpoint that was fetched first; None where none could be."""
-    assert books.stamp is not None  # noqa: S101 - asked by the caller
-    return books.ledger.keep(f"stamps/{size:012}.tsr", books.stamp(note) or b"") or None

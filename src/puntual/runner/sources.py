@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 
+from puntual.errors import PermanentError, TransientError
+from puntual.evidence import declared
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.evidence.records import RECORD_ROOT
 from puntual.failpoints import failpoint
@@ -17,7 +19,7 @@ from puntual.model.seal import Seal, SealStatus
 from puntual.model.source import StreamSource
 from puntual.ports.engine import Curated, DataFile, RawDay, RawPart
 from puntual.ports.landing import LandedDay
-from puntual.runner import checkpoint
+from puntual.runner import checkpoint, unanswered
 from puntual.runner.checkpoint import Published
 from puntual.runner.work import key_of, manifest, prefix, scratch
 from puntual.runner.world import DayRun
@@ -67,7 +69,7 @@ RESTATES = "restates"
 def landed(run: DayRun, step: Land, day: LandedDay, restates: Published | None = None) -> Manifest:
     """Return the manifest of a day as it was landed, or restated."""
     contract = run.project.contracts[step.source]
-    inputs = {contract.file: contract.digest} | {
+    inputs = declared.inputs(run.project.sources[step.source], contract) | {
         f"{o.role}:{o.detail.get('name', o.name)}": o.sha256 for o in day.objects
     }
     if restates is not None:
@@ -236,6 +238,10 @@ def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tupl
     """
     Land a source's day unless it is sealed or delivered; then keep what came late apart.
 
+    A day that is sealed by another contract, or from another definition of its source, than the
+    project's is sealed again until it is delivered: else what leaves would be made of other
+    words than its statement names. A delivered one stays; its next version is `puntual amend`.
+
     Args:
         run: The day.
         step: Which source.
@@ -245,14 +251,40 @@ def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tupl
         What is published, and whether anything was done.
     """
     before = checkpoint.read(run.world, step.id, run.date)
-    if before is not None and (is_sealed(before) or (_delivered(run) and not run.restatements)):
+    other = _declared_otherwise(run, step, before)
+    stays = _delivered(run) and not run.restatements
+    # What a source declared otherwise gives now is the day's, until it is delivered: not late.
+    looks = stays or not other or (other == {declared.CONTRACT} and _asked(run))
+    if before is not None and looks and (stays or is_sealed(before)):
         run.world.lander.land_late(step.source, run.date, epoch=run.epoch)
-        return _with_late(run, step, before, begun)
+        found, done = _with_late(run, step, before, begun)
+        if stays or done or not other:
+            return found, done
     begun()
-    made = land(run, step)
+    try:
+        made = land(run, step)
+    except (TransientError, PermanentError) as fault:
+        if not unanswered.is_over(run, fault):
+            raise
+        if before is not None and not other and unanswered.stands(run, step.source, before):
+            return before, False
+        made = landed(run, step, run.world.lander.unanswered(step.source, run.date, fault))
     if before is not None and before.manifest == made:
         return before, False
     return checkpoint.commit(run.world, made, epoch=run.epoch), True
+
+
+def _declared_otherwise(run: DayRun, step: Land, before: Published | None) -> frozenset[str]:
+    """Return what is declared otherwise than when the day was landed; see `declared.changed`."""
+    if before is None:
+        return frozenset()
+    source, contract = run.project.sources[step.source], run.project.contracts[step.source]
+    return declared.changed(before.manifest, source, contract)
+
+
+def _asked(run: DayRun) -> bool:
+    """Say whether a person has asked for the next version of a delivery."""
+    return any(r.person for r in run.restatements.values())
 
 
 def _with_late(
@@ -263,8 +295,7 @@ def _with_late(
 
     Then it is the sealed day and what came late for it, under a manifest of its own.
     """
-    asked = any(r.person for r in run.restatements.values())
-    day = run.world.lander.restate(step.source, run.date) if asked else None
+    day = run.world.lander.restate(step.source, run.date) if _asked(run) else None
     if day is None:
         return before, False
     begun()

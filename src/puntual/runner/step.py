@@ -81,6 +81,7 @@ class Order:
         fault: Why plan B is made without warehouse; "" if the day is done in full.
         restatements: The next versions that are made of what was delivered.
         send: What is made is also sent.
+        last: No retry follows if this attempt fails.
     """
 
     reference_date: date
@@ -92,6 +93,7 @@ class Order:
     fault: str = ""
     restatements: tuple[Restatement, ...] = ()
     send: bool = True
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,7 @@ class InProcess:
             restatements={r.report: r for r in order.restatements},
             fault=order.fault,
             send=order.send,
+            last=order.last,
         )
 
     def _published(self, digest: Digest) -> Published:
@@ -260,6 +263,8 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
     published = checkpoint.commit(run.world, made, epoch=run.epoch)
     failpoint("step.committed")
     run.published[step.id] = published
+    if isinstance(step, Attest) and before is not None and before.digest == published.digest:
+        record.attested_anew(run, step)
     _after(run, step, published)
     return DONE
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import assert_never
 
 from puntual.errors import PuntualError
 from puntual.evidence.facts import list_from_json
+from puntual.model.delivery import Reason
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Manifest
 from puntual.model.plan import (
@@ -25,7 +27,7 @@ from puntual.model.plan import (
 )
 from puntual.runner import route
 from puntual.runner.flow import Failed, Retried
-from puntual.runner.record import STAMPED
+from puntual.runner.packing import STAMPED
 from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.world import DayRun
 
@@ -115,6 +117,16 @@ def gave_up(report: str, day: date, step: str, attempts: int, failed: Failed) ->
 def held(report: str, day: date) -> str:
     """Return the notice of a delivery that is held; the reasons change, and are asked for."""
     return f"HELD · {report} {day}\nwhy, and what to do: puntual explain {report} -d {day}"
+
+
+def not_allowed(report: str, day: date, reasons: Sequence[Reason]) -> str:
+    """Return the notice of a delivery that no policy allows at the moment to decide."""
+    first, more = reasons[0], len(reasons) - 1
+    others = f" (and {more} more)" if more else ""
+    return (
+        f"NOT ALLOWED · {report} {day}\nheld at the moment to decide: {first.code} "
+        f"{first.sentence}{others}\nwhy, and what to do: puntual explain {report} -d {day}"
+    )
 
 
 def not_rehearsed(report: str, day: date) -> str:

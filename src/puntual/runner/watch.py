@@ -7,7 +7,7 @@ It holds no state that matters: a watch that is killed goes on from the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -16,6 +16,7 @@ from puntual.model.check import Severity
 from puntual.model.notice import (
     ARRIVALS,
     AT_RISK,
+    CALENDAR_ENDED,
     MISSED,
     MISSED_START,
     Obligation,
@@ -24,11 +25,14 @@ from puntual.planner.agenda import (
     AGAIN,
     OwedDay,
     Stand,
+    Urgency,
     causes,
     instants,
+    is_kept_clear,
     next_landing,
     next_run,
     open_reports,
+    urgency,
     wake,
 )
 from puntual.ports.clock import Clock
@@ -69,6 +73,9 @@ class Place(Protocol):
 
     def foresee(self, day: OwedDay, landed: datetime) -> dict[str, str]:
         """Return source → sentence for each that was not on its way when it was landed."""
+
+    def ended(self, now: datetime) -> Mapping[Obligation, str]:
+        """Return what nobody knows to be owed, for its calendar has ended, with its words."""
 
     def text(self, cause: str, report: str, day: OwedDay, now: datetime) -> str:
         """Return the words of a notice of the watch."""
@@ -134,6 +141,7 @@ class Watch:
         """Say what is to be said, then begin what is due; one child at a time."""
         for day, stand in self.place.table(now):
             self._say(day, stand, now)
+        self._say_ended(now)
         if not self.place.busy():
             due = self._due(self.place.table(now), now)
             if due:
@@ -146,15 +154,19 @@ class Watch:
         return after
 
     def _due(self, found: tuple[tuple[OwedDay, Stand], ...], now: datetime) -> list[Work]:
-        """Return what is to be begun now: runs first, the oldest day first."""
-        runs, landings = [], []
+        """Return what is to be begun now, the most urgent first; see `planner.agenda.urgency`."""
+        due: list[tuple[Urgency, datetime, Work]] = []
+        clear = is_kept_clear(found, now)
         for day, stand in found:
             run_at, land_at = next_run(day, stand, self.again), next_landing(day, stand, self.every)
             if run_at is not None and run_at <= now:
-                runs.append(Work(command="run", day=day.reference_date))
+                how, by = urgency(day, stand, now)
+                if how is Urgency.IN_TIME or not clear:
+                    due.append((how, by, Work(command="run", day=day.reference_date)))
             elif land_at is not None and land_at <= now < day.starts_at:
-                landings.append(Work(command="land", day=day.reference_date))
-        return [*runs, *landings]
+                work = Work(command="land", day=day.reference_date)
+                due.append((Urgency.LANDING, day.starts_at, work))
+        return [work for _, _, work in sorted(due, key=lambda d: (d[0], d[1], d[2].day))]
 
     def _say(self, day: OwedDay, stand: Stand, now: datetime) -> None:
         """Open what holds and resolve what no longer does, of the causes that are the watch's."""
@@ -169,6 +181,16 @@ class Watch:
                     self.notices.resolve(obligation, cause, now)
         for report in sorted(day.due.keys() - set(open_reports(day, stand))):
             self._over(Obligation(report=report, reference_date=day.reference_date), now)
+
+    def _say_ended(self, now: datetime) -> None:
+        """Open that a calendar has ended; resolve it when it is prolonged."""
+        ended = self.place.ended(now)
+        for obligation in sorted(ended, key=str):
+            text = ended[obligation]
+            self.notices.open(obligation, CALENDAR_ENDED, Severity.ERROR, text, now)
+        for notice in self.notices.open_ones():
+            if notice.cause == CALENDAR_ENDED and notice.obligation not in ended:
+                self.notices.resolve(notice.obligation, CALENDAR_ENDED, now)
 
     def _over(self, obligation: Obligation, now: datetime) -> None:
         """Resolve everything of the watch for a report that is delivered, or given up."""

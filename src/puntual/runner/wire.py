@@ -46,6 +46,7 @@ def order_out(order: Order) -> Mapping[str, object]:
         "fault": order.fault,
         "restatements": to_json(order.restatements),
         "send": order.send,
+        "last": order.last,
     }
 
 
@@ -61,6 +62,7 @@ def order_in(message: Mapping[str, Any]) -> Order:
         fault=message["fault"],
         restatements=list_from_json(Restatement, message["restatements"]),
         send=message["send"],
+        last=message["last"],
     )
 
 

@@ -75,6 +75,7 @@ class DayRun:
         restatements: The next versions that are made of what was delivered, by report.
         fault: Why the full report could not be made, where the plan is without warehouse.
         send: What is made is also sent; False: it is made to be looked at.
+        last: No retry follows if the step that is done now fails.
     """
 
     project: Project
@@ -87,6 +88,7 @@ class DayRun:
     restatements: Mapping[str, Restatement] = field(default_factory=dict)
     fault: str = ""
     send: bool = True
+    last: bool = False
 
     @property
     def date(self) -> date:

@@ -130,6 +130,36 @@ def test_unknown_weighs_more_than_unverified() -> None:
     assert judged(*sides).state is ControlState.UNKNOWN
 
 
+LATEST = ControlMeasure(name="max paid_on", kind=MeasureKind.MAX)
+DIGEST = ControlMeasure(name="digest id", kind=MeasureKind.DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "state"),
+    [
+        ((D(0), D(0), None), (D(0), D(0), None), ControlState.MATCHED),
+        ((D(0), D("100.00"), None), (D(0), D(0), None), ControlState.MISMATCHED),
+        ((D(0), None, None), (D(0), D(0), None), ControlState.UNKNOWN),
+    ],
+)
+def test_two_agreed_empty_sides_excuse_what_has_no_answer_and_no_difference(
+    left: tuple[Value, ...], right: tuple[Value, ...], state: ControlState
+) -> None:
+    declared = rule(COUNT, SUM, LATEST, may_be_empty=True)
+    result = judged(side("left", {(): left}, 0), side("right", {(): right}, 0), declared)
+    assert result.state is state
+
+
+def test_what_left_is_taken_away_from_sums_and_not_from_a_digest() -> None:
+    gone: Mapping[Cause, Mapping[Key, Group]] = {
+        Cause.QUARANTINED: {(): Group(rows=1, values=(None, D(1)))}
+    }
+    left, right = side("left", {(): ("x:1", D(4))}), side("right", {(): ("x:1", D(3))})
+    result = judged(left, right, rule(DIGEST, COUNT), gone)
+    assert result.state is ControlState.MATCHED
+    assert [m.explained for m in result.totals] == [{}, {"quarantined": D(1)}]
+
+
 def test_a_null_equals_nothing_not_even_a_null() -> None:
     value = ControlMeasure(name="value", kind=MeasureKind.VALUE)
     for left, right in ((None, D(0)), (D(0), None), (None, None)):

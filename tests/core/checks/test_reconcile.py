@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puntual.checks.reconcile import findings_of, first_break, hop, is_broken, parts
+from puntual.checks.reconcile import findings_of, first_break, hop, is_broken, parts, tie
 from puntual.model.control import Explanation
 from puntual.model.finding import Verdict
 from puntual.model.manifest import Totals
@@ -98,6 +98,32 @@ def test_a_control_record_without_the_money_of_the_contract_is_not_passed() -> N
 def test_a_measure_that_a_model_adds_needs_no_left_side() -> None:
     (finding,) = findings_of([hop("c", "curated x", "curated", Totals(records=1), totals(1, "5"))])
     assert finding.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "observed"),
+    [
+        ("2", Verdict.PASS, "residual 0 rows"),
+        ("2.00", Verdict.PASS, "residual 0 rows"),
+        ("3", Verdict.FAIL, "residual 1 rows"),
+        ("2.75", Verdict.FAIL, "a count of 2.75, which is no whole number, against 2"),
+        (None, Verdict.UNKNOWN, "no totals of warehouse"),
+    ],
+)
+def test_a_count_is_never_cut_to_the_number_of_lines_of_a_file(
+    said: str | None, verdict: Verdict, observed: str
+) -> None:
+    counted = None if said is None else Decimal(said)
+    after = Totals(records=2)
+    found = tie("c", "warehouse", "file daily", column="*", said=counted, after=after)
+    (finding,) = findings_of([found])
+    assert (finding.verdict, observed in finding.observed) == (verdict, True), finding.observed
+
+
+def test_a_tie_of_a_column_compares_its_sum() -> None:
+    after = totals(2, "7.50")
+    found = tie("c", "warehouse", "file daily", column="amount", said=Decimal("7.51"), after=after)
+    assert found.residual_sums == {"amount": Decimal("0.01")}
 
 
 def test_the_first_hop_that_broke_is_named() -> None:

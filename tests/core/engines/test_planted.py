@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from puntual.checks.planted import judge, observers, sentence
+from puntual.checks.planted import observers
 from puntual.checks.reconcile import hop
+from puntual.checks.seen import judge, sentence
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.model.check import OnFail, Severity
 from puntual.model.control import (
@@ -24,6 +25,7 @@ from puntual.model.control import (
     Hop,
     MeasureKind,
     QuerySide,
+    Refers,
     Stage,
     StagedSide,
     Term,
@@ -166,7 +168,60 @@ def test_two_sides_that_read_the_same_rows_see_nothing(payments: str) -> None:
     total = "SELECT sum(amount) FROM payments WHERE reference_date = :reference_date"
     results, findings = planted(payments, [], [control(query(total), query(total))])
     assert unseen(results) == set(Fault)
-    assert [f.code for f in findings] == ["R5001"]
+    assert [f.code for f in findings] == ["R5001", "R5002"]
+    assert findings[1].message.startswith("tie sees nothing: it is blind to a lost row, ")
+
+
+def test_one_table_on_both_sides_sees_nothing_though_a_hop_sees_everything(payments: str) -> None:
+    same = staged(Asked(kind=MeasureKind.COUNT), Asked(kind=MeasureKind.SUM, columns=("amount",)))
+    results, findings = planted(payments, [to_warehouse()], [control(same, same)])
+    assert unseen(results) == set()
+    assert [f.code for f in findings] == ["R5002"]
+
+
+def test_a_tolerance_above_every_planted_fault_sees_nothing(payments: str) -> None:
+    asked = Asked(kind=MeasureKind.SUM, columns=("amount",))
+    other = Term(side=StagedSide(stage=Stage.CURATED, dataset="payments"), asked=(asked,))
+    tight = control(staged(asked), other, tolerance="0.50")
+    loose = control(staged(asked), other, tolerance="999999999999")
+    assert planted(payments, [to_warehouse()], [tight])[1] == ()
+    (finding,) = planted(payments, [to_warehouse()], [loose])[1]
+    assert (finding.code, finding.on_fail, finding.severity) == (
+        "R5002",
+        OnFail.FLAG,
+        Severity.WARN,
+    )
+    assert "no difference beyond its tolerance under a lost row" in finding.observed
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        Term(
+            side=StagedSide(stage=Stage.WAREHOUSE, dataset="payments"),
+            asked=(Asked(kind=MeasureKind.COUNT),),
+            refers=Refers(columns=("kind",), dataset="kinds", to_columns=("kind",)),
+        ),
+        Term(
+            side=StagedSide(stage=Stage.WAREHOUSE, dataset="payments"),
+            asked=(Asked(kind=MeasureKind.COUNT),),
+            where="kind IN ('a', 'b', 'c')",
+        ),
+    ],
+)
+def test_parts_against_their_whole_look_for_what_is_not_planted(payments: str, right: Term) -> None:
+    whole = staged(Asked(kind=MeasureKind.COUNT))
+    assert planted(payments, [to_warehouse()], [control(whole, right)])[1] == ()
+
+
+def test_a_control_where_no_fault_was_planted_is_not_called_blind(payments: str) -> None:
+    asked = Asked(kind=MeasureKind.SUM, columns=("amount",))
+    elsewhere = StagedSide(stage=Stage.CURATED, dataset="payments")
+    terms = (
+        staged(asked, where="kind = 'none of these'"),
+        Term(side=elsewhere, asked=(asked,), where="kind = 'none of these'"),
+    )
+    assert planted(payments, [to_warehouse()], [control(*terms)])[1] == ()
 
 
 def test_a_tolerance_hides_a_cent_and_only_that(payments: str) -> None:

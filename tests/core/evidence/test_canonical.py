@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from support.shared import shared
 
 from puntual.errors import EvidenceError
 from puntual.evidence import canonical
+
+VECTORS = ("arrays", "french", "structures", "unicode", "values", "weird")
+OUTSIDE = frozenset({"french", "values", "weird"})
+"""Vectors with keys beyond ASCII or with floats, which our form does without (`evidence.md` 3)."""
 
 KEYS = st.text(st.characters(max_codepoint=127), max_size=8)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -24,6 +31,22 @@ def test_what_was_encoded_decodes_to_the_same_value_and_bytes(value: object) -> 
     data = canonical.encode(value)
     assert canonical.decode(data) == value
     assert canonical.encode(canonical.decode(data)) == data
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_the_published_vectors_of_rfc_8785_come_out_byte_for_byte(name: str) -> None:
+    folder = shared("jcs_rfc8785") / "testdata"
+    given_, expected = ((folder / f / f"{name}.json").read_bytes() for f in ("input", "output"))
+    hexed = bytes.fromhex("".join((folder / "outhex" / f"{name}.txt").read_text().split()))
+    assert expected == hexed
+    assert rfc8785.dumps(json.loads(given_)) == expected, "the encoder that ours rests on"
+    if name in OUTSIDE:
+        with pytest.raises(EvidenceError, match="V2001"):
+            canonical.decode(expected)
+        return
+    assert canonical.encode(canonical.decode(expected)) == expected
+    with pytest.raises(EvidenceError, match="V2001"):
+        canonical.decode(given_)
 
 
 def test_keys_are_sorted_and_nothing_is_spaced() -> None:

@@ -156,10 +156,98 @@ def test_a_value_that_the_contract_cannot_hold_is_a_difference(place: Place) -> 
     assert landed.seal.landed.unreadable == 1
 
 
-def test_no_row_is_said_though_it_agrees(place: Place) -> None:
+def test_no_row_holds_though_it_agrees_and_is_asked_for_again(place: Place) -> None:
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2015"])
+    assert landed.findings[0].on_fail is OnFail.HOLD
+    assert total(landed) == (0, Decimal(0))
+    insert(place, ("a", "0.10"))
+    again = place.land(DAY)
+    assert (again.seal.status, codes(again)) == (SealStatus.MATCHED, [])
+
+
+def test_no_row_of_a_source_that_may_be_empty_is_said_and_holds_nothing(place: Place) -> None:
+    place.source = replace(SOURCE, may_be_empty=True)
     landed = place.land(DAY)
     assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2015"])
-    assert total(landed) == (0, Decimal(0))
+    assert landed.findings[0].on_fail is OnFail.FLAG
+
+
+def test_no_row_is_matched_where_the_sources_own_record_says_none(place: Place) -> None:
+    place.source = replace(
+        SOURCE, control=ControlFile(pattern="control/{reference_date:%Y%m%d}.json")
+    )
+    place.vouch(DAY, 0, "0")
+    assert place.land(DAY).seal.status is SealStatus.MATCHED
+
+
+LIMIT = replace(CONTRACT, digest="f" * 64)
+RATE = Column(name="rate", source_name="id", type=ColumnType(kind=Kind.TEXT))
+
+
+@pytest.mark.parametrize(
+    ("contract", "asked"),
+    [
+        (LIMIT, False),
+        (replace(LIMIT, columns=(*CONTRACT.columns, RATE)), False),
+        (replace(LIMIT, columns=CONTRACT.columns[1:]), False),
+        (replace(LIMIT, columns=(replace(RATE, source_name="day"), *CONTRACT.columns)), True),
+        (replace(LIMIT, measures=(), columns=CONTRACT.columns[:1]), False),
+        (
+            replace(
+                LIMIT,
+                columns=(
+                    CONTRACT.columns[0],
+                    replace(CONTRACT.columns[1], type=ColumnType(kind=Kind.TEXT)),
+                ),
+                measures=(),
+            ),
+            True,
+        ),
+    ],
+    ids=["limit", "a column that is there", "less", "a column more", "no sums", "another type"],
+)
+def test_a_database_is_asked_again_only_where_its_extract_does_not_answer_the_contract(
+    place: Place, contract: Contract, asked: bool
+) -> None:
+    place.source = replace(SOURCE, query=SOURCE.query.replace("id, balance", "*"))
+    insert(place, ("a", "0.10"))
+    before = place.land(DAY)
+    change(place, "UPDATE credits SET balance = '7.00'")
+    place.contract = contract
+    after = place.land(DAY)
+    assert (after.objects[0] != before.objects[0]) is asked
+    aside = [o.sha256 for o in after.objects if o.detail.get("reason") == "S2025"]
+    assert aside == ([before.objects[0].sha256] if asked else [])
+
+
+def test_a_measure_that_the_databases_record_lacks_is_asked_for(place: Place) -> None:
+    place.contract = replace(CONTRACT, measures=())
+    insert(place, ("a", "0.10"))
+    place.land(DAY)
+    place.contract = CONTRACT
+    after = place.land(DAY)
+    assert after.seal.control is not None
+    assert dict(after.seal.control.sums) == {"amount": Decimal("0.10")}
+
+
+def test_a_query_that_was_corrected_is_asked_though_the_day_was_sealed(place: Place) -> None:
+    insert(place, ("a", "0.10"), ("b", "2.00"))
+    place.source = replace(SOURCE, query=SOURCE.query.replace("ORDER", "AND id = 'a' ORDER"))
+    before = place.land(DAY)
+    place.source = SOURCE
+    after = place.land(DAY)
+    assert (total(after), codes(after)) == ((2, Decimal("2.10")), ["S2025"])
+    assert before.objects[0].sha256 in [o.sha256 for o in after.objects if o.role == "refused"]
+    assert place.land(DAY) == after
+
+
+def test_a_late_look_after_the_contract_changed_keeps_what_it_sees(place: Place) -> None:
+    insert(place, ("a", "0.10"))
+    place.land(DAY)
+    insert(place, ("b", "2.00"))
+    place.contract = LIMIT
+    assert codes(place.land_late(DAY)) == ["S2023"]
 
 
 def test_a_control_file_decides_where_one_is_declared(place: Place) -> None:

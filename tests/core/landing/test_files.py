@@ -149,6 +149,7 @@ def test_a_file_that_has_not_settled_is_not_landed(place: Place) -> None:
         (b"id,amount,day\na,1.00,2026-03-02\n", "S2006"),
         (b"id;amount;day;id\na;1.00;2026-03-02;b\n", "S2006"),
         (csv("a;1.00;2026-03-01", "b;2.50;2026-03-01").encode(), "S2005"),
+        (csv(ONE, "b;1.50;2026-03-01", "c;1.00;2026-02-28").encode(), "S2005"),
     ],
 )
 def test_a_file_that_is_not_the_days_data_is_refused_by_name_and_kept(
@@ -455,3 +456,64 @@ def test_parquet_is_landed_and_what_is_not_parquet_refused(place: Place) -> None
     assert codes(landed) == ["S2003", "S2003", "S2003", "S2003", "S2006"]
     assert {f.on_fail for f in landed.findings} == {OnFail.FLAG}
     assert len(kept(place, landed, "refused")) == 5
+
+
+def test_a_file_that_mostly_holds_another_day_is_told_with_its_figures(place: Place) -> None:
+    drop(place, csv(ONE, *(f"x{n};1.00;2026-03-01" for n in range(9))))
+    place.vouch(DAY, 10, "10.00")
+    (finding,) = [f for f in place.land(DAY).findings if f.code == "S2005"]
+    assert finding.message == "in/pay_20260302 mostly holds another day"
+    assert finding.observed == "9 of 10 records of 2026-03-01 (9)"
+
+
+def test_a_file_with_some_records_of_another_day_is_landed(place: Place) -> None:
+    drop(place, csv(ONE, "b;2.50;2026-03-01"))
+    place.vouch(DAY, 2, "3.50")
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, [])
+
+
+def test_a_file_of_another_path_than_the_sources_does_not_stay_in_the_day(place: Place) -> None:
+    drop(place, csv(ONE), "_a.csv")
+    drop(place, csv(TWO), "_b.csv")
+    place.vouch(DAY, 1, "2.50")
+    place.source = replace(SOURCE, pattern="in/pay_{reference_date:%Y%m%d}_a*")
+    assert place.land(DAY).seal.status is SealStatus.MISMATCHED
+    place.source = replace(SOURCE, pattern="in/pay_{reference_date:%Y%m%d}_b*")
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2025"])
+    assert kept(place, landed, "refused") == [("S2025", csv(ONE).encode())]
+    (finding,) = landed.findings
+    assert "in/pay_20260302_a.csv" in finding.message
+    place.contract = replace(CONTRACT, digest="f" * 64)
+    again = place.land(DAY)
+    assert (again.seal, codes(again)) == (landed.seal, ["S2025"])
+    assert kept(place, again, "refused") == kept(place, landed, "refused")
+
+
+def test_a_control_file_that_is_declared_elsewhere_is_read_and_the_files_stay(place: Place) -> None:
+    drop(place, csv(ONE))
+    place.vouch(DAY, 1, "1.00")
+    sealed = place.land(DAY)
+    (place.root / "in/pay_20260302").unlink()
+    place.source = replace(SOURCE, control=ControlFile(pattern="other/{reference_date:%d}.json"))
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2013"])
+    assert [o for o in landed.objects if o.role == "data"] == [
+        o for o in sealed.objects if o.role == "data"
+    ]
+
+
+def test_an_earlier_version_of_a_file_stays_replaced_when_a_day_is_counted_again(
+    place: Place,
+) -> None:
+    drop(place, csv(ONE))
+    place.vouch(DAY, 1, "2.50")
+    place.land(DAY)
+    drop(place, csv(TWO))
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2007"])
+    place.contract = replace(CONTRACT, digest="f" * 64)
+    again = place.land(DAY)
+    assert (again.seal, codes(again)) == (landed.seal, ["S2007"])
+    assert sorted(o.sha256 for o in again.objects) == sorted(o.sha256 for o in landed.objects)

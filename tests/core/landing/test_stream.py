@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -418,3 +419,35 @@ def test_a_race_that_is_always_lost_ends_as_a_transient_fault(tmp_path: Path) ->
         put(place, event(1))
         with pytest.raises(TransientError, match="S2030"):
             place.land(DAY)
+
+
+def test_a_sealed_stream_is_counted_again_by_a_changed_contract_and_not_read(place: Place) -> None:
+    put(place, event(1), event(2, amount="2.50"))
+    record = {"source": SOURCE.name, "reference_date": DAY.isoformat(), "count": "2"}
+    shards = sorted({r["shard"] for r in rows(place, place.land(DAY).objects)})
+    by_shard = {
+        shard: {"count": str(len(those)), "sums": {}}
+        for shard in shards
+        if (those := [r for r in rows(place, place.land(DAY).objects) if r["shard"] == shard])
+    }
+    path = place.root / f"control/{DAY:%Y%m%d}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record | {"sums": {"amount": "3.50"}, "parts": by_shard}))
+    sealed = place.land(DAY)
+    assert sealed.seal.status is SealStatus.MATCHED
+    put(place, event(3))
+    place.contract = replace(CONTRACT, digest="f" * 64)
+    again = place.land(DAY)
+    assert again == sealed
+    assert codes(place.land_late(DAY)) == ["S2011"]
+
+
+def test_another_stream_under_the_same_source_is_refused_for_a_day_that_was_landed(
+    place: Place,
+) -> None:
+    put(place, event(1))
+    place.vouch(DAY, 1, "1.00")
+    place.land(DAY)
+    place.source = replace(SOURCE, stream="other-events")
+    with pytest.raises(PermanentError, match="S1110"):
+        place.land(DAY)

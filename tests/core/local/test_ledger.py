@@ -13,6 +13,7 @@ import pytest
 
 from puntual.errors import EvidenceError, PermanentError, ProjectError
 from puntual.evidence import checkpoint
+from puntual.evidence.dsse import STATEMENT, Envelope
 from puntual.evidence.ledger import Entry, Event, Told, Upto, decode, encode
 from puntual.evidence.trust import Role, opened
 from puntual.evidence.trust_keys import verifies
@@ -33,10 +34,11 @@ def keys(root: Path) -> LocalKeys:
     return found
 
 
-def ledger(root: Path) -> LocalLedger:
+def ledger(root: Path, *, past: bool = False) -> LocalLedger:
     signer = keys(root)
     apart = root / "ledger.checkpoint"
-    return LocalLedger(root / "ledger", signer.current.origin, apart, signer.note_lines)
+    origin = signer.current.origin
+    return LocalLedger(root / "ledger", origin, apart, signer.note_lines, past=past)
 
 
 def entry(number: int, epoch: int = 1) -> bytes:
@@ -107,9 +109,60 @@ def test_a_restored_older_backup_is_refused_as_a_rollback_until_it_is_anchored(
     (tmp_path / "backup").rename(tmp_path / "ledger")
     with pytest.raises(EvidenceError, match="V4003"):
         ledger(tmp_path)
-    (tmp_path / "ledger.checkpoint").unlink()  # what `puntual ledger anchor` does
-    ledger(tmp_path).append([entry(5)], epoch=1)
+    ledger(tmp_path, past=True).append([entry(5)], epoch=1)  # what `puntual ledger anchor` does
     assert ledger(tmp_path).size == 2
+
+
+ANCHOR = """
+import sys; sys.path[:0] = {path!r}
+from pathlib import Path
+from core.local.test_ledger import entry, ledger
+ledger(Path({root!r}), past=True).append([entry(99)], epoch=1)
+"""
+
+
+@pytest.mark.row("f9", "f2")
+@pytest.mark.parametrize("tail", [False, True], ids=["whole", "unsigned tail"])
+@pytest.mark.parametrize("point", ["ledger.named", "ledger.signed", "ledger.stored", "ledger.kept"])
+def test_an_anchor_that_is_killed_leaves_the_refusal_until_it_is_on_record(
+    tmp_path: Path, point: str, tail: bool
+) -> None:
+    """4 entries were shown; a backup of 2 was put back, with or without a batch unsigned."""
+    for number in range(4):
+        ledger(tmp_path).append([entry(number)], epoch=1)
+    for name in ("entries/000000000003.jsonl", "checkpoints/000000000003",
+                 "checkpoints/000000000004"):  # fmt: skip
+        (tmp_path / "ledger" / name).unlink()
+    if not tail:
+        (tmp_path / "ledger/entries/000000000002.jsonl").unlink()
+    shown = (tmp_path / "ledger.checkpoint").read_bytes()
+    program = ANCHOR.format(path=[str(Path(__file__).resolve().parents[2])], root=str(tmp_path))
+    env = os.environ | {"PUNTUAL_FAILPOINTS": f"{point}=kill@1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, check=False
+    )
+    assert done.returncode == -9, done.stderr
+    if point != "ledger.kept":
+        assert (tmp_path / "ledger.checkpoint").read_bytes() == shown
+        with pytest.raises(EvidenceError, match="V4003"):
+            ledger(tmp_path)
+        ledger(tmp_path, past=True).append([entry(99)], epoch=1)
+    again = ledger(tmp_path)
+    assert decode(next(again.backwards())[1]).told.step == "step:99"
+    assert again.check() == len(list((tmp_path / "ledger/checkpoints").iterdir()))
+
+
+def test_an_anchor_of_a_ledger_that_is_damaged_leaves_what_was_kept_apart(tmp_path: Path) -> None:
+    for number in range(4):
+        ledger(tmp_path).append([entry(number)], epoch=1)
+    (tmp_path / "ledger/entries/000000000003.jsonl").unlink()
+    (tmp_path / "ledger/leaves").unlink()
+    shown = (tmp_path / "ledger.checkpoint").read_bytes()
+    with pytest.raises(EvidenceError, match="V4004"):
+        ledger(tmp_path, past=True)
+    assert (tmp_path / "ledger.checkpoint").read_bytes() == shown
+    with pytest.raises(EvidenceError, match="V4004"):
+        ledger(tmp_path)
 
 
 @pytest.mark.row("f77")
@@ -211,3 +264,28 @@ def test_a_name_is_given_once_and_an_unknown_one_is_refused(tmp_path: Path) -> N
     with pytest.raises(ProjectError, match="C1902"):
         holder.rotate("nobody", size=0)
     assert holder.current.version == 1
+
+
+def test_the_last_key_of_the_log_is_not_ended_and_one_of_two_is(tmp_path: Path) -> None:
+    holder = keys(tmp_path)
+    with pytest.raises(ProjectError, match="C1906"):
+        holder.revoke("log", since=3, why="stolen")
+    assert holder.current.version == 1, "nothing was published"
+    holder.create("log-b", Role.LOG, size=3)
+    holder.revoke("log", since=3, why="stolen")
+    assert [k.name for k in holder.current.of(Role.LOG, 4)] == ["log-b"]
+    with pytest.raises(ProjectError, match="C1906"):
+        holder.revoke("log-b", since=9, why="stolen")
+
+
+def test_an_approver_who_came_after_the_attestation_is_told_so(tmp_path: Path) -> None:
+    holder = keys(tmp_path)
+    holder.create("luis", Role.APPROVER, size=5)
+    envelope = Envelope(payload=b"{}", kind=STATEMENT)
+    with pytest.raises(ProjectError, match="C1907") as refused:
+        holder.approve("luis", envelope, "a" * 64, position=4)
+    assert "--from attest:REPORT" in refused.value.next_step
+    assert holder.approvals("a" * 64) == {}
+    assert holder.approve("luis", envelope, "a" * 64, position=5) in holder.approvals("a" * 64)
+    with pytest.raises(ProjectError, match="C1902"):
+        holder.approve("pipeline", envelope, "a" * 64, position=5)

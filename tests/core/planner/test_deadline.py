@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from puntual.model.policy import Clause, Minimum, Policy, Sending, Signatures, Substitute
 from puntual.model.project import Project
 from puntual.model.run import DEFAULT_TIMES, RunSettings, StepTimes
 from puntual.planner.deadline import needed, overruns, timings
@@ -111,6 +112,49 @@ def test_the_day_that_loses_an_hour_decides(project: Project) -> None:
     (found,) = overruns(project, ZoneInfo)
     assert found.timing.window.reference_date == date(2026, 3, 7)
     assert found.timing.window.seconds == 4 * 3600
+
+
+def with_plan_b(project: Project) -> Project:
+    """Let a policy have plan B delivered after a fault."""
+    policy = Policy(
+        name="p",
+        report="credit_daily",
+        author="Sara",
+        valid_from=date(2026, 1, 1),
+        valid_until=date(2026, 12, 31),
+        approval=Signatures(roles=("compliance",), people=1),
+        file="policies/p.yaml",
+        sending=Sending.AUTOMATIC,
+        signing=None,
+        acceptance=None,
+        minimum=Minimum(),
+        clauses=(Clause(id="down", fault=True, substitute=Substitute.PLAN_B),),
+        digest="d" * 64,
+    )
+    return replace(project, policies={"p": policy})
+
+
+def test_plan_b_comes_after_the_longest_way_to_a_fault(project: Project) -> None:
+    project = with_times(project, timeout=60, retries=0)
+    lands = len(project.sources)
+    plan_b = (lands + 4) * 60 + TELL  # land; then decide, report, attest, deliver
+    main = STEPS * 60 + TELL
+    assert needed(project, ["credit_daily"], DAY) == {"credit_daily": main}
+    rescued = with_plan_b(project)
+    assert needed(rescued, ["credit_daily"], DAY) == {"credit_daily": main + plan_b}
+    (timing,) = timings(rescued, ["credit_daily"], DAY, ZoneInfo)
+    assert timing.rescue == plan_b
+
+
+def test_a_project_that_fits_without_plan_b_is_refused_with_it_and_the_budget_is_named(
+    project: Project,
+) -> None:
+    project = with_times(project, timeout=600, retries=1, interval=10, max_delay=60)
+    assert overruns(project, ZoneInfo) == ()
+    (found,) = overruns(with_plan_b(project), ZoneInfo)
+    assert (found.timing.needed > found.timing.allowed, found.retries) == (True, 0)
+    fits = with_times(with_plan_b(project), timeout=600, retries=0)
+    assert overruns(fits, ZoneInfo) == ()
 
 
 def test_only_the_reports_that_may_be_late_are_named(project: Project) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from puntual.errors import ProjectError
@@ -98,6 +98,47 @@ def test_a_due_hour_that_a_clock_change_skips_is_the_first_instant_after(
         dues(terms, every_day, date(2026, 3, 27), date(2026, 3, 28), ZoneInfo("Europe/Madrid"))
     )
     assert found[date(2026, 3, 28)].isoformat() == "2026-03-29T03:00:00+02:00"
+
+
+@given(
+    st.sampled_from(list(Cadence)),
+    st.integers(1, 40),
+    st.dates(date(2026, 3, 1), date(2026, 12, 31)),
+)
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_owed_is_told_up_to_the_last_day_whose_due_day_is_known_and_none_after(
+    cadence: Cadence, due_after: int, ends: date
+) -> None:
+    longer = Calendar(
+        name="c",
+        source="s",
+        published=date(2025, 12, 1),
+        valid_from=date(2026, 1, 1),
+        valid_until=date(2027, 6, 30),
+        weekend=(6, 7),
+        holidays=(),
+    )
+    terms = make_terms(cadence=cadence, due_after=due_after)
+    found = owed_days(terms, replace(longer, valid_until=ends), date.min, date.max)
+    last = last_known(terms, replace(longer, valid_until=ends))
+    whole = dict(dues(terms, longer, date(2026, 1, 1), ends, MEXICO))
+    inside = [d.isoformat() for d, due in whole.items() if due.date() <= ends and d <= last]
+    assert found == inside
+    first_unknown = next((d for d, due in whole.items() if due.date() > ends), ends)
+    # Nothing is held back but the week or the month in whose middle the calendar ends.
+    assert first_unknown - last <= timedelta(days=31)
+    assert all(d <= last for d, due in whole.items() if due.date() <= ends - timedelta(days=31))
+
+
+@pytest.mark.parametrize(
+    ("cadence", "due_after"), [(Cadence.WEEK, 7), (Cadence.MONTH_END, 23), (Cadence.MONTH_END, 60)]
+)
+def test_a_report_that_is_due_in_a_later_week_or_month_than_its_next_one_is_owed(
+    project: Project, cadence: Cadence, due_after: int
+) -> None:
+    terms = make_terms(cadence=cadence, due_after=due_after)
+    calendar = project.calendars["mx-example"]
+    assert owed_days(terms, calendar, date.min, date.max)
 
 
 @given(st.dates(date(2026, 1, 1), date(2026, 12, 1)), st.sampled_from(list(Cadence)))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puntual.model.approval import Approval, Subject
+from puntual.model.check import OnFail
 from puntual.model.delivery import Completeness, Decision, Reason
 from puntual.model.finding import Finding, Verdict
 from puntual.model.policy import (
@@ -200,6 +201,55 @@ def test_plan_b_covers_what_cannot_be_proven_or_made(project: Project, reason: s
     assert decide(project, whole, governed(make_policy(ABSENT))).completeness is None
 
 
+@pytest.mark.parametrize("code", ["R1001", "R1002", "R3001", "R3002", "R3003", "R3004", "R5001"])
+def test_a_clause_about_a_fault_covers_no_control_no_source_and_no_fault_that_went_unseen(
+    project: Project, code: str
+) -> None:
+    fault = Clause(id="fault", fault=True, substitute=Substitute.PLAN_B)
+    verdict = Verdict.FAIL if code in ("R1001", "R3001", "R5001") else Verdict.UNKNOWN
+    failed = replace(finding("tie", code, verdict), on_fail=OnFail.HOLD)
+    whole = answers(SealStatus.MATCHED, findings=(*PASSES[:2], failed))
+    decision = decide(project, whole, governed(make_policy(fault)))
+    assert decision.completeness is None
+    assert {code, "P3004"} <= codes(decision)
+
+
+def test_a_control_is_covered_by_the_clause_that_names_it(project: Project) -> None:
+    named = Clause(id="tie", check="tie")
+    failed = replace(finding("tie", "R3001", Verdict.FAIL, 1), on_fail=OnFail.HOLD)
+    whole = answers(SealStatus.MATCHED, findings=(*PASSES[:2], failed))
+    decision = decide(project, whole, governed(make_policy(named)))
+    assert decision.completeness is Completeness.PARTIAL
+    assert [a.clause for a in decision.applied] == ["tie"]
+
+
+def test_a_share_of_money_that_a_check_fails_is_not_measured_so_nothing_is_within_it(
+    project: Project,
+) -> None:
+    limited = Clause(id="ids", check="has_id", limits=Limits(share=Decimal(50)))
+    failed = replace(finding("has_id", "Q2001", Verdict.FAIL, 1), on_fail=OnFail.HOLD)
+    whole = answers(SealStatus.MATCHED, findings=(failed, *PASSES[1:]))
+    decision = decide(project, whole, governed(make_policy(limited)))
+    assert decision.completeness is None
+    assert "P3007" in codes(decision)
+
+
+@pytest.mark.parametrize(
+    ("accepted_on", "sending", "holds"),
+    [
+        (date(2026, 11, 23), Sending.AUTOMATIC, True),
+        (date(2026, 11, 24), Sending.AUTOMATIC, False),
+        (date(2026, 11, 24), Sending.SIGNED, True),
+    ],
+)
+def test_what_leaves_by_itself_needs_an_acceptance_that_is_given_by_the_due_day(
+    accepted_on: date, sending: Sending, holds: bool
+) -> None:
+    given_ = Acceptance(reference="1", accepted_on=accepted_on, valid_until=date(2027, 1, 1))
+    policy = make_policy(ABSENT, acceptance=given_, sending=sending)
+    assert policy.holds_on(date(2026, 11, 23)) is holds
+
+
 def test_a_policy_that_does_not_count_holds_and_says_why(project: Project) -> None:
     expired = Reason(code="P3003", about="events", sentence="ended")
     decision = decide(project, answers(), governed(None, barred=(expired,)))
@@ -254,7 +304,7 @@ def test_the_author_of_a_policy_does_not_count_among_those_who_approve_it() -> N
 
 def test_the_decision_time_leaves_room_for_what_remains_and_the_reserve(project: Project) -> None:
     found = decide_by(project, "credit_daily", DAY, zone)
-    # decide 130, report 250, attest 250, deliver 390 and 40 s of waits; reserve 600 s.
+    # decide 130, report 250, attest 250, deliver 390 and 40 s of waits; reserve 900 s.
     assert timedelta(minutes=20) < DUE - found < timedelta(minutes=35)
 
 

@@ -149,6 +149,18 @@ ERRORS = [
     (LAYOUT, "{records}", "{rows}", "C1016  unknown placeholder {rows}"),
     (LAYOUT, "{reference_date:%Y%m%d}_", "", "C1016  '{report}_v{version}.txt' needs {reference"),
     (LAYOUT, '"{report}_', '"../{report}_', "C1403  'file_name' must be a name, without a folder"),
+    (
+        REPORT,
+        "SELECT count(DISTINCT product) FROM",
+        "SELECT sum(balance) FROM",
+        "10:44  C1405  'query' counts rows and returns a decimal",
+    ),
+    (
+        REPORT,
+        "SELECT count(DISTINCT product) FROM credits}",
+        '"SELECT CAST(2.75 AS DECIMAL(5,2)) AS n FROM credits"}',
+        "C1405",
+    ),
 ]
 
 
@@ -195,6 +207,12 @@ def test_what_is_not_carried_out_is_said_and_stops_nothing(
 ) -> None:
     complaints = edited(tmp_path, path, old, new)
     assert [(c.file, c.code, c.severity) for c in complaints] == [(path, expected, "warning")]
+
+
+@pytest.mark.parametrize("number", ["count(product)", "CAST(sum(balance) AS DECIMAL(38,0))"])
+def test_a_count_of_rows_is_a_whole_number(tmp_path: Path, number: str) -> None:
+    query = "SELECT count(DISTINCT product) FROM credits"
+    assert edited(tmp_path, REPORT, query, f'"SELECT {number} FROM credits"') == ()
 
 
 def test_a_misspelt_key_is_not_told_twice(tmp_path: Path) -> None:

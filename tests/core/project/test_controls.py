@@ -151,6 +151,13 @@ def test_a_tie_reads_a_report_and_is_judged_when_it_is_made(tmp_path: Path) -> N
     assert rule.left[0].rows == {"product": "A"}
 
 
+def test_a_number_that_must_be_so_and_parts_of_a_whole_can_fail(tmp_path: Path) -> None:
+    text = f"{HEAD}    left: SELECT count(*) FROM credits\n    right: SELECT 4\n" + equal(
+        "warehouse: credits, sum: balance", 'warehouse: credits, sum: balance, where: "a"'
+    ).replace("id: x", "id: y").replace('"a"', "\"product = 'A'\"")
+    assert lint(write(tmp_path, controls(text)))[1] == ()
+
+
 def test_a_filter_that_the_model_declares_explains(tmp_path: Path) -> None:
     text = SIDES.replace("[late, duplicates, quarantined]", "[filtered]")
     assert one(tmp_path, text, **{"puntual.yaml": FILTERED}).explained_by == (Cause.FILTERED,)
@@ -175,6 +182,10 @@ def sides(old: str, new: str) -> str:
 REFERS = HEAD + "    refers: {dataset: movements, columns: [credit_id], to: credits}\n"
 ROLL = HEAD + (
     "    roll_forward: {dataset: credits, balance: balance, movements: balance, by: [credit_id]}\n"
+)
+STORED = HEAD + (
+    "    left: {curated: movements}\n    right: {warehouse: movements}\n"
+    "    measures: [{digest: {key: [movement_id]}}, count]\n"
 )
 REFUSED = [
     # unknown names
@@ -263,6 +274,49 @@ REFUSED = [
         .replace("explained_by: [late, duplicates, quarantined]", "explained_by: []"),
         "C1308  distinct credit_id of several places cannot be added up",
     ),
+    (
+        STORED.replace("measures:", "by: [credit_id]\n    measures:"),
+        "C1308  no digest is taken by credit_id",
+    ),
+    # tolerances that nothing is measured against
+    (
+        STORED.replace("movement_id]}}", 'movement_id]}, tolerance: "1", unit: rows}'),
+        "C1312  the tolerance of digest movement_id is not applied: digests are the same",
+    ),
+    (
+        STORED.replace("{digest: {key: [movement_id]}}", "{max: occurred_at}")
+        + '    tolerance: "1"\n    unit: days\n',
+        "7:16  C1312  the tolerance of max occurred_at is not applied: a timestamp is the same",
+    ),
+    (
+        STORED.replace("{digest: {key: [movement_id]}}", '{max: amount, tolerance: "1", unit: M}'),
+        "C1312  the tolerance of max amount is not applied: 'amount' is not public",
+    ),
+    # an instant, and what a clock shows
+    (
+        HEAD + "    left: {query: SELECT TIMESTAMP '2026-03-02 10:00:00' AS t FROM credits}\n"
+        "    right: {query: SELECT TIMESTAMPTZ '2026-03-02 10:00:00+00' AS t FROM credits}\n"
+        "    by: [t]\n    measures: [count]\n",
+        "6:10  C1308  't': timestamp (the query) against timestamp without a zone (the query)",
+    ),
+    (
+        HEAD + "    left: {curated: movements}\n    right: {query: SELECT CAST(occurred_at AS"
+        " TIMESTAMP) AS occurred_at FROM movements}\n    measures: [{max: occurred_at}]\n",
+        "C1308  'occurred_at': timestamp (curated movements) against timestamp without a zone",
+    ),
+    (
+        HEAD + "    left: {curated: movements}\n    right: {query: SELECT occurred_at AT TIME ZONE"
+        " 'UTC' AS occurred_at FROM movements}\n    measures: [{min: occurred_at}]\n",
+        "C1308  'occurred_at': timestamp (curated movements) against timestamp without a zone",
+    ),
+    # controls that cannot fail
+    (equal(GOOD), "4:5  C1311  both sides are the same"),
+    (
+        HEAD + "    left: SELECT sum(balance) FROM credits\n"
+        "    right: |\n      select SUM(balance) -- all\n      from credits\n",
+        "5:5  C1311  both sides are the same",
+    ),
+    (HEAD + "    left: SELECT 0\n    right: SELECT 1 - 1\n", "C1311  neither side reads a table"),
     # causes
     (sides("[late,", "[tolerated,"), "11:20  C1011  'tolerated' explains nothing"),
     (sides("[late,", "[filtered,"), "11:20  C1309  'filtered' cannot occur between these sides"),
@@ -427,6 +481,30 @@ NOT_UNDERSTOOD = [
         "{id: a, method: reconciliation, type: custom, engine: soda, implementation: x}",
         "by the engine 'soda' is not run here",
     ),
+    (
+        "{id: a, method: reconciliation, metric: rowCount, mustBe: 1, unit: percent}",
+        "rowCount counts rows, not percent",
+    ),
+    (
+        "{id: a, method: reconciliation, type: custom, engine: puntual, implementation: {left:"
+        " {curated: movements}, right: {warehouse: movements}, measures: [count, {sum: amount}]},"
+        " customProperties: [{property: puntual.tolerance, value: '0.05'}]}",
+        "one tolerance for 2 measures is not understood",
+    ),
+    (
+        "{id: a, method: reconciliation, type: custom, engine: puntual, implementation: {equal:"
+        " {left: {curated: movements, sum: amount}, right: {warehouse: movements, sum: amount}},"
+        " unit: MXN, tolerance: '1'},"
+        " customProperties: [{property: puntual.tolerance, value: '0.05'}]}",
+        "the implementation has a tolerance of 1 itself",
+    ),
+    (
+        "{id: a, method: reconciliation, type: custom, engine: puntual, implementation: {left:"
+        " {curated: movements}, right: {warehouse: movements},"
+        " measures: [{digest: {key: [movement_id]}}]},"
+        " customProperties: [{property: puntual.tolerance, value: '0.05'}]}",
+        "is the same or is not: it has no tolerance",
+    ),
 ]
 
 
@@ -438,6 +516,24 @@ def test_what_is_not_understood_of_a_contracts_reconciliation_is_refused(tmp_pat
     for number, (_, said) in enumerate(NOT_UNDERSTOOD, start=11):
         place = f"contracts/credits.odcs.yaml:{number}:"
         assert [f for f in found if f.startswith(place) and said in f], (said, found)
+
+
+EQUAL_OF_CONTRACT = (
+    "{id: near, method: reconciliation, type: custom, engine: puntual, implementation: {equal:"
+    " {left: {curated: movements, sum: amount}, right: {warehouse: movements, sum: amount}},"
+    " unit: MXN}, customProperties: [{property: puntual.tolerance, value: 'TOLERANCE'}]}"
+)
+
+
+def test_a_contracts_tolerance_is_that_of_its_one_measure(tmp_path: Path) -> None:
+    files = odcs(EQUAL_OF_CONTRACT.replace("TOLERANCE", "0.05"))
+    (measure,) = read_project(write(tmp_path, files)).controls["near"].measures
+    assert (measure.tolerance, measure.unit) == (Decimal("0.05"), "MXN")
+
+
+def test_a_contracts_tolerance_below_zero_is_refused(tmp_path: Path) -> None:
+    files = odcs(EQUAL_OF_CONTRACT.replace("TOLERANCE", "-7"))
+    assert [c.code for c in lint(write(tmp_path, files))[1]] == ["C1011"]
 
 
 def test_other_quality_rules_of_a_contract_are_still_warned_of(tmp_path: Path) -> None:

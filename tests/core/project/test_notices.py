@@ -91,6 +91,10 @@ def test_an_environment_replaces_a_route_whole(tmp_path: Path) -> None:
         ("{email: {host: m, from: p@b, to: []}}", "C1011 'to' is empty"),
         ("{email: {host: m, from: p@b, to: [ops]}}", "C1011 not an address"),
         ("{email: {host: m, from: pb, to: [a@b]}}", "C1011 not an address"),
+        ("{email: {host: m, from: p@b, to: [peña@b]}}", "C1011 not an address"),
+        ("{email: {host: m, from: p@bañco, to: [a@b]}}", "C1011 not an address"),
+        ("{webhook: {url: 'https://[desk/in'}}", "C1011 'url' must be https://"),
+        ("{webhook: {url: 'https://desk:x/in'}}", "C1011 'url' must be https://"),
         ("{email: {host: m, from: p@b, to: [a@b], port: 0}}", "C1011 'port' must lie between"),
         ("{email: {host: m, from: p@b, to: [a@b], user: env:U}}", "C1011 'email' needs both of"),
         (

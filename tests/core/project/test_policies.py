@@ -39,6 +39,31 @@ def test_a_right_policy_has_no_complaint_and_is_read_whole(tmp_path: Path) -> No
         ("author: Sara", "author: Luis", "C1701", "wrote it and would have to approve it"),
         ("    owner: Cards", "    onwer: Cards", "C1008", "unknown key 'onwer'"),
         ("id: warehouse_down", "id: cards_absent", "C1303", "stands twice"),
+        ("people: 2", "people: 1", "C1707", "two people at least"),
+        (
+            'accepted_on: "2026-01-01", valid_until: "2026-12-30"',
+            'accepted_on: "2026-12-31", valid_until: "2027-12-30"',
+            "C1701",
+            "the acceptance begins after the policy ends",
+        ),
+        (
+            "    fault: true\n",
+            "    fault: true\n    limits: {rows: 5}\n",
+            "C1701",
+            "nothing to count",
+        ),
+        (
+            "    when: [absent]\n    substitute: omit",
+            "    when: [absent]\n    limits: {age: 3, share: '5'}\n    substitute: last_known",
+            "C1701",
+            "of last_known only 'age' is a limit",
+        ),
+        (
+            "    source: cards\n    when: [absent]\n",
+            "    check: client_given\n    limits: {share: '0.01'}\n",
+            "C1701",
+            "no share of money",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(

@@ -208,10 +208,45 @@ def test_a_file_that_is_not_utf_8_or_too_large_is_refused(tmp_path: Path) -> Non
         "contracts/old.yaml",
         "models/x.SQL",
         "checks/x.yml",
+        "checks/x.YAML",
+        "checks/.x.yaml",
+        "checks/sub/x.yaml",
         "policies/p.yml",
         "reports/credit_daily/emergency.SQL",
+        "reports/credit_daily/old/report.yaml",
+        "reports/report.yaml",
     ],
 )
-def test_a_file_that_is_not_read_is_named(tmp_path: Path, path: str) -> None:
+def test_a_file_of_rules_that_is_not_read_is_an_error(tmp_path: Path, path: str) -> None:
+    complaints = lint(write(tmp_path, {**FILES, path: "x"}))[1]
+    assert [(c.file, c.code, c.severity) for c in complaints] == [(path, "C1021", "error")]
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("check/x.yaml", "checks"),
+        ("Checks/x.sql", "checks"),
+        ("policy/p.yaml", "policies"),
+        ("report/credit_daily/report.yaml", "reports"),
+    ],
+)
+def test_a_folder_of_rules_whose_name_is_nearly_right_is_an_error_and_the_right_one_is_named(
+    tmp_path: Path, path: str, near: str
+) -> None:
+    (complaint,) = lint(write(tmp_path, {**FILES, path: "x"}))[1]
+    assert (complaint.file, complaint.code, complaint.severity) == (path, "C1021", "error")
+    assert complaint.hint == f"did you mean '{near}'?"
+
+
+@pytest.mark.parametrize("path", ["checks/x.yaml~", "contracts/schema.json"])
+def test_another_file_that_is_not_read_is_named(tmp_path: Path, path: str) -> None:
     complaints = lint(write(tmp_path, {**FILES, path: "x"}))[1]
     assert [(c.file, c.code, c.severity) for c in complaints] == [(path, "C1021", "warning")]
+
+
+@pytest.mark.parametrize(
+    "path", ["checks/README.md", "checks/.x.yaml.swp", "control/x.json", "data/x.yaml"]
+)
+def test_notes_and_data_are_not_complained_of(tmp_path: Path, path: str) -> None:
+    assert lint(write(tmp_path, {**FILES, path: "x"}))[1] == ()

@@ -1,0 +1,124 @@
+"""Levels 2 and 3 of a package, where a project is at hand: counted again, and made again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+from puntual.cli.archive import open_archive
+from puntual.cli.delivered import as_line, missing_or_altered
+from puntual.cli.packs import Pack
+from puntual.cli.places import lake_path, state_folder
+from puntual.errors import EvidenceError, PuntualError
+from puntual.evidence import statement
+from puntual.evidence.digest import sha256
+from puntual.evidence.package import STATEMENT
+from puntual.evidence.verify import Line, holds, verify
+from puntual.local.disk import translated
+from puntual.local.objects import LocalObjects
+from puntual.model.manifest import ObjectRef
+from puntual.runner.versions import attested
+
+NOTHING_RAN = 2
+"""How a command exits that refuses the project or the call."""
+
+_NO_STATE = frozenset({"C1005", "T1002"})
+"""Nothing was run here, or its state may not be read."""
+
+
+def counted_again(pack: Pack, root: Path, *, alone: bool) -> tuple[Line, ...]:
+    """
+    Compute every digest, count and sum again that the project's store has (level 2).
+
+    Args:
+        pack: Holds at level 1.
+        root: The project's folder.
+        alone: The package was named; without a project's state it holds at level 1.
+
+    Raises:
+        PuntualError: The state cannot be read, and is asked for.
+    """
+    try:
+        with translated(str(state_folder(root))):
+            return tuple(_with_project(pack, root))
+    except PuntualError as error:
+        if not alone or error.code not in _NO_STATE:
+            raise
+        why = f"level 2 was not asked, the project's state is not at hand: {error.message}"
+    return (Line(level=2, ok=None, sentence=why),)
+
+
+def _with_project(pack: Pack, root: Path) -> Iterator[Line]:
+    store = lake_path(root)
+    if not store.is_dir():
+        yield Line(level=2, ok=None, sentence="level 2 was not asked: no store is at hand")
+        return
+    objects = LocalObjects(store)
+    looked = [li for li in verify(pack.names, pack.read, _looker(objects)) if li.level == 2]
+    yield from looked
+    if not holds(looked):
+        return
+    yield from _committed(pack, root)
+    yield from _delivered(pack, root)
+    from puntual.cli.recount import recount
+
+    yield from recount(pack.read, objects, root)
+
+
+def _committed(pack: Pack, root: Path) -> Iterator[Line]:
+    """Compare the package with what this project committed when it attested the delivery."""
+    report, day, version = statement.decode(pack.read(STATEMENT)).delivery.split("/")
+    number = int(version.removeprefix("v"))
+    made = attested(open_archive(root), report, date.fromisoformat(day), number)
+    if made is None:
+        sentence = f"this project has not attested {report}/{day}/{version}"
+        yield Line(level=2, ok=None, sentence=sentence)
+        return
+    stated = {o.detail["name"]: o.sha256 for o in made.of_role("package")}
+    found = {name: sha256(pack.read(name)) for name in pack.names}
+    wrong = sorted(n for n in stated.keys() | found.keys() if stated.get(n) != found.get(n))
+    if wrong:
+        sentence = f"not the bytes that were attested here: {', '.join(wrong)}"
+        yield Line(level=2, ok=False, sentence=sentence)
+    else:
+        sentence = f"all {len(found)} files are the bytes that were attested here"
+        yield Line(level=2, ok=True, sentence=sentence)
+
+
+def _delivered(pack: Pack, root: Path) -> Iterator[Line]:
+    """Compare the destinations with what was delivered there."""
+    report, day, _ = statement.decode(pack.read(STATEMENT)).delivery.split("/")
+    for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
+        yield Line(level=2, ok=False, sentence=as_line(fault))
+
+
+def made_again(pack: Pack, root: Path) -> Line:
+    """Rebuild the day from raw in a process of its own and compare every byte (level 3)."""
+    if not (root / "puntual.yaml").is_file():
+        return Line(level=3, ok=None, sentence="level 3 was not asked: no project is at hand")
+    day = statement.decode(pack.read(STATEMENT)).delivery.split("/")[1]
+    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(root), "replay", "-d", day]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    said = (done.stdout + done.stderr).strip().splitlines() or [""]
+    if done.returncode == 0:
+        return Line(
+            level=3, ok=True, sentence=f"{day} was made again from raw: every byte is the same"
+        )
+    if done.returncode == NOTHING_RAN:
+        sentence = f"{day} was not made again, this project cannot: {said[0].strip()}"
+        return Line(level=3, ok=None, sentence=sentence)
+    return Line(level=3, ok=False, sentence=f"{day} made again from raw differs: {said[0].strip()}")
+
+
+def _looker(objects: LocalObjects) -> Callable[[ObjectRef], tuple[int, str] | None]:
+    def look(ref: ObjectRef) -> tuple[int, str] | None:
+        try:
+            objects.verify(ref)
+        except EvidenceError as error:
+            return None if error.code == "V1001" else (ref.bytes, "")
+        return ref.bytes, ref.sha256
+
+    return look
