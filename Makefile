@@ -80,7 +80,7 @@ parity: $(READY) ## Every engine beside DuckDB, EXAMPLES (20) times the sample o
 test-aws-account: $(READY) ## What only an account proves: ACCOUNT=<number>, with credentials in the environment
 	@PUNTUAL_AWS_ACCOUNT=$(ACCOUNT) $(BIN)/python -m pytest -q tests/infra/test_account.py
 
-berka: $(READY) ## Run all 455 days of a real bank (some 10 minutes; `make test` runs a month)
+berka: $(READY) ## Run all 455 days of a real bank (some 10 minutes; `make test` runs eighteen)
 	@BERKA_FROM=1993-01-01 $(BIN)/python -m pytest -q tests/acceptance/berka
 
 faults: $(READY) ## Make every fault at every point, from inside and outside (an hour and more)

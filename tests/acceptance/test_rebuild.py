@@ -141,7 +141,7 @@ def test_a_manifest_that_is_damaged_is_named_and_the_others_are_rebuilt(root: Pa
 OPENERS = (
     ("explain", "payments_daily", "-d", HELD_DAY),
     ("query", "SELECT count(*) FROM movements"),
-    ("export", "openlineage", "-d", "2026-03-02", "--to", "events.json"),
+    ("export", "openlineage", "-d", "2026-03-02"),
     ("ack", "payments_daily", "-d", "2026-03-02"),
     ("land", "-d", HELD_DAY, "--as-of", HELD_AS_OF),
 )
