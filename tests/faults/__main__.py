@@ -18,7 +18,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 
 from faults import table
@@ -27,6 +26,7 @@ from faults.disturb import Lab, can_trace
 from faults.start import Warm
 
 from puntual.failpoints import POINTS
+from puntual.project.program import code_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,18 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if unexercised or any(o.wrong for o in outcomes) else 0
 
 
-def _program(source: Path) -> str:
-    """Return the digest of the program that is disturbed."""
-    parts = (p.relative_to(source).as_posix().encode() + p.read_bytes() for p in _files(source))
-    return sha256(b"".join(parts)).hexdigest()
-
-
-def _files(source: Path) -> list[Path]:
-    return sorted(p for p in source.rglob("*.py"))
-
-
 def _begin(folder: Path, source: Path, before: Sequence[Outcome]) -> None:
-    (folder / "program").write_text(_program(source), "utf-8")
+    (folder / "program").write_text(code_digest(source), "utf-8")
     for outcome in before:
         _keep(folder, outcome)
 
@@ -97,7 +87,9 @@ def _keep(folder: Path, outcome: Outcome) -> None:
 def _done(folder: Path, source: Path) -> list[Outcome]:
     """Return what a campaign with the same program has carried out and found right."""
     program, file = folder / "program", folder / "outcomes.jsonl"
-    if not (program.exists() and file.exists() and program.read_text("utf-8") == _program(source)):
+    if not (
+        program.exists() and file.exists() and program.read_text("utf-8") == code_digest(source)
+    ):
         raise SystemExit("there is no campaign with this program to go on with")
     found = []
     for line in file.read_text("utf-8").splitlines():

@@ -246,7 +246,6 @@ def _in_force(root: Path, env: str | None) -> tuple[Trust, bytes]:
     if read is None or read.place != AWS:
         keys = _keys(root)
         return keys.current, keys.trust()
-    remote.need_boto3()
     with remote.led_to_stage(root, env or ""):
         found = founded.deployed(read.name)
     return found.current, found.data

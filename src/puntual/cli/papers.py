@@ -42,7 +42,6 @@ def papers(root: Path, project: Project, env: str | None) -> Iterator[Papers]:
         PermanentError: T1002, T1003, T2004, T5004-T5009.
     """
     if project.place == AWS:
-        remote.need_boto3()
         with remote.led_to_stage(root, env or ""), tempfile.TemporaryDirectory() as folder:
             yield _deployed(project, Path(folder))
         return

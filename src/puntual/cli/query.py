@@ -203,13 +203,12 @@ def _ask_in(root: Path, env: str, sql: str, limit: int, timeout: float) -> _Aske
         return _ask(root, sql, limit, timeout, project)
     from puntual.cli import remote
 
-    remote.need_boto3()
-    from puntual.aws.athena import Athena
-    from puntual.aws.bucket import Bucket
-    from puntual.aws.clients import client
-    from puntual.aws.deployment import settings_of
-
     with remote.led_to_stage(root, env):
+        from puntual.aws.athena import Athena
+        from puntual.aws.bucket import Bucket
+        from puntual.aws.clients import client
+        from puntual.aws.deployment import settings_of
+
         settings = settings_of(project.name, client("lambda"))
         athena = Athena(
             client("athena"),

@@ -79,10 +79,9 @@ def opened(project: Project, root: Path, env: str) -> Iterator[Remote]:
         TransientError: T5001, T5002.
         PermanentError: T5004-T5009.
     """
-    need_boto3()
-    from puntual.aws.desk import remote_desk
-
     with led_to_stage(root, env):
+        from puntual.aws.desk import remote_desk
+
         desk = remote_desk(project.name)
         yield Remote(
             project=project,
@@ -92,7 +91,7 @@ def opened(project: Project, root: Path, env: str) -> Iterator[Remote]:
         )
 
 
-def need_boto3() -> None:
+def _need_boto3() -> None:
     """
     Refuse to go on without boto3.
 
@@ -235,7 +234,11 @@ def led_to_stage(root: Path, env: str) -> Iterator[None]:
     Lead to the stage of this project where it is up and the environment is named after it.
 
     What the shell has set is left as it is: it may lead to another stage, or to an account.
+
+    Raises:
+        ProjectError: C1004 boto3 is not installed; so what imports it does so inside.
     """
+    _need_boto3()
     from puntual.aws.stage import launch
 
     found = launch.standing(stage_folder(root), os.environ) if env == STAGE else None

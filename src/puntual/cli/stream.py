@@ -132,11 +132,10 @@ def _put_on_aws(root: Path, env: str, name: str, lines: BinaryIO, key: str) -> P
     """Put lines into a stream of Kinesis, on the stage of this project where that is up."""
     from puntual.cli import remote
 
-    remote.need_boto3()
-    from puntual.aws.clients import client
-    from puntual.aws.producer import KinesisProducer
-
     with remote.led_to_stage(root, env):
+        from puntual.aws.clients import client
+        from puntual.aws.producer import KinesisProducer
+
         return KinesisProducer(client("kinesis")).put_lines(name, lines, key=key)
 
 

@@ -14,9 +14,14 @@ _NOT_CODE = ("__pycache__", "example", "verifier", "infra", "console", "stage")
 """What no function or job has with it, and nothing of a day depends on."""
 
 
-def code_digest() -> Digest:
-    """Return the digest of this program: its version and the bytes of its modules."""
-    root = resources.files("puntual")
+def code_digest(folder: Traversable | None = None) -> Digest:
+    """
+    Return the digest of a program: its version and the bytes of its modules.
+
+    Args:
+        folder: The package; None for the one that runs.
+    """
+    root = resources.files("puntual") if folder is None else folder
     lines = [f"puntual {__version__}"]
     for name, data in sorted(_sources(root, "")):
         lines.append(f"{_sha256(data)}  {name}")
