@@ -267,5 +267,8 @@ def test_a_question_without_end_is_given_up_by_ctrl_c(bank: Path) -> None:
         time.sleep(0.1)  # DuckDB's threads are there: it has begun
     time.sleep(1)
     asking.send_signal(signal.SIGINT)
-    _, err = asking.communicate(timeout=60)
+    try:
+        _, err = asking.communicate(timeout=60)
+    finally:
+        asking.kill()
     assert (asking.returncode, "interrupted" in err) == (130, True), err

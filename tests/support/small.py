@@ -6,11 +6,11 @@ import base64
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support import warm
 
 AS_OF = "2026-03-03T05:00:00-06:00"
 DAY = "2026-03-02"
@@ -225,14 +225,8 @@ def puntual(root: Path, *arguments: str, env: dict[str, str] | None = None) -> R
     """Run the real command in a process of its own; `check` while its calendars are valid."""
     if arguments[:1] == ("check",) and "--as-of" not in arguments:
         arguments = (*arguments, "--as-of", AS_OF)
-    done = subprocess.run(
-        [sys.executable, "-m", "puntual.cli.main", "-C", str(root), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=os.environ | {"NO_COLOR": "1"} | (env or {}),
-    )
+    asked = os.environ | {"NO_COLOR": "1"} | (env or {})
+    done = warm.run(["-C", str(root), *arguments], asked, 300)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

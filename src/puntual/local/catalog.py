@@ -332,8 +332,10 @@ def query(path: Path, sql: str, *, limit: int | None, timeout: float = TIMEOUT) 
     """
     with connect(path) as connection:
         try:
-            with within(connection, timeout, "query on the catalog"):
-                return answer(connection, sql, {}, limit=limit)
+            where = "query on the catalog"
+            return within(
+                connection, timeout, where, lambda: answer(connection, sql, {}, limit=limit)
+            )
         except duckdb.Error as exc:
             raise fault(exc, "query on the catalog", "Q1001") from exc
 
