@@ -42,7 +42,7 @@ demo: $(MADE) ## Deliver the last days of the example bank and say where everyth
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo.py
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
 	$(BIN)/ruff format --check .
@@ -50,7 +50,7 @@ check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## Any bytes where others' bytes are read, FUZZ times the sample of `make test`
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n auto tests/hostile/test_fuzz.py

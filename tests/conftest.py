@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+# isort: off
+from support import handlers  # first: it marks modules of the core that are not imported yet
 from support.stage import stage, stage_python
+# isort: on
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = ["stage", "stage_python"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch which handlers of the core are run."""
+    config.pluginmanager.register(handlers, "support.handlers")

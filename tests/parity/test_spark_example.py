@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from support.spark import QUIET_SOCKETS, spark, spark_engine
 
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.duckdb.engine import DuckDBEngine
-from puntual.errors import PermanentError
 from puntual.landing.arrivals import SCHEMA
 from puntual.local.database import LocalDatabases
 from puntual.model.project import Project
@@ -111,7 +111,15 @@ def raw(folder: Path, project: Project) -> dict[str, RawDay]:
 
 
 @pytest.fixture(scope="module")
+def asked() -> None:
+    """Leave it to `make parity`: tests/aws runs a day of this project on Spark in every CI run."""
+    if "EXAMPLES" not in os.environ:
+        pytest.skip("`make parity` runs it: Spark takes a minute for it")
+
+
+@pytest.fixture(scope="module")
 def both(
+    asked: None,
     spark: SparkSession,
     raw: dict[str, RawDay],
     project: Project,
@@ -216,22 +224,3 @@ def test_the_emergency_report_on_raw_answers_alike(
         made.engine.ask_raw(raw["branch_movements"], (sql,), tables, str(tmp_path)) for made in both
     ]
     assert answers[1] == answers[0]
-
-
-def test_micro_batches_follow_each_other_and_end_by_number_or_by_the_first_fault(
-    spark: SparkSession,
-) -> None:
-    from puntual.aws.jobs.stream import micro_batches
-
-    numbers: list[int] = []
-    micro_batches(numbers.append, every=1, batches=3)
-    assert numbers == [0, 1, 2]
-
-    def fail(number: int) -> None:
-        if number == 1:
-            raise PermanentError("T2001", "the lease was lost", where="batch 1")
-        numbers.append(number)
-
-    with pytest.raises(PermanentError, match="the lease was lost"):
-        micro_batches(fail, every=1, batches=0)
-    assert numbers == [0, 1, 2, 0]

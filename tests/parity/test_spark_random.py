@@ -516,3 +516,22 @@ def test_every_record_of_a_random_day_is_read_alike(
     assert theirs.totals == mine.totals
     assert theirs.set_aside == mine.set_aside
     assert theirs.conflicts == mine.conflicts
+
+
+def test_micro_batches_follow_each_other_and_end_by_number_or_by_the_first_fault(
+    spark: SparkSession,
+) -> None:
+    from puntual.aws.jobs.stream import micro_batches
+
+    numbers: list[int] = []
+    micro_batches(numbers.append, every=1, batches=3)
+    assert numbers == [0, 1, 2]
+
+    def fail(number: int) -> None:
+        if number == 1:
+            raise PermanentError("T2001", "the lease was lost", where="batch 1")
+        numbers.append(number)
+
+    with pytest.raises(PermanentError, match="the lease was lost"):
+        micro_batches(fail, every=1, batches=0)
+    assert numbers == [0, 1, 2, 0]

@@ -1,10 +1,10 @@
 """
-Which `except` handlers of the core were run: a pytest plugin (`-p support.handlers`).
+Which `except` handlers of the core are run by tests of the core: a pytest plugin (failures.md G12).
 
 It must be loaded before a module of the core is. Each handler of those modules, when they are
 imported, gets one line more that remembers it; nothing else changes, and nothing is traced, so
-that tests take no longer. At the end it writes the handlers that were not run to the file that
-`HANDLERS_NOT_RUN` names, one `file:line` a line.
+that tests take no longer. A session of all tests fails at its end where a handler was not run,
+and lists it; so does one of some tests with `HANDLERS_OF_ALL` in the environment.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
+
+import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/puntual"
 ROOMS = ("errors.py", "model", "project", "checks", "planner", "evidence", "render")
+BY_CHANCE = ("test_any", "whatever", "comes_back_equal", "the_bound")
+"""Tests that search at random, or long: what they happen to meet is no proof."""
+TESTS = Path(__file__).resolve().parents[1]
+
+_NOW: set[str] = set()
+"""What the test that runs has run so far."""
 _RAN: set[str] = set()
 _NAME = "__handler_ran__"
 
@@ -65,7 +74,7 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
     def exec_module(self, module: ModuleType) -> None:
-        setattr(module, _NAME, _RAN.add)
+        setattr(module, _NAME, _NOW.add)
         super().exec_module(module)
 
 
@@ -82,11 +91,52 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def pytest_unconfigure() -> None:
-    """Write what was not run."""
-    missing = sorted(places() - _RAN)
-    Path(os.environ["HANDLERS_NOT_RUN"]).write_text("".join(f"{p}\n" for p in missing))
+def counts(path: Path, name: str) -> bool:
+    """Say whether what a test runs is run on purpose by a test of the core."""
+    room = path.relative_to(TESTS).parts[1:2] if path.is_relative_to(TESTS / "core") else ()
+    return bool(set(room) & set(ROOMS)) and not any(word in name for word in BY_CHANCE)
 
 
-if "HANDLERS_NOT_RUN" in os.environ:
-    sys.meta_path.insert(0, _Finder())
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Keep what a test of the core has run."""
+    _NOW.clear()
+    done = yield
+    if counts(item.path, item.name):
+        _RAN.update(_NOW)
+    return done
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what another process of this session has run."""
+    _RAN.update(getattr(node, "workeroutput", {}).get("handlers", ()))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what this process has run, or end the session with what nobody has."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["handlers"] = sorted(_RAN)
+    elif _of_all(config) and session.exitstatus == pytest.ExitCode.OK and places() - _RAN:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """List the handlers that were not run."""
+    missing = sorted(places() - _RAN) if _of_all(config) else []
+    if missing:
+        terminalreporter.section("except handlers of the core that no test of the core has run")
+        for place in missing:
+            terminalreporter.line(f"src/puntual/{place}")
+
+
+def _of_all(config: pytest.Config) -> bool:
+    if "HANDLERS_OF_ALL" in os.environ:
+        return True
+    some = config.option.keyword or config.option.markexpr or config.option.collectonly
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not some
+
+
+sys.meta_path.insert(0, _Finder())

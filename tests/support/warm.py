@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +32,9 @@ APART = ("PYTHON", "LC_", "LANG")
 _SIZE = 4
 
 
-def run(command: list[str], env: dict[str, str], seconds: float) -> subprocess.CompletedProcess:
+def run(
+    command: list[str], env: dict[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
     """
     Run `puntual` with arguments, and return its exit code and what it printed.
 
@@ -150,11 +153,8 @@ def _ended(chosen: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     chosen.unregister(key.fileobj)
     os.close(key.fd)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    try:
+    with line, suppress(BrokenPipeError):  # who asked may have given up
         line.sendall(code.to_bytes(_SIZE, signed=True))
-    except BrokenPipeError:
-        pass  # who asked gave up
-    line.close()
 
 
 def _become(streams: list[int]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 from acceptance.berka.prepare import ORIGINAL, Day, prepare
+from support import warm
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -59,8 +59,7 @@ class Berka:
 
 
 def puntual(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("puntual")), "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return warm.run(["-C", str(root), *arguments], dict(os.environ), seconds=7200)
 
 
 @pytest.fixture(scope="module")
