@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 # isort: off
@@ -16,5 +17,6 @@ __all__ = ["stage", "stage_python"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch which handlers of the core are run."""
+    """Watch which handlers of the core are run; thousands of tests are no garbage to look for."""
+    gc.set_threshold(50_000)
     config.pluginmanager.register(handlers, "support.handlers")

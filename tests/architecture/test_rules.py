@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,24 @@ from architecture import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src/puntual"
-MODULES = [
-    rules.parse(file.relative_to(SOURCE).as_posix(), file.read_text(encoding="utf-8"))
-    for file in sorted(SOURCE.rglob("*.py"))
-]
+
+
+@cache
+def modules() -> list[rules.Module]:
+    """Return the modules of the source."""
+    return [
+        rules.parse(file.relative_to(SOURCE).as_posix(), file.read_text(encoding="utf-8"))
+        for file in sorted(SOURCE.rglob("*.py"))
+    ]
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 def test_every_module_keeps_the_rule(rule: Callable[[rules.Module], list[str]]) -> None:
-    assert [offence for module in MODULES for offence in rule(module)] == []
+    assert [offence for module in modules() for offence in rule(module)] == []
 
 
 def test_every_room_of_the_source_is_looked_at() -> None:
-    assert {module.room for module in MODULES} >= {"model", "ports", "project", "cli", "errors"}
+    assert {module.room for module in modules()} >= {"model", "ports", "project", "cli", "errors"}
 
 
 DOC = '"""A sentence."""\n'

@@ -940,7 +940,7 @@ PIECES = st.sampled_from(
 
 @pytest.mark.row("f51")
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     files=st.lists(st.lists(PIECES, max_size=12), max_size=3),

@@ -79,6 +79,6 @@ def test_the_whole_run_is_killed_from_a_process_that_it_forked() -> None:
     "wanted", ["step.begin=kill", "step.begun=burn", "step.begun=raise:Nothing"]
 )
 def test_a_wish_that_cannot_be_is_told_and_nothing_runs(tmp_path: Path, wanted: str) -> None:
-    ran = puntual(tmp_path, "run", env={"PUNTUAL_FAILPOINTS": wanted})
+    ran = puntual(tmp_path, "run", env={"PUNTUAL_FAILPOINTS": wanted, "PUNTUAL_COLD": "1"})
     assert ran.code == 2
     assert "C1091" in ran.err

@@ -41,7 +41,7 @@ def run(
     Raises:
         TimeoutExpired: It took longer; it is dead.
     """
-    if os.environ.get("PUNTUAL_COLD") or _of_interpreter(env) != _of_interpreter(os.environ):
+    if env.get("PUNTUAL_COLD") or _of_interpreter(env) != _of_interpreter(os.environ):
         return subprocess.run(
             [sys.executable, "-m", "puntual.cli.main", *command],
             capture_output=True,
