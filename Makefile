@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz format bench bench-sample bench-reconcile aws parity test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
+.PHONY: help demo test check lint fuzz format bench bench-sample bench-reconcile aws parity test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
@@ -44,13 +44,14 @@ demo: $(MADE) ## Deliver the last days of the example bank and say where everyth
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-check: $(READY) ## Format, lint, types, rooms, docs, tests: what CI asks
+check: lint test ## Format, lint, types, rooms, docs, tests: what CI asks
+
+lint: $(READY) ## All of `make check` but the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## Any bytes where others' bytes are read, FUZZ times the sample of `make test`
 	@FUZZ=$(FUZZ) $(BIN)/python -m pytest -n auto tests/hostile/test_fuzz.py

@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.row("f1")
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_after_a_step_and_run_again_gives_the_same_bytes(
+def test_killed_after_a_step_and_run_again_does_the_others_once_and_gives_the_same_bytes(
     tmp_path: Path, step: str, undisturbed: dict[str, str]
 ) -> None:
     good_day(tmp_path)
@@ -51,18 +51,6 @@ def test_killed_after_a_step_and_run_again_gives_the_same_bytes(
         tmp_path, "query", "SELECT count(*), sum(amount) FROM movements", "--json", "--unmask"
     )
     assert asked.data["rows"] == [["4", "330.35"]]
-
-
-@pytest.mark.parametrize("step", STEPS[:-1])
-def test_what_was_committed_before_the_kill_does_not_run_again(tmp_path: Path, step: str) -> None:
-    good_day(tmp_path)
-    _run_until(tmp_path, step)
-    run_day(tmp_path)
     with sqlite3.connect(tmp_path / ".puntual" / "journal.db") as journal:
-        done = [
-            row[0]
-            for row in journal.execute(
-                "SELECT step FROM steps WHERE outcome = 'done' ORDER BY rowid"
-            )
-        ]
-    assert done == list(STEPS)
+        rows = journal.execute("SELECT step FROM steps WHERE outcome = 'done' ORDER BY rowid")
+        assert [row[0] for row in rows] == list(STEPS)

@@ -16,7 +16,7 @@ TESTS = Path(__file__).resolve().parents[1]
 def test_a_session_that_leaves_a_handler_out_fails_at_its_end_and_lists_it() -> None:
     """`make test` as a whole is such a session; here it is one of a room that raises little."""
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider",
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider",
          str(TESTS / "core/checks")],
         cwd=TESTS.parent, capture_output=True, text=True, check=False,
         env=os.environ | {"HANDLERS_OF_ALL": "1"},
