@@ -290,3 +290,20 @@ def sentence(results: Sequence[PlantedFault]) -> str:
         return f"{scope}: all seen{not_applicable}"
     listed = "; ".join(f"{r.dataset} {r.fault.words}" for r in missed)
     return f"{scope}: {len(planted) - len(missed)} of {len(planted)} seen, missed: {listed}"
+
+
+def unseen_before_loading(results: Sequence[PlantedFault]) -> tuple[str, ...]:
+    """
+    Say which faults are seen by hops into the warehouse alone, a line for each kind.
+
+    Such a fault that is made before, as by a model that exchanges two amounts, is in both sides
+    of that hop and is seen by nothing: "all seen" alone would promise more.
+    """
+    found: dict[str, list[str]] = {}
+    for one in results:
+        if one.seen_by and all(who.endswith(" → warehouse") for who in one.seen_by):
+            found.setdefault(one.fault.words, []).append(one.dataset)
+    return tuple(
+        f"seen from the load on, and not where it is made before: {words} ({', '.join(datasets)})"
+        for words, datasets in sorted(found.items())
+    )

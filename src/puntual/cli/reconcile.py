@@ -231,7 +231,10 @@ def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> b
     return ok
 
 
-SINCE = "the run found no difference here: something was altered after it"
+SINCE = (
+    "the run found no difference here: this one does not show in what it compared (counts, sums, "
+    "keys), or something was altered after it"
+)
 
 
 def _differs_since(about: About, rows: BrokenRows) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from puntual.checks.control import told
 from puntual.checks.reconcile import unmeasured
-from puntual.checks.seen import sentence
+from puntual.checks.seen import sentence, unseen_before_loading
 from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
 from puntual.cli.wrap import WHOLE, wrapped
 from puntual.model.control import ControlResult, ControlState, Hop
@@ -189,11 +189,14 @@ def _planted(found: Reconciled) -> Iterator[str]:
     yield from wrapped(f"{'◐' if missed else '●'} {sentence(found.planted)}", " ")
     for finding in missed:
         yield from wrapped(f"{finding.code} {finding.message}", "   ")
+    for line in unseen_before_loading(found.planted):
+        yield from wrapped(line, "   ")
 
 
 def _end(found: Reconciled) -> Iterator[str]:
     broken = found.first_break
     day = found.day.isoformat()
+    yield from wrapped("as the run committed it; --rows compares what is stored now", " ")
     if broken is not None:
         yield from wrapped(
             f"First break: {broken.dataset}  {broken.left.upper()} → {broken.right.upper()}"

@@ -111,11 +111,11 @@ def behind_file(run: DayRun, hop: Hop, about: str, *, limit: int) -> BrokenRows:
     counts = Counter(r.of_class for r in rows)
     notes = found.problems
     if not rows and not notes:
-        notes = (
-            f"the file holds exactly the {len(found.answered):,} rows of {report.file}'s query: "
-            f"the tie's own query on {hop.dataset} sees others",
-            *(f"tie of {t.column}: {t.query}" for t in report.ties if t.dataset == hop.dataset),
-        )
+        same = f"the file holds exactly the {len(found.answered):,} rows of {report.file}'s query"
+        ties = (f"tie of {t.column}: {t.query}" for t in report.ties if t.dataset == hop.dataset)
+        broken = bool(hop.residual_records) or any(hop.residual_sums.values())
+        other = f"{same}: the tie's own query on {hop.dataset} sees others"
+        notes = (other, *ties) if broken else (same,)
     return BrokenRows(
         dataset=dataset,
         about=about,
