@@ -71,10 +71,14 @@ class Bank:
         self.ledger().append(entries, epoch=1)
 
     def attest(
-        self, version: int, report: bytes = b"1|2.00\n", *, name: str = "credit_daily"
+        self,
+        version: int,
+        report: bytes = b"1|2.00\n",
+        *,
+        name: str = "credit_daily",
+        day: date = date(2026, 11, 20),
     ) -> Files:
         """Build a package of a version and put it on record."""
-        day = date(2026, 11, 20)
         files = build_package(
             replace(
                 CLAIMS,
@@ -99,9 +103,14 @@ class Bank:
         return pack(books, files)
 
     def deliver(
-        self, version: int, report: bytes = b"1|2.00\n", *, name: str = "credit_daily"
+        self,
+        version: int,
+        report: bytes = b"1|2.00\n",
+        *,
+        name: str = "credit_daily",
+        day: date = date(2026, 11, 20),
     ) -> Files:
-        return self.packed(self.attest(version, report, name=name))
+        return self.packed(self.attest(version, report, name=name, day=day))
 
     def approve(self, files: Files, name: str) -> None:
         from puntual.evidence import dsse
