@@ -9,7 +9,6 @@ command instead; the demo, the tutorial, the wheel, the bench and the faults alw
 
 from __future__ import annotations
 
-import array
 import atexit
 import gc
 import importlib
@@ -22,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -59,8 +59,8 @@ def run(
     return subprocess.CompletedProcess(command, code, *told)
 
 
-def _of_interpreter(env: object) -> dict[str, str]:
-    return {k: v for k, v in dict(env).items() if k.startswith(APART)}  # type: ignore[call-overload]
+def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in env.items() if k.startswith(APART)}
 
 
 def _asked(command: list[str], env: dict[str, str], streams: tuple[int, int], wait: float) -> int:
@@ -145,7 +145,7 @@ def _serve(address: str) -> dict[str, object] | None:
 def _order(line: socket.socket) -> tuple[dict[str, object], list[int]]:
     head, streams, _, _ = socket.recv_fds(line, _SIZE, 2)
     head += _exactly(line, _SIZE - len(head))
-    return json.loads(_exactly(line, int.from_bytes(head))), list(array.array("i", streams))
+    return json.loads(_exactly(line, int.from_bytes(head))), streams
 
 
 def _ended(chosen: selectors.BaseSelector, key: selectors.SelectorKey) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import TypeVar
 
-from puntual.checks.reconcile import DIGITS
+from puntual.checks.reconcile import DIGITS, is_broken
 from puntual.model.broken_row import BrokenRow, BrokenRows, ChangedCell, RowClass
 from puntual.model.control import Hop
 from puntual.model.report import Layout, Report
@@ -113,9 +113,8 @@ def behind_file(run: DayRun, hop: Hop, about: str, *, limit: int) -> BrokenRows:
     if not rows and not notes:
         same = f"the file holds exactly the {len(found.answered):,} rows of {report.file}'s query"
         ties = (f"tie of {t.column}: {t.query}" for t in report.ties if t.dataset == hop.dataset)
-        broken = bool(hop.residual_records) or any(hop.residual_sums.values())
         other = f"{same}: the tie's own query on {hop.dataset} sees others"
-        notes = (other, *ties) if broken else (same,)
+        notes = (other, *ties) if is_broken(hop) else (same,)
     return BrokenRows(
         dataset=dataset,
         about=about,
