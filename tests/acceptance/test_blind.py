@@ -74,3 +74,37 @@ def test_a_line_of_the_report_that_the_warehouse_does_not_hold_is_named(tmp_path
     shown = puntual(tmp_path, "reconcile", "-d", DAY, "--row", "p2", "--unmask").out
     assert "REPORT PAYMENTS_DAILY" in shown
     assert "p2;c1;250.50;2026-03-02\\n" in shown
+
+
+ON_NOTHING = """\
+controls:
+  - id: fees_tie
+    kind: business
+    left: >-
+      SELECT coalesce(sum(amount), 0) FROM movements
+      WHERE reference_date = :reference_date AND client_id = 'FEES'
+    right: >-
+      SELECT coalesce(sum(amount), 0) FROM movements
+      WHERE reference_date = :reference_date AND payment_id = 'fee'
+"""
+
+
+def test_a_control_that_agrees_on_no_row_is_told_that_it_does(tmp_path: Path) -> None:
+    """No row of either condition is there: zero is zero, whatever happens to the rows."""
+    nobody = "SELECT count(*) FROM movements WHERE client_id = 'nobody'"
+    expected = ON_NOTHING + (
+        f"  - id: no_orphan\n    kind: business\n    left: {nobody}\n    right: SELECT 0\n"
+    )
+    for name, text, told in (
+        ("nothing", expected, ["fees_tie"]),
+        ("agreed", ON_NOTHING.replace("  - id", "  - may_be_empty: true\n    id"), []),
+    ):
+        root = good_day(tmp_path / name)
+        (root / "controls/controls.yaml").write_text(text)
+        ran = run_day(root)
+        assert ran.code == 0, ran.out + ran.err
+        found = puntual(root, "reconcile", "-d", DAY, "--json").data["findings"]
+        assert isinstance(found, list)
+        blind = [f for f in found if f["code"] == "R5002"]
+        assert [f["rule"].removesuffix("_planted") for f in blind] == told
+    assert "zero against zero" in puntual(tmp_path / "nothing", "reconcile", "-d", DAY).out

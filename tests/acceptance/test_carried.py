@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.small import DAY, SETTINGS, drop, good_day, puntual, run_day, vouch, write_project
+from support.small import (
+    CONTRACT,
+    DAY,
+    MODEL,
+    ROWS,
+    SETTINGS,
+    drop,
+    good_day,
+    puntual,
+    run_day,
+    vouch,
+    write_project,
+)
 
 MADE_UP = """\
 SELECT payment_id, client_id, amount, paid_on, amount < 0 AS refund, _object, _position
@@ -18,6 +30,58 @@ SELECT payment_id, client_id, CAST(amount * 2 AS DECIMAL(18,2)) AS amount, paid_
        amount < 0 AS refund, _object, _position
 FROM payments
 """
+
+EXCHANGED = """\
+SELECT payment_id, client_id,
+       CASE payment_id WHEN 'p1' THEN CAST(250.50 AS DECIMAL(18,2))
+                       WHEN 'p2' THEN CAST(100.00 AS DECIMAL(18,2)) ELSE amount END AS amount,
+       paid_on, amount < 0 AS refund, _object, _position
+FROM payments
+"""
+ZERO_FOR_NULL = """\
+SELECT payment_id, client_id, coalesce(amount, CAST(0 AS DECIMAL(18,2))) AS amount, paid_on,
+       amount < 0 AS refund, _object, _position
+FROM payments
+"""
+WIDER = """\
+SELECT payment_id, client_id, CAST(amount AS DECIMAL(20,4)) AS amount, paid_on,
+       amount < 0 AS refund, _object, _position
+FROM payments
+"""
+
+
+def test_amounts_that_a_model_exchanges_are_seen_and_both_rows_named(tmp_path: Path) -> None:
+    """Every row has its place, and the sum is 330.35 before and after."""
+    good_day(tmp_path)
+    (tmp_path / "models/movements.sql").write_text(EXCHANGED)
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "R2002" in held.out
+    rows = ("--rows", "movements:curated", "--unmask")
+    shown = puntual(tmp_path, "reconcile", "-d", DAY, *rows).out
+    assert "2 changed" in shown
+    assert "100.00 → 250.50" in shown
+    assert "250.50 → 100.00" in shown
+
+
+def test_a_zero_that_a_model_puts_for_a_null_is_seen_though_sums_agree(tmp_path: Path) -> None:
+    optional = CONTRACT.replace('"DECIMAL(18,2)", required: true', '"DECIMAL(18,2)"')
+    for name, model, code in (("kept", MODEL, 0), ("zero", ZERO_FOR_NULL, 1)):
+        root = tmp_path / name
+        files = {"contracts/payments.odcs.yaml": optional, "models/movements.sql": model}
+        write_project(root, **files)
+        drop(root, (*ROWS, "p5;c3;;2026-03-02"))
+        vouch(root, 5, "330.35")
+        ran = run_day(root)
+        assert ran.code == code, ran.out + ran.err
+    assert "R2002" in ran.out
+
+
+def test_a_measure_of_another_type_is_compared_by_its_sum(tmp_path: Path) -> None:
+    good_day(tmp_path)
+    (tmp_path / "models/movements.sql").write_text(WIDER)
+    ran = run_day(tmp_path)
+    assert ran.code == 0, ran.out + ran.err
 
 
 def test_a_row_made_up_for_one_that_was_dropped_is_seen_though_sums_agree(tmp_path: Path) -> None:

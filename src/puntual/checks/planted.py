@@ -27,7 +27,6 @@ from puntual.model.control import (
 from puntual.model.planted import PLANTED, Look, variants_of
 
 SIGNS = (MeasureKind.SUM_NEGATIVE, MeasureKind.SUM_POSITIVE, MeasureKind.COUNT_NEGATIVE)
-_PLACE = ("_object", "_position")
 
 OF = "__"
 """Between a dataset and the column of a sample of its own."""
@@ -73,7 +72,6 @@ def observers(
     hops: Iterable[Hop],
     controls: Iterable[ControlRule],
     *,
-    key: Callable[[str], tuple[str, ...]],
     tables: Callable[[str], Sequence[str]],
     money: Callable[[str], tuple[str, ...]],
 ) -> tuple[Observer, ...]:
@@ -83,27 +81,22 @@ def observers(
     Args:
         hops: As they were measured: a hop without two sides looks at nothing.
         controls: Those that were measured with them.
-        key: The columns of a dataset's key digest.
         tables: The warehouse tables that a SELECT names.
         money: A dataset's columns of amounts, in which faults are planted: the best first.
     """
     numbers = count(1)
-    found = [_of_hop(hop, key, next(numbers)) for hop in hops if hop.residual_records is not None]
+    found = [_of_hop(hop, next(numbers)) for hop in hops if hop.residual_records is not None]
     for control in controls:
         found += _of_control(control, tables, money, numbers)
     return tuple(found)
 
 
-def _of_hop(hop: Hop, key: Callable[[str], tuple[str, ...]], number: int) -> Observer:
+def _of_hop(hop: Hop, number: int) -> Observer:
     asked = (
         Asked(kind=MeasureKind.COUNT),
         *(Asked(kind=MeasureKind.SUM, columns=(c,)) for c in sorted(hop.residual_sums)),
     )
-    digests: tuple[tuple[str, ...], ...] = ()
-    if hop.keys_agree is not None and hop.right == Stage.WAREHOUSE:
-        digests = (tuple(dict.fromkeys((*key(hop.dataset), *hop.residual_sums))),)
-    elif hop.keys_agree is not None:
-        digests = (_PLACE,)
+    digests = (hop.digested,) if hop.keys_agree is not None and hop.digested else ()
     side = StagedSide(stage=Stage.CURATED, dataset=hop.dataset)
     scan = Scan(side=side, by=(PLANTED,))
     look = Look(

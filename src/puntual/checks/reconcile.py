@@ -13,6 +13,7 @@ from dataclasses import replace
 from decimal import Context, Decimal
 from functools import reduce
 
+from puntual.checks.parts import differing, named
 from puntual.model.check import OnFail, Severity
 from puntual.model.control import Explanation, Hop, HopPart
 from puntual.model.finding import Finding, Verdict
@@ -34,6 +35,7 @@ def hop(
     explained: Iterable[Explanation] = (),
     *,
     digest_of_rest: bool = False,
+    digested: tuple[str, ...] = (),
 ) -> Hop:
     """
     Compare two sides of one step to the right.
@@ -47,6 +49,7 @@ def hop(
         explained: What left on the way, by cause.
         digest_of_rest: The left side's key digest was made without the rows that left, so that
             keys can be compared although some did.
+        digested: The columns of both sides' key digests.
 
     Returns:
         The hop with its residual: before − explained − after.
@@ -70,6 +73,7 @@ def hop(
             for column in sorted(before.sums.keys() & after.sums.keys())
         },
         keys_agree=_keys_agree(before, after) if digest_of_rest or not gone else None,
+        digested=digested,
     )
 
 
@@ -121,10 +125,6 @@ def _part(name: str, before: Totals | None, after: Totals | None) -> HopPart:
     )
 
 
-def _differs(part: HopPart) -> bool:
-    return part.residual_records != 0 or any(part.residual_sums.values())
-
-
 def findings_of(hops: Iterable[Hop], controls: Iterable[Finding] = ()) -> tuple[Finding, ...]:
     """
     Turn hops into findings, and put those of the controls after them.
@@ -147,7 +147,7 @@ def is_broken(found: Hop) -> bool:
         bool(found.residual_records)
         or any(found.residual_sums.values())
         or found.keys_agree is False
-        or any(map(_differs, found.parts))
+        or bool(differing(found))
     )
 
 
@@ -211,12 +211,7 @@ def _measured(found: Hop) -> str:
     sums += [f"{name} not compared" for name in _one_sided(found)]
     explained = sum(e.totals.records for e in found.explained)
     parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
-    wrong = [p.name for p in found.parts if _differs(p)]
-    parts += (
-        [f"{len(wrong)} of {len(found.parts)} parts differ: {', '.join(wrong[:3])}"]
-        if wrong
-        else []
-    )
+    parts += [told] if (told := named(found)) else []
     parts += [f"{explained:,} rows explained"] if explained else []
     parts.append(_KEYS[found.keys_agree])
     return ", ".join(parts)

@@ -9,7 +9,7 @@ its measures say they measure, and whatever they say it must see something.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from itertools import zip_longest
 
@@ -33,7 +33,11 @@ _OF_NUMBER = frozenset({Fault.CHANGED_CENT, Fault.FLIPPED_SIGN})
 
 
 def judge(
-    found: Sequence[Observer], planted: Planted, *, way: Callable[[str], str]
+    found: Sequence[Observer],
+    planted: Planted,
+    *,
+    way: Callable[[str], str],
+    nothing: Collection[str] = (),
 ) -> tuple[tuple[PlantedFault, ...], tuple[Finding, ...]]:
     """
     Say who sees what, and what nobody sees.
@@ -42,11 +46,14 @@ def judge(
         found: The day's comparisons.
         planted: What they measured.
         way: The source whose rows a dataset carries, or the dataset itself.
+        nothing: Controls that compared zero with zero, by name: one that no fault touches reads
+            no row, for all that is known.
 
     Returns:
         One value for each dataset's way and fault, sorted; a finding R5001 for each way on which
         a fault that was planted is seen by nobody, and R5002 for each control that misses what
-        its measures claim, or sees none of the faults that change what it reads; both flag.
+        its measures claim, sees none of the faults that change what it reads, or agrees on
+        nothing; both flag.
     """
     ways: dict[str, list[Observer]] = {}
     for observer in found:
@@ -60,6 +67,11 @@ def judge(
         if observer.control:
             controls.setdefault(observer.name, []).append(observer)
     blind = [f for looking in controls.values() for f in _blind(looking, planted)]
+    blind += [
+        _on_nothing(looking[0], _measured_faults(looking, planted))
+        for name, looking in controls.items()
+        if name in nothing and _measured_faults(looking, planted) and not _reads(looking, planted)
+    ]
     return results, (*(f for f in missed if f is not None), *blind)
 
 
@@ -239,8 +251,11 @@ def _touched(looking: Sequence[Observer], planted: Planted) -> list[Fault]:
 
     A fault that changes none of its values was not planted where it looks.
     """
-    if any(o.parts for o in looking):
-        return []
+    return [] if any(o.parts for o in looking) else _reads(looking, planted)
+
+
+def _reads(looking: Sequence[Observer], planted: Planted) -> list[Fault]:
+    """Return the faults that change some value that a control reads."""
     return [
         fault
         for fault in Fault
@@ -251,6 +266,19 @@ def _touched(looking: Sequence[Observer], planted: Planted) -> list[Fault]:
             for side in _sides(observer)
         )
     ]
+
+
+def _measured_faults(looking: Sequence[Observer], planted: Planted) -> list[Fault]:
+    return [f for f in Fault if any(sees(o, f, planted) is not None for o in looking)]
+
+
+def _on_nothing(observer: Observer, faults: Sequence[Fault]) -> Finding:
+    return _of_control(
+        observer,
+        message=f"{observer.name} agrees on nothing: zero against zero, and no row changes it",
+        expected="two sides of which one reads a row, or a control that may be empty",
+        observed=f"0 on both sides, unmoved by {_and([f.words for f in faults])}",
+    )
 
 
 def _of_control(observer: Observer, *, message: str, expected: str, observed: str) -> Finding:
@@ -294,16 +322,27 @@ def sentence(results: Sequence[PlantedFault]) -> str:
 
 def unseen_before_loading(results: Sequence[PlantedFault]) -> tuple[str, ...]:
     """
-    Say which faults are seen by hops into the warehouse alone, a line for each kind.
+    Say which faults only hops of models or into the warehouse see, a line for each kind.
 
-    Such a fault that is made before, as by a model that exchanges two amounts, is in both sides
-    of that hop and is seen by nothing: "all seen" alone would promise more.
+    Such a fault that is made before the first of them, as by a curation that exchanges two
+    amounts, is in both sides of that hop and is seen by nothing: "all seen" alone would promise
+    more.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for one in results:
-        if one.seen_by and all(who.endswith(" → warehouse") for who in one.seen_by):
-            found.setdefault(one.fault.words, []).append(one.dataset)
+        since = _first_seen_in(one.seen_by)
+        if since:
+            found.setdefault((since, one.fault.words), []).append(one.dataset)
     return tuple(
-        f"seen from the load on, and not where it is made before: {words} ({', '.join(datasets)})"
-        for words, datasets in sorted(found.items())
+        f"seen from {since} on, and not where it is made before: {words} ({', '.join(datasets)})"
+        for (since, words), datasets in sorted(found.items())
     )
+
+
+def _first_seen_in(seen_by: Sequence[str]) -> str:
+    """Return where a fault is seen first; "" where a control or a hop before models sees it."""
+    if not seen_by or not all(" → " in who for who in seen_by):
+        return ""
+    if any(": source → " in who or ": raw → " in who for who in seen_by):
+        return ""
+    return "the models" if any(who.endswith(" → curated") for who in seen_by) else "the load"

@@ -1093,8 +1093,9 @@ _R: tuple[Code, ...] = (
         "keys differ though counts and sums agree",
         "Both sides have as many records and the same sums, but the digests of their keys and"
         " measures differ: rows were exchanged or errors offset each other.",
-        "`puntual reconcile` lists the keys that stand on one side only; the warehouse was "
-        "changed outside puntual, or a key is not what the contract says.",
+        "`puntual reconcile --rows` names the rows: a model exchanged values or put a zero for a "
+        "null (give a column that is not the source's another name), the warehouse was changed "
+        "outside puntual, or a key is not what the contract says.",
     ),
     Code(
         "R2003",
@@ -1156,10 +1157,12 @@ _R: tuple[Code, ...] = (
         "a control is blind to what it measures",
         "A planted fault changed a column that the control says it measures, and its difference "
         "did not move; or no fault that changes what it reads moves its difference beyond its "
-        "tolerance, and it sees nothing. A green answer of this control proves less than it says.",
+        "tolerance, and it sees nothing; or its two queries agreed on zero, and no fault changes "
+        "either. A green answer of this control proves less than it says.",
         "Look at both its queries in `puntual reconcile --json`; a measure of the wrong column, or "
         "two sides that read the same rows, cannot differ, and a tolerance above every amount "
-        "never will.",
+        "never will. Of zero against zero: correct a condition that no row meets, use `equal`, "
+        "which counts rows, or declare `may_be_empty: true` where nothing is right.",
     ),
     Code(
         "R5003",
@@ -1570,6 +1573,21 @@ _D: tuple[Code, ...] = (
         "A bug in one channel, or an answer that it does not understand. The other receivers "
         "were told; this one is tried again, at the latest every hour.",
         "Report it with the place that the message names; another route tells meanwhile.",
+    ),
+    Code(
+        "D2005",
+        "a receiver of lineage events does not answer",
+        "The address that `puntual export openlineage --to` names could not be reached in time, or "
+        "asked to come again. Runs and deliveries do not know of it.",
+        "Nothing is lost: run the command again. What the receiver has taken is not sent again.",
+    ),
+    Code(
+        "D2006",
+        "a receiver of lineage events refuses",
+        "The address that `puntual export openlineage --to` names did not take an event and says "
+        "that it will not: a wrong address, a certificate that is not trusted, a redirection.",
+        "Correct the address or the receiver and run the command again. What it has taken is not "
+        "sent again.",
     ),
     Code(
         "D3001",

@@ -390,7 +390,8 @@ class HopPart:
     A file or a shard within a hop from the source to raw.
 
     Attributes:
-        name: `file loans_20261120.csv`, `shard shardId-000000000001`.
+        name: As the source's record names it, or else as it was landed: `loans_20261120.csv`,
+            `shardId-000000000001`.
         before: What the source says of it; None when it says nothing.
         after: What was landed of it; None when nothing was.
         residual_records: before − after; None when a side is missing.
@@ -420,6 +421,8 @@ class Hop:
         residual_sums: The same for each measure both sides have.
         keys_agree: Whether the key digests agree; None when they cannot be compared because
             rows left on the way or a side has no digest.
+        digested: The columns of both digests: the key, then the measures; empty where none was
+            made.
         parts: From the source to raw: each file or shard for which the source gave totals.
     """
 
@@ -432,4 +435,5 @@ class Hop:
     residual_records: int | None = None
     residual_sums: Mapping[str, Decimal] = field(default_factory=dict)
     keys_agree: bool | None = None
+    digested: tuple[str, ...] = ()
     parts: tuple[HopPart, ...] = ()

@@ -8,12 +8,21 @@ Nothing that is planted is stored; a fault that nothing sees is a finding.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
 
 from puntual.checks.planted import OF, Observer, observers
 from puntual.checks.seen import judge
 from puntual.evidence.facts import to_json
-from puntual.model.control import ControlRule, Hop
+from puntual.model.control import (
+    ControlResult,
+    ControlRule,
+    ControlState,
+    Hop,
+    MeasureKind,
+    QuerySide,
+    Term,
+)
 from puntual.model.finding import Finding
 from puntual.model.planted import PlantedFault, Sample
 from puntual.runner.sources import columns_of
@@ -24,18 +33,23 @@ _PLACE = ("_object", "_position")
 
 
 def plant(
-    run: DayRun, hops: Sequence[Hop], controls: Iterable[ControlRule]
+    run: DayRun,
+    hops: Sequence[Hop],
+    controls: Iterable[ControlRule],
+    results: Iterable[ControlResult],
 ) -> tuple[dict[str, object], tuple[Finding, ...]]:
     """
     Plant each kind of fault in each dataset that the day compared.
 
-    A person's SQL is asked only on a way where the day's own measures leave a fault unseen: it
-    costs a statement for each fault, and claims nothing of itself.
+    A person's SQL is asked only on a way where the day's own measures leave a fault unseen, or
+    where it compared zero with zero: it costs a statement for each fault, and claims nothing of
+    itself.
 
     Args:
         run: The day.
         hops: As they were measured.
         controls: Those that were measured with them.
+        results: What they measured.
 
     Returns:
         What the step's manifest says of it (`planted`), and the findings R5001 and R5002.
@@ -43,31 +57,56 @@ def plant(
     Raises:
         PermanentError: The engine cannot.
     """
+    rules = tuple(controls)
+    nothing = frozenset(_zeros(run, rules, results))
     found = observers(
         hops,
-        controls,
-        key=run.key,
+        rules,
         tables=lambda sql: _tables(run, sql),
         money=lambda dataset: _money(run, dataset),
     )
     ways = {_way(run, o.dataset) for o in found}
     own = [o for o in found if all(look.whole for look in o.looks)]
-    results, findings = _judged(run, own)
-    unseen = {r.dataset for r in results if r.applies and not r.seen_by}
-    answered = {r.dataset for r in results}
-    asked = [o for o in found if o in own or _way(run, o.dataset) in unseen | (ways - answered)]
+    faults, findings = _judged(run, own)
+    unseen = {f.dataset for f in faults if f.applies and not f.seen_by}
+    unseen |= ways - {f.dataset for f in faults}
+    asked = [o for o in found if o in own or o.name in nothing or _way(run, o.dataset) in unseen]
     if len(asked) > len(own):
-        results, findings = _judged(run, asked)
-    return {"planted": to_json(results)}, findings
+        faults, findings = _judged(run, asked, nothing)
+    return {"planted": to_json(faults)}, findings
+
+
+def _zeros(
+    run: DayRun, rules: Iterable[ControlRule], results: Iterable[ControlResult]
+) -> Iterator[str]:
+    """
+    Yield the controls of a person's SQL whose two sides read tables and are both zero.
+
+    A side of no table is what its author expects, such as no orphan; of a sum over no row only
+    `may_be_empty` says that it may be one.
+    """
+    rows = {r.id: r for r in results}
+    for rule in rules:
+        sides = [[_tables_of(run, term) for term in side] for side in (rule.left, rule.right)]
+        read = all(any(side) for side in sides)
+        found = rows[rule.id]
+        if read and not rule.may_be_empty and found.state is ControlState.MATCHED:
+            values = [Decimal(v) for m in found.totals for v in (m.left, m.right) if v is not None]
+            if rule.measures[0].kind is MeasureKind.VALUE and not any(values):
+                yield rule.id
+
+
+def _tables_of(run: DayRun, term: Term) -> tuple[str, ...]:
+    return _tables(run, term.side.sql) if isinstance(term.side, QuerySide) else ()
 
 
 def _judged(
-    run: DayRun, found: Sequence[Observer]
+    run: DayRun, found: Sequence[Observer], nothing: Collection[str] = ()
 ) -> tuple[tuple[PlantedFault, ...], tuple[Finding, ...]]:
     samples = tuple(_sample(run, *at) for at in sorted({(o.dataset, o.sample) for o in found}))
     looks = tuple(look for observer in found for look in observer.looks)
     planted = run.world.engine.plant(samples, looks, day=run.date, zone=run.project.time_zone)
-    return judge(found, planted, way=lambda dataset: _way(run, dataset))
+    return judge(found, planted, way=lambda dataset: _way(run, dataset), nothing=nothing)
 
 
 def _way(run: DayRun, dataset: str) -> str:

@@ -19,7 +19,7 @@ from puntual.runner.explained import explained
 from puntual.runner.measure import Readings, ReportRows, before
 from puntual.runner.negative import plant
 from puntual.runner.profile import profile
-from puntual.runner.sources import seal_of, set_aside_of
+from puntual.runner.sources import columns_of, seal_of, set_aside_of
 from puntual.runner.work import manifest, scratch
 from puntual.runner.world import DayRun
 
@@ -40,7 +40,7 @@ def reconcile(run: DayRun, step: Reconcile, inputs: Mapping[str, Digest]) -> Man
     hops += [_load_hop(run, table) for table in run.project.warehouse.tables]
     rules = [r for _, r in sorted(run.project.controls.items()) if not r.reports]
     results, facts = measure(run, rules, step=step.id)
-    planted, blind = plant(run, hops, rules)
+    planted, blind = plant(run, hops, rules, results)
     findings = (*algebra.findings_of(tuple(hops)), *map(judging.finding, results), *blind)
     facts |= planted | profile(run)
     return manifest(
@@ -143,19 +143,23 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
     """
     Return curated → model for a model that carries a source's rows one for one.
 
-    Both sides make a digest of their places, so that a row that was dropped, doubled or made up
-    is seen even where counts and sums agree.
+    Both sides make a digest of their places and of the measures that both have, so that a row
+    that was dropped, doubled or made up, or amounts that were exchanged between rows, are seen
+    even where counts and sums agree.
     """
     origin = run.project.models[name].carries
     if origin is None:
         return ()
     left = f"curated {origin}"
-    after = _with_places(run, name)
+    shared = _shared(run, name, origin)
+    digested = (*PLACE, *shared)
+    after = _digested(run, name, shared)
     if not run.project.models[name].filters:
-        return (algebra.hop(name, left, "curated", _with_places(run, origin), after),)
+        before = _digested(run, origin, shared)
+        return (algebra.hop(name, left, "curated", before, after, digested=digested),)
     with scratch(run, f"reconcile-{name}") as folder:
         without = _filtered(run, name, origin, folder)
-        kept = _with_places(run, origin, without)
+        kept = _digested(run, origin, shared, without)
         gone = _less(
             run.curated(origin).totals,
             run.world.engine.totals(
@@ -164,7 +168,22 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
         )
     before = replace(kept, records=run.curated(origin).totals.records)
     aside = (Explanation(cause="filtered", totals=gone),)
-    return (algebra.hop(name, left, "curated", before, after, aside, digest_of_rest=True),)
+    return (
+        algebra.hop(
+            name, left, "curated", before, after, aside, digest_of_rest=True, digested=digested
+        ),
+    )
+
+
+def _shared(run: DayRun, name: str, origin: str) -> tuple[str, ...]:
+    """
+    Return the measures that a model has from its source in the same type, sorted.
+
+    One of another type has another digest for the same number; its sums are compared.
+    """
+    before, after = (dict(columns_of(run.curated(d))) for d in (origin, name))
+    both = {*run.measures(origin)} & {*run.measures(name)}
+    return tuple(sorted(c for c in both if before.get(c) == after.get(c)))
 
 
 def _filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...]:
@@ -176,17 +195,14 @@ def _filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ..
     return (found.path,) if found.path else ()
 
 
-def _with_places(run: DayRun, dataset: str, without: tuple[str, ...] = ()) -> Totals:
+def _digested(
+    run: DayRun, dataset: str, measures: tuple[str, ...], without: tuple[str, ...] = ()
+) -> Totals:
     engine = run.world.engine
-    places = engine.totals(
-        run.files(dataset), PLACE, (), algorithm=engine.digest_algorithm, without=without
+    found = engine.totals(
+        run.files(dataset), PLACE, measures, algorithm=engine.digest_algorithm, without=without
     )
-    return Totals(
-        records=places.records,
-        sums=run.curated(dataset).totals.sums,
-        key_digest=places.key_digest,
-        algorithm=places.algorithm,
-    )
+    return replace(found, sums=run.curated(dataset).totals.sums)
 
 
 def _load_hop(run: DayRun, table: str) -> Hop:
@@ -211,7 +227,16 @@ def _load_hop(run: DayRun, table: str) -> Hop:
         key_digest=kept.key_digest,
         algorithm=kept.algorithm,
     )
-    return algebra.hop(table, "curated", "warehouse", before, after, explained, digest_of_rest=True)
+    return algebra.hop(
+        table,
+        "curated",
+        "warehouse",
+        before,
+        after,
+        explained,
+        digest_of_rest=True,
+        digested=tuple(dict.fromkeys((*key, *measures))),
+    )
 
 
 def _less(whole: Totals, part: Totals) -> Totals:

@@ -23,6 +23,14 @@ def test_a_kind_that_only_loads_see_is_named_with_its_datasets() -> None:
     )
 
 
+def test_a_kind_that_a_models_hop_sees_is_said_to_be_unseen_in_curation() -> None:
+    model = "movements: curated payments → curated"
+    words = Fault.SWAPPED_PAIR.words
+    assert unseen_before_loading((planted(Fault.SWAPPED_PAIR, model, LOAD),)) == (
+        f"seen from the models on, and not where it is made before: {words} (payments)",
+    )
+
+
 def test_a_fault_that_an_earlier_hop_or_a_control_sees_as_well_is_not_named() -> None:
     found = (
         planted(Fault.CHANGED_CENT, "payments: source → raw", LOAD),

@@ -56,7 +56,8 @@ def to_warehouse(*, sums: Sequence[str] = ("amount",), digest: bool = True) -> H
         key_digest="1" if digest else "",
         algorithm="duckdb-hash" if digest else "",
     )
-    return hop("payments", "curated", "warehouse", sides, sides)
+    keyed = ("id", *sums) if digest else ()
+    return hop("payments", "curated", "warehouse", sides, sides, digested=keyed)
 
 
 def staged(*asked: Asked, where: str = "", by: tuple[str, ...] = ()) -> Term:
@@ -84,7 +85,6 @@ def planted(
     found = observers(
         hops,
         controls,
-        key=lambda dataset: ("id",),
         tables=lambda sql: ("payments",) if "payments" in sql else (),
         money=lambda dataset: ("amount",),
     )
@@ -244,7 +244,6 @@ def test_a_control_blind_to_its_own_measure_is_a_finding() -> None:
     found = observers(
         [],
         [control(staged(asked), query("SELECT 1"))],
-        key=lambda dataset: (),
         tables=lambda sql: (),
         money=lambda dataset: ("amount",),
     )
