@@ -97,6 +97,34 @@ def test_plan_b_is_delivered_though_a_source_that_may_be_absent_is_down(tmp_path
     assert only_delivery(ran)["completeness"] == "emergency"
 
 
+ENDLESS = DATABASE.replace(
+    "SELECT * FROM cards WHERE paid_on = :reference_date ORDER BY card_id",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    " SELECT i AS card_id, 'c1' AS client_id, '1.00' AS amount, :reference_date AS paid_on"
+    " FROM n WHERE i < 0",
+)
+"""A database that is there and never answers."""
+
+
+@pytest.mark.row("f33")
+def test_a_database_that_never_answers_is_absent_at_the_decision_once_its_landing_was_killed(
+    tmp_path: Path,
+) -> None:
+    root = bank(tmp_path, ENDLESS, partial.CARDS.replace(CSV, ""))
+    database_comes_back(root)
+    settings = root / "puntual.yaml"
+    settings.write_text(settings.read_text().replace("timeout: 60 s", "timeout: 5 s"))
+    early = run_day(root, as_of=BEFORE)
+    assert (early.code, "T6001" in early.err) == (3, True), early.out + early.err
+    assert "land:cards ↻  retry 1 of 1" in early.out
+    at_decision = run_day(root, as_of=AT_DECISION)
+    assert at_decision.code == 4, at_decision.out + at_decision.err
+    assert "retry" not in at_decision.out
+    assert "|partial|SIN TARJETAS" in (root / f"out/{REPORT}_20260302_v1.txt").read_text()
+    assert "S1501" in why(root)
+    assert "an answer within 5 s" in why(root)
+
+
 @pytest.mark.row("f33")
 def test_a_stream_that_is_down_is_absent_whatever_its_control_record_says(tmp_path: Path) -> None:
     root = with_stream(tmp_path)

@@ -789,6 +789,14 @@ _S: tuple[Code, ...] = (
         "Write `{reference_date}` or `{reference_date:%Y%m%d}`.",
     ),
     Code(
+        "S1501",
+        "the source gave no answer in time",
+        "Its landing ran longer than its timeout and was killed, and the time to wait for the "
+        "source is over: the day is sealed without asking it again, and a policy may go on.",
+        "Find out what the source waits for (a lock, a slow query), or give its landing more time "
+        "in `run:` of puntual.yaml. What comes later makes the next version.",
+    ),
+    Code(
         "S2001",
         "a file is still being written",
         "The file has no marker yet, changed a moment ago, or changed while it was read. It "

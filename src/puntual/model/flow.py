@@ -72,6 +72,8 @@ class Task:
         name: The state's name: the step's id.
         step: What is carried out.
         timeout: `TimeoutSeconds` of one attempt; there is none without (`aws.md` C3).
+        sealing: Seconds in which a source's day is sealed without asking it, after the attempt
+            in which it gave no answer in time; 0: it is a fault like any other.
         retry: Scanned in order.
         catch: Scanned in order, after retry.
         next: The state that follows; None ends the flow well.
@@ -80,6 +82,7 @@ class Task:
     name: str
     step: Step
     timeout: int
+    sealing: int = 0
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
     next: str | None = None

@@ -83,6 +83,8 @@ FAILED = "fail"
 TELL_FAILED = "notify:failed"
 TELL = StepTimes(timeout=30, retries=1, interval=5)
 """Of a notification, which is no step of the plan and is not configured."""
+SEALING = 60
+"""Seconds in which the day of a source that was asked in vain is sealed; it is not asked again."""
 
 
 def flow(project: Project, plan: Plan) -> Flow:
@@ -103,7 +105,8 @@ def flow(project: Project, plan: Plan) -> Flow:
     following = dict(pairwise(ids))
     states: list[State] = []
     for step in plan.steps:
-        states += _states(step, project.run, following)
+        made = _states(step, project.run, following)
+        states += map(_with_sealing, made) if project.policies else made
     told = Catcher(errors=(ALL,), next=FAILED, result_path="$.untold")
     states.append(_tell(TELL_FAILED, "", "failed", next_state=FAILED, catch=(told,)))
     states.append(Fail(name=FAILED))
@@ -181,6 +184,13 @@ def _task(step: Step, settings: RunSettings, following: str | None) -> Task:
         catch=_caught(),
         next=following,
     )
+
+
+def _with_sealing(state: State) -> State:
+    """Give a landing the time to go on without its source, as a policy may allow."""
+    if not isinstance(state, Task) or not isinstance(state.step, Land):
+        return state
+    return replace(state, sealing=min(state.timeout, SEALING))
 
 
 def _tell(

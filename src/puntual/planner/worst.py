@@ -40,12 +40,15 @@ def longest(state: State) -> Fraction:
     Return the seconds that one visit of a state takes at most.
 
     `(1 + Σ MaxAttempts) * TimeoutSeconds + Σ waits`, summed over the retriers because each has
-    a counter of its own (aws.md 6). Choosing and failing take no time.
+    a counter of its own (aws.md 6); and once what sealing a silent source takes, after which the
+    state has ended. Choosing and failing take no time.
     """
     match state:
         case Task() | Notify():
             attempts = 1 + sum(r.attempts for r in state.retry)
-            return attempts * state.timeout + sum(map(delays, state.retry), Fraction(0))
+            waits = sum(map(delays, state.retry), Fraction(0))
+            sealing = state.sealing if isinstance(state, Task) else 0
+            return attempts * state.timeout + waits + sealing
         case Choice() | Fail():
             return Fraction(0)
 

@@ -52,7 +52,9 @@ class LateDay:
 
 
 _DATABASES = "S12"
-_SILENT = frozenset({"S1101", "S1102", "S1301"})
+TIMED_OUT = "S1501"
+"""Code of a source whose landing was killed by its timeout."""
+_SILENT = frozenset({"S1101", "S1102", "S1301", TIMED_OUT})
 
 
 def is_unanswered(fault: PuntualError) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from puntual.errors import PuntualError
@@ -26,6 +27,7 @@ from puntual.planner.flow import PLAN_B
 from puntual.planner.policy import NOT_COVERED
 from puntual.ports.clock import Clock
 from puntual.ports.journal import Journal, StepEvent
+from puntual.ports.landing import TIMED_OUT
 from puntual.ports.notices import Notices
 from puntual.runner import route, tell
 from puntual.runner.flow import Ended, Failed, Retried, carry
@@ -233,7 +235,37 @@ class Carrier:
             send=self.run.send,
             last=attempt > sum(retrier.attempts for retrier in task.retry),
         )
-        return self.worker.do(order, timeout=task.timeout, begun=lambda: self._begun(task.step))
+        begun = partial(self._begun, task.step)
+        try:
+            return self.worker.do(order, timeout=task.timeout, begun=begun)
+        except Failed as failed:
+            if not self._may_be_sealed(task, failed):
+                raise
+            return self._sealed(order, task, failed, begun)
+
+    def _may_be_sealed(self, task: Task, failed: Failed) -> bool:
+        """Say whether a source that was killed over is worth asking whether its time is over."""
+        if failed.name != TIMEOUT or not task.sealing:
+            return False
+        now = self.desk.clock.now()
+        return any(by <= now for by in self.run.decide_by.values())
+
+    def _sealed(
+        self, order: Order, task: Task, failed: Failed, begun: Callable[[], None]
+    ) -> Answer:
+        """
+        Have the day of a source that gave no answer in time sealed without it.
+
+        Raises:
+            Failed: As the attempt failed, where the source is still waited for.
+        """
+        silent = replace(order, silent=f"{task.timeout:,} s")
+        try:
+            return self.worker.do(silent, timeout=task.sealing, begun=begun)
+        except Failed as again:
+            if isinstance(again.fault, PuntualError) and again.fault.code == TIMED_OUT:
+                raise failed from None
+            raise
 
     def _begun(self, step: Step) -> None:
         self.watch.begun(step, resumed=not self.begun and SKIPPED in self.outcomes.values())

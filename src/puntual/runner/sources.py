@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
+from typing import NoReturn
 
 from puntual.errors import PermanentError, TransientError
 from puntual.evidence import declared
@@ -18,7 +19,7 @@ from puntual.model.plan import Build, Curate, Land
 from puntual.model.seal import Seal, SealStatus
 from puntual.model.source import StreamSource
 from puntual.ports.engine import Curated, DataFile, RawDay, RawPart
-from puntual.ports.landing import LandedDay
+from puntual.ports.landing import TIMED_OUT, LandedDay
 from puntual.runner import checkpoint, unanswered
 from puntual.runner.checkpoint import Published
 from puntual.runner.work import key_of, manifest, prefix, scratch
@@ -256,13 +257,14 @@ def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tupl
     # What a source declared otherwise gives now is the day's, until it is delivered: not late.
     looks = stays or not other or (other == {declared.CONTRACT} and _asked(run))
     if before is not None and looks and (stays or is_sealed(before)):
-        run.world.lander.land_late(step.source, run.date, epoch=run.epoch)
+        if not run.silent:
+            run.world.lander.land_late(step.source, run.date, epoch=run.epoch)
         found, done = _with_late(run, step, before, begun)
         if stays or done or not other:
             return found, done
     begun()
     try:
-        made = land(run, step)
+        made = land(run, step) if not run.silent else _not_asked(run, step)
     except (TransientError, PermanentError) as fault:
         if not unanswered.is_over(run, fault):
             raise
@@ -272,6 +274,23 @@ def sealed_or_landed(run: DayRun, step: Land, begun: Callable[[], None]) -> tupl
     if before is not None and before.manifest == made:
         return before, False
     return checkpoint.commit(run.world, made, epoch=run.epoch), True
+
+
+def _not_asked(run: DayRun, step: Land) -> NoReturn:
+    """
+    Say that a source gave no answer in the time that its landing has.
+
+    Raises:
+        TransientError: S1501, always.
+    """
+    raise TransientError(
+        TIMED_OUT,
+        f"{step.source} gave no answer within the time that its landing has",
+        where=step.id,
+        expected=f"an answer within {run.silent}",
+        observed="none: its landing was stopped",
+        next_step=f"look at the source; give it more time with run.steps.{step.id}.timeout",
+    )
 
 
 def _declared_otherwise(run: DayRun, step: Land, before: Published | None) -> frozenset[str]:

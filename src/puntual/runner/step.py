@@ -82,6 +82,8 @@ class Order:
         restatements: The next versions that are made of what was delivered.
         send: What is made is also sent.
         last: No retry follows if this attempt fails.
+        silent: What a source that was asked gave no answer within (`15 min`), where its day is
+            to be sealed without asking it again; "" else.
     """
 
     reference_date: date
@@ -94,6 +96,7 @@ class Order:
     restatements: tuple[Restatement, ...] = ()
     send: bool = True
     last: bool = False
+    silent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +187,7 @@ class InProcess:
             fault=order.fault,
             send=order.send,
             last=order.last,
+            silent=order.silent,
         )
 
     def _published(self, digest: Digest) -> Published:

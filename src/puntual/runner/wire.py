@@ -47,6 +47,7 @@ def order_out(order: Order) -> Mapping[str, object]:
         "restatements": to_json(order.restatements),
         "send": order.send,
         "last": order.last,
+        "silent": order.silent,
     }
 
 
@@ -63,6 +64,7 @@ def order_in(message: Mapping[str, Any]) -> Order:
         restatements=list_from_json(Restatement, message["restatements"]),
         send=message["send"],
         last=message["last"],
+        silent=message["silent"],
     )
 
 

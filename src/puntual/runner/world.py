@@ -76,6 +76,7 @@ class DayRun:
         fault: Why the full report could not be made, where the plan is without warehouse.
         send: What is made is also sent; False: it is made to be looked at.
         last: No retry follows if the step that is done now fails.
+        silent: Within what a source gave no answer, where it is not asked again; "" else.
     """
 
     project: Project
@@ -89,6 +90,7 @@ class DayRun:
     fault: str = ""
     send: bool = True
     last: bool = False
+    silent: str = ""
 
     @property
     def date(self) -> date:

@@ -13,6 +13,7 @@ from puntual.model.project import Project
 from puntual.model.run import DEFAULT_TIMES, RunSettings, StepTimes
 from puntual.planner.deadline import needed, overruns, timings
 from puntual.planner.explain import attempts, length
+from puntual.planner.flow import SEALING
 
 DAY = date(2026, 11, 20)
 STEPS = 10  # of the small project
@@ -138,12 +139,14 @@ def test_plan_b_comes_after_the_longest_way_to_a_fault(project: Project) -> None
     project = with_times(project, timeout=60, retries=0)
     lands = len(project.sources)
     plan_b = (lands + 4) * 60 + TELL  # land; then decide, report, attest, deliver
+    sealed = lands * SEALING  # a policy may go on without a source that gives no answer
     main = STEPS * 60 + TELL
     assert needed(project, ["credit_daily"], DAY) == {"credit_daily": main}
     rescued = with_plan_b(project)
-    assert needed(rescued, ["credit_daily"], DAY) == {"credit_daily": main + plan_b}
+
+    assert needed(rescued, ["credit_daily"], DAY) == {"credit_daily": main + plan_b + 2 * sealed}
     (timing,) = timings(rescued, ["credit_daily"], DAY, ZoneInfo)
-    assert timing.rescue == plan_b
+    assert timing.rescue == plan_b + sealed
 
 
 def test_a_project_that_fits_without_plan_b_is_refused_with_it_and_the_budget_is_named(
