@@ -82,7 +82,7 @@ test-aws-account: $(READY) ## What only an account proves: ACCOUNT=<number>, wit
 	@PUNTUAL_AWS_ACCOUNT=$(ACCOUNT) $(BIN)/python -m pytest -q tests/infra/test_account.py
 
 berka: $(READY) ## Run all 455 days of a real bank (some 10 minutes; `make test` runs eighteen)
-	@BERKA_FROM=1993-01-01 $(BIN)/python -m pytest -q tests/acceptance/berka
+	@BERKA_FROM=1993-01-01 $(BIN)/python -m pytest -q --timeout=7200 tests/acceptance/berka
 
 faults: $(READY) ## Make every fault at every point, from inside and outside (an hour and more)
 	@PYTHONPATH=tests $(BIN)/python -m faults

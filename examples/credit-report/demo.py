@@ -164,6 +164,7 @@ def main() -> None:
         deliver(folder, day, followed_by[day])
     say(folder, "status", "--as-of", f"{followed_by[SHOWN]}T{NEXT_MORNING}")
     say(folder, "explain", "credit_daily", "-d", str(HELD), expected=FINDING)
+    say(folder, "reconcile", "-d", str(HELD), "--rows", expected=FINDING)
     say(folder, "exceptions", "-d", str(SHOWN))
     way_on(folder, time.monotonic() - began)
 

@@ -12,7 +12,7 @@ import calendar
 import json
 import random
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -282,21 +282,22 @@ def spoil(lines: list[tuple[str, int | None]], day: date) -> list[tuple[str, int
 
 
 def write_branches(bank: Bank, day: date, into: Path) -> None:
-    """Write the branch files with their markers, and one control record for all of them."""
-    count, total = 0, 0
+    """Write the branch files with their markers, and one control record that names each."""
+    sent: dict[str, tuple[int, int]] = {}
     for branch in BRANCHES:
         lines = branch_lines(bank, day, branch)
         if day == UNREADABLE_LINES and branch == BRANCHES[0]:
             lines = spoil(lines, day)
-        count += len(lines)
-        total += sum(cents or 0 for _, cents in lines)
         name = f"branch_{day:%Y%m%d}_{branch}.csv"
+        sent[name] = (len(lines), sum(cents or 0 for _, cents in lines))
         if day == SHORT_FILE and branch == SHORT_BRANCH:
             write_lines(into / "data/corrections" / name, [BRANCH_HEADER, *(t for t, _ in lines)])
             lines = lines[:-2]
         write_lines(into / "inbox" / name, [BRANCH_HEADER, *(text for text, _ in lines)])
         (into / "inbox" / f"{name}.ok").write_bytes(b"")
-    write_control(into / f"control/branch_{day:%Y%m%d}.json", "branch_movements", day, count, total)
+    count, cents = (sum(both) for both in zip(*sent.values(), strict=True))
+    path = into / f"control/branch_{day:%Y%m%d}.json"
+    write_control(path, "branch_movements", day, count, cents, parts=sent)
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -305,14 +306,38 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     path.write_bytes("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
 
 
-def write_control(path: Path, source: str, day: date, count: int, cents: int) -> None:
-    """Write what the source itself says that it sent, repeats included."""
-    record = {
+def totals(count: int, cents: int) -> dict[str, object]:
+    """Return a count and a sum as a control record writes them: numbers in strings."""
+    return {"count": str(count), "sums": {"amount": money(cents)}}
+
+
+def write_control(
+    path: Path,
+    source: str,
+    day: date,
+    count: int,
+    cents: int,
+    *,
+    parts: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """
+    Write what the source itself says that it sent, repeats included.
+
+    Args:
+        path: Of the record.
+        source: Who says it.
+        day: The business day.
+        count: Records of the day.
+        cents: Their sum.
+        parts: Records and sum of each file that was sent, by its name; None: it says no such thing.
+    """
+    record: dict[str, object] = {
         "source": source,
         "reference_date": day.isoformat(),
-        "count": str(count),
-        "sums": {"amount": money(cents)},
+        **totals(count, cents),
     }
+    if parts is not None:
+        record["parts"] = {name: totals(*sent) for name, sent in parts.items()}
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft201909Validator
 from ruamel.yaml import YAML
+from support.spanish import english_in
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "credit-report"
@@ -130,6 +131,27 @@ def test_one_branch_file_of_one_day_is_two_lines_short(bank: Path) -> None:
     assert whole.startswith((bank / "inbox" / name).read_bytes())
 
 
+def test_the_branches_say_of_each_file_what_it_holds_and_one_holds_less(bank: Path) -> None:
+    short = {}
+    for day in business_days(bank):
+        compact = day.replace("-", "")
+        record = json.loads((bank / f"control/branch_{compact}.json").read_text(encoding="utf-8"))
+        said = {n: (int(p["count"]), p["sums"]["amount"]) for n, p in record["parts"].items()}
+        sent = {path.name: path for path in bank.glob(f"inbox/branch_{compact}_*.csv")}
+
+        assert said.keys() == sent.keys()
+        assert sum(count for count, _ in said.values()) == int(record["count"])
+        assert sum(Decimal(a) for _, a in said.values()) == Decimal(record["sums"]["amount"])
+        for name, path in sent.items():
+            lines = path.read_bytes().decode("latin-1").splitlines()
+            rows = list(csv.DictReader(lines, delimiter=";"))
+            readable = [r["importe"] for r in rows if "O" not in r["importe"]]
+            if (len(rows), str(sum(map(pesos, readable)))) != said[name]:
+                short[name] = said[name][0] - len(rows)
+
+    assert short == {"branch_20261119_014.csv": 2}
+
+
 def test_what_the_core_posted_is_what_cards_and_branches_sent(bank: Path) -> None:
     core = sqlite3.connect(bank / "data/core.db")
     known = {client for (client,) in core.execute("SELECT DISTINCT client_id FROM clients")}
@@ -199,5 +221,10 @@ def test_the_demo_delivers_four_days_one_in_part_first_and_holds_one(tmp_path: P
     assert part == {(name, "2026-11-13", 1) for name in ("credit_daily", "arrears_daily")}
     assert len(full) == 8
     assert len(shown) == 12
+    assert "✕ branch_20261119_014.csv  lacks 2 rows\n" in demo.stdout
     notice = (tmp_path / "demo/out/credit_daily_20261113_v1.notice.es.txt").read_text()
+    notices = sorted((tmp_path / "demo/out").glob("*.notice.es.*"))
+    assert {path.name: english_in(path.read_text()) for path in notices} == {
+        path.name: [] for path in notices
+    }
     assert "parcial" in notice

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -118,8 +119,24 @@ def test_the_held_day_of_the_demo_names_its_first_break_and_what_was_landed(held
     assert "Example rule 5.6" in shown.out
     assert "6 planted faults in 6 datasets: all seen" in shown.out
     assert max(map(len, shown.out.splitlines())) <= 100
+    assert "1 of 3 parts differ: branch_20261119_014.csv" in " ".join(shown.out.split())
+    assert (
+        "     branch_20261119_014.csv  lacks 2 rows\n"
+        "       source says  52 rows  amount -127,139.21\n"
+        "       landed       50 rows  amount -99,720.03\n"
+        "       residual      2 rows  amount -27,419.18\n"
+        "     2 other parts agree\n"
+    ) in shown.out
     landed = within(held, "reconcile", "-d", DAY, "--rows").out
-    assert "inbox/branch_20261119_014.csv  50 rows  amount " in landed
+    assert "   ✕ branch_20261119_014.csv  lacks 2 rows\n" in landed
+    assert "-99,720.03  50c0cf64a8dc  inbox/branch_20261119_014.csv\n" in landed
+    assert "   ● branch_20261119_001.csv  agrees  44 rows  amount -101,779.90  " in landed
+
+
+def test_a_stream_without_parts_is_counted_by_object(held: Path) -> None:
+    landed = within(held, "reconcile", "-d", DAY, "--rows", "card_events:raw").out
+    assert "only be named by its object\n" in landed
+    assert re.search(r"^   landed  [0-9a-f]{12}  1,047 rows  amount 235,706.49$", landed, re.M)
 
 
 def test_a_changed_cent_between_raw_and_curated_is_named_with_both_values(

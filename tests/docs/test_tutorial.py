@@ -40,4 +40,5 @@ def test_the_tutorial_can_be_followed_to_its_end(tmp_path: Path) -> None:
     assert {f"credit_daily_{day}_v1.txt" for day in days} <= made
     assert "already delivered; nothing to do" in said
     assert "Held because:" in said
+    assert "✕ branch_20261119_014.csv  lacks 2 rows\n" in said
     assert "VERIFIED" in said

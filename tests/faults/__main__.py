@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     lab = Lab.at(chosen.folder, chosen.source)
     _begin(lab.folder, chosen.source, before)
     if not chosen.fresh:
-        lab.starter = Warm(lab.program.environment(), lab.folder, chosen.at_once)
+        lab.starter = Warm(lab.program.environment(), lab.folder)
     cases = [c for c in _all(lab, chosen.means) if chosen.match in str(c)]
     count = len(cases)
     if chosen.cases:

@@ -15,6 +15,6 @@ import puntual
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab.at(tmp_path_factory.mktemp("faults") / "lab", Path(puntual.__file__).parent)
-    lab.starter = Warm(lab.program.environment(), lab.folder, 1)
+    lab.starter = Warm(lab.program.environment(), lab.folder)
     yield lab
     lab.starter.close()

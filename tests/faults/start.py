@@ -8,12 +8,10 @@ campaign hits twice as many points in the same time.
 
 from __future__ import annotations
 
-import json
 import os
-import queue
 import signal
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from support import warm
 
 LONGEST = 150.0
 """Seconds after which a command that hangs is killed by hand, and the case is wrong."""
@@ -79,62 +79,32 @@ class Fresh:
 
 
 class Warm:
-    """Forks a process that has imported the program; one for each command that runs at once."""
+    """Forks a process that has imported the program, for any number of commands at once."""
 
-    def __init__(self, env: dict[str, str], folder: Path, at_once: int) -> None:
-        self._idle: queue.SimpleQueue[_Server] = queue.SimpleQueue()
-        self._all = [_Server(env, folder / f"said-{i}.txt") for i in range(at_once)]
-        for server in self._all:
-            self._idle.put(server)
+    def __init__(self, env: dict[str, str], folder: Path) -> None:
+        path = f"{env['PYTHONPATH']}{os.pathsep}{warm.TESTS}"
+        self._forking = warm.Forking(env | {"PYTHONPATH": path})
+        self._folder = folder
 
     def run(self, command: Sequence[str], env: dict[str, str], trace: Sequence[str] = ()) -> Ran:
         """Run a command; see `Starter`."""
-        server = self._idle.get()
-        try:
-            return server.run(command[_PROGRAM:], env, trace)
-        finally:
-            self._idle.put(server)
-
-    def close(self) -> None:
-        """End the processes."""
-        for server in self._all:
-            server.close()
-
-
-class _Server:
-    def __init__(self, env: dict[str, str], said: Path) -> None:
-        self._said = said
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("warm.py"))],
-            # pyarrow's allocator starts a thread on import, and only one thread may fork.
-            env=env | {"JE_ARROW_MALLOC_CONF": "background_thread:false"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, arguments: Sequence[str], env: dict[str, str], trace: Sequence[str]) -> Ran:
         began = time.monotonic()
-        order = {"arguments": list(arguments), "env": env, "said": str(self._said)}
-        pid = int(self._ask(json.dumps(order)))
-        tracer = _attached(pid, trace) if trace else None
-        with _in_time(pid) as killed:
-            code = int(self._ask("go"))
-        if tracer is not None:
-            tracer.wait()
-        text = self._said.read_text("utf-8", "replace")
+        with tempfile.TemporaryFile(dir=self._folder) as said:
+            streams = (said.fileno(), said.fileno())
+            started = self._forking.start(command[_PROGRAM:], env, streams, held=True)
+            tracer = _attached(started.pid, trace) if trace else None
+            with _in_time(started.pid) as killed:
+                started.go()
+                code = started.ended(2 * LONGEST)
+            if tracer is not None:
+                tracer.wait()
+            said.seek(0)
+            text = said.read().decode("utf-8", "replace")
         return Ran(code, text, time.monotonic() - began, killed.is_set())
 
     def close(self) -> None:
-        with self._process:  # closes its pipes, at whose end it ends, and waits for it
-            pass
-
-    def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline()
+        """End the process."""
+        self._forking.close()
 
 
 def _attached(pid: int, trace: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -99,9 +100,14 @@ class Place:
         assert self.pointers.switch({name: stored.sha256}, seen={name: seen}, epoch=1)
 
     def vouch(
-        self, day: date, count: int, amount: str | None = None, digest: str | None = None
+        self,
+        day: date,
+        count: int,
+        amount: str | None = None,
+        digest: str | None = None,
+        parts: Mapping[str, tuple[int, str]] | None = None,
     ) -> None:
-        """Write the source's control record."""
+        """Write the source's control record; `parts`: the count and amount of each file."""
         record: dict[str, object] = {
             "source": self.source.name,
             "reference_date": day.isoformat(),
@@ -110,6 +116,11 @@ class Place:
         }
         if digest is not None:
             record["digest"] = digest
+        if parts is not None:
+            record["parts"] = {
+                name: {"count": str(rows), "sums": {"amount": total}}
+                for name, (rows, total) in parts.items()
+            }
         path = self.root / f"control/{day:%Y%m%d}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(record))

@@ -13,6 +13,7 @@ import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
+from puntual.checks import parts
 from puntual.checks.control import told
 from puntual.checks.reconcile import unmeasured
 from puntual.cli.reconciled import (
@@ -23,8 +24,8 @@ from puntual.cli.reconciled import (
     hop_state,
     total,
 )
-from puntual.cli.waterfall import residual_line, totals_line
-from puntual.model.control import ControlResult, ControlState, Hop
+from puntual.cli.waterfall import part_lines, residual_line, totals_line
+from puntual.model.control import ControlResult, ControlState, Hop, HopPart
 from puntual.model.finding import Finding, Verdict
 from puntual.model.shown import no_formula, printable
 
@@ -93,6 +94,7 @@ def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool) -> ET.Element:
             f"{hop.right}: {totals_line(hop.after)}",
             *(f"explained {e.cause}: {totals_line(e.totals)}" for e in hop.explained),
             f"residual: {residual_line(hop)}",
+            *(() if rows else part_lines(hop)),
             *rows,
         ]
     )
@@ -193,6 +195,24 @@ def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
         "hop", hop.dataset, hop.left, hop.right, "keys", "", "", "", "",
         {True: "agrees", False: "broken", None: "not compared"}[hop.keys_agree], "",
     )  # fmt: skip
+    for part in hop.parts:
+        yield from _lines_of_part(hop, part)
+
+
+def _lines_of_part(hop: Hop, part: HopPart) -> Iterator[tuple[str, ...]]:
+    """Yield a file's or shard's count, and each sum that its source gives or that was landed."""
+    about = ("part", f"{hop.dataset}: {part.name}", hop.left, hop.right)
+    state = "broken" if parts.differs(part) else "agrees"
+    sides = (part.before, part.after)
+    names = sorted({n for t in sides if t is not None for n in t.sums})
+    rows = ("" if t is None else str(t.records) for t in sides)
+    rest = part.residual_records
+    yield (*about, "count", *rows, "0", "" if rest is None else str(rest), state, "")
+    for name in names:
+        amounts = ("" if t is None or name not in t.sums else f"{t.sums[name]:f}" for t in sides)
+        left = part.residual_sums.get(name)
+        residual = "" if left is None else f"{left:f}"
+        yield (*about, f"sum {name}", *amounts, "0", residual, state, "")
 
 
 def _lines_of_control(result: ControlResult) -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from puntual.cli.reconciled import Reconciled, hop_name
 from puntual.cli.wrap import wrapped
 from puntual.errors import ProjectError
 from puntual.model.broken_row import BrokenRow, BrokenRows, Cells
-from puntual.model.control import ControlResult, ControlState, Hop
+from puntual.model.control import ControlResult, ControlState, Hop, Stage
 from puntual.model.masked import Mask, Pseudonym, exact_text
 from puntual.model.shown import told_apart
 from puntual.runner.breaks import behind
@@ -93,7 +93,8 @@ def rows_behind(looking: Looking, about: About) -> BrokenRows:
 def text_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> Iterator[str]:
     """Yield what people read of rows: class, key, amount, place, reason, then both values."""
     counts = ", ".join(f"{n:,} {c.value}" for c, n in rows.counts.items())
-    yield f" rows behind {rows.about}   {counts or 'none'}"
+    none = "none can be named" if rows.about.startswith(f"{Stage.SOURCE} ") else "none"
+    yield f" rows behind {rows.about}   {counts or none}"
     for note in rows.notes:
         yield from wrapped(note, "   ")
     for row in rows.rows:

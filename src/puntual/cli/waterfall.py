@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from puntual.checks import parts
 from puntual.checks.control import told
 from puntual.checks.reconcile import unmeasured
 from puntual.checks.seen import sentence, unseen_before_loading
@@ -17,6 +18,9 @@ from puntual.model.manifest import Totals
 
 LABEL, WIDEST = 14, 22
 """Characters of the label, and of a stage at most."""
+
+PARTS = 5
+"""Files or shards of a hop that are shown; `--rows` names the others."""
 
 GLYPH = {"agrees": "●", "explained": "◐", "broken": "✕", "unknown": "?"}
 _OF_CONTROL = {
@@ -128,12 +132,22 @@ def _details(hop: Hop) -> Iterator[str]:
     for explained in hop.explained:
         yield _fit(f"     explained  {explained.cause}  {totals_line(explained.totals)}", WHOLE)
     yield _fit(f"     residual   {residual_line(hop)}", WHOLE)
-    for part in hop.parts:
-        if part.residual_records or any(part.residual_sums.values()):
-            sums = "".join(f"  {n} {v:,f}" for n, v in sorted(part.residual_sums.items()))
-            yield _fit(
-                f"     {part.name}  residual {part.residual_records or 0:,} rows{sums}", WHOLE
-            )
+    for line in part_lines(hop, limit=PARTS):
+        yield from wrapped(line, "     ")
+
+
+def part_lines(hop: Hop, *, limit: int | None = None) -> Iterator[str]:
+    """Yield the files or shards of a hop that differ with both sides of each; count the others."""
+    wrong = parts.differing(hop)
+    for part in wrong[:limit]:
+        yield parts.told(part)
+        yield from (f"  {line}" for line in parts.sides(part))
+    if limit is not None and len(wrong) > limit:
+        yield f"{len(wrong) - limit:,} more parts differ: --rows names them"
+    if wrong and (rest := len(hop.parts) - len(wrong)):
+        yield f"{rest:,} other part{'s agree' if rest > 1 else ' agrees'}"
+    if said := parts.contradiction(hop):
+        yield said
 
 
 def totals_line(totals: Totals | None) -> str:
@@ -200,7 +214,7 @@ def _end(found: Reconciled) -> Iterator[str]:
     if broken is not None:
         yield from wrapped(
             f"First break: {broken.dataset}  {broken.left.upper()} → {broken.right.upper()}"
-            f"   residual {residual_line(broken)}",
+            f"   residual {residual_line(broken)}   {parts.named(broken)}".rstrip(),
             " ",
         )
         yield f" next: puntual reconcile -d {day} --rows"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Context, Decimal
 
+from puntual.checks.parts import called
 from puntual.checks.reconcile import DIGITS
 from puntual.landing.control import Vouched
 from puntual.landing.desk import Desk, notice
@@ -32,7 +33,7 @@ class Side:
         came: Whether anything came, though it held no record.
         broken: Why the day cannot agree whatever the totals say, such as a known gap.
         unfinished: Why the day has not been read to its end.
-        parts: What was counted of each file or shard, by name.
+        parts: What was counted of each file or shard, by its path or its name.
     """
 
     landed: Landed
@@ -92,6 +93,7 @@ def judge(
     Returns:
         The seal, and a finding unless it is `matched` or another finding says why already.
     """
+    side = replace(side, parts=_named(vouched.record, side.parts))
     against, unmeasured = _compare(side, vouched.record) if vouched.record else ((), ())
     status = _status(side, vouched.record, against, unmeasured)
     seal = Seal(
@@ -101,12 +103,20 @@ def judge(
         landed=side.landed,
         control=vouched.record,
         differences=tuple(sorted((*against, *unmeasured, *side.broken, *side.unfinished))),
-        parts=side.parts if vouched.record is not None and vouched.record.parts else {},
+        parts=side.parts,
     )
     if status is SealStatus.MATCHED or (vouched.findings and vouched.record is None):
         return seal, vouched.findings
     found = _finding(seal, against, unmeasured, control)
     return seal, (*vouched.findings, *found)
+
+
+def _named(record: ControlRecord | None, landed: Mapping[str, Totals]) -> dict[str, Totals]:
+    """Return what was landed by the source's names; nothing where it says nothing of parts."""
+    if record is None or not record.parts:
+        return {}
+    names = called(record.parts, landed)
+    return {names.get(name, name): totals for name, totals in landed.items()}
 
 
 def _status(
@@ -161,7 +171,7 @@ def _against_parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> 
         elif ours.records != theirs.records or any(
             ours.sums.get(column, amount) != amount for column, amount in theirs.sums.items()
         ):
-            found.append(f"{name}: the source says {_of(theirs)}, {_of(ours)} landed")
+            found.append(f"{name}: the source says {_of(theirs)}, and {_of(ours)} landed")
     return found
 
 

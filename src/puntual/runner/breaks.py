@@ -7,13 +7,15 @@ model is by place; curated against the warehouse by the declared key. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
+from puntual.checks import parts
 from puntual.checks.measures import quoted
 from puntual.model.broken_row import BrokenRows
 from puntual.model.control import Hop, Stage
+from puntual.model.manifest import ObjectRef
 from puntual.ports.sides import Rows
 from puntual.runner import load as loading
 from puntual.runner.aside_rows import with_aside, with_checks
@@ -46,21 +48,57 @@ def behind(drill: Drill, hop: Hop) -> BrokenRows:
 
 
 def _landed(drill: Drill, hop: Hop) -> Iterator[str]:
-    """Say what was landed, object by object: a source says totals, so no row can be named."""
+    """Say what was landed, by part or by object: a source says totals, so no row can be named."""
     run = drill.run
-    yield "the source gave totals, no rows: what is missing can only be named by its object"
-    for part in hop.parts:
-        if part.residual_records or any(part.residual_sums.values()):
-            sums = "".join(f", {n} {v:,f}" for n, v in sorted(part.residual_sums.items()))
-            yield f"{part.name}: residual {part.residual_records or 0:,} rows{sums}"
-    held = _held(run, hop.dataset)
-    for item in run.manifest(f"land:{hop.dataset}").objects:
-        name = item.detail.get("name", item.name.rpartition("/")[2])
-        if item.role == "data":
-            said = held.get(item.short, f"{item.records:,} rows")
-            yield f"landed  {item.short}  {name}  {said}"
-        elif item.role == "refused":
-            yield f"refused  {item.short}  {name}  {item.detail.get('reason', '')}".rstrip()
+    kept = run.manifest(f"land:{hop.dataset}").objects
+    data = [o for o in kept if o.role == "data"]
+    known = parts.called((p.name for p in hop.parts), map(_name, data))
+    by_what = "file or shard" if hop.parts else "object"
+    yield (
+        "the source sent no control record: nothing says what should have come"
+        if hop.before is None
+        else f"the source gave totals, no rows: what is missing can only be named by its {by_what}"
+    )
+    if not data:
+        yield "nothing was landed"
+    if said := parts.contradiction(hop):
+        yield said
+    yield from _parts(hop, {known[n]: o for o in data if (n := _name(o)) in known}, drill.limit)
+    others = [o for o in data if _name(o) not in known]
+    held = _held(run, hop.dataset) if others else {}
+    for item in others:
+        yield f"landed  {_place(item)}  {held.get(item.short, f'{item.records:,} rows')}"
+    for item in (o for o in kept if o.role == "refused"):
+        yield f"refused  {_place(item)}  {item.detail.get('reason', '')}".rstrip()
+
+
+def _parts(hop: Hop, objects: Mapping[str, ObjectRef], limit: int) -> Iterator[str]:
+    """Say of each part what it lacks and where it lies; those that differ stand first."""
+    ordered = sorted(hop.parts, key=lambda part: not parts.differs(part))
+    for part in ordered[:limit]:
+        item = objects.get(part.name)
+        if not parts.differs(part):
+            yield f"● {parts.told(part, whole=True)}  {item.short if item else ''}".rstrip()
+            continue
+        yield f"✕ {parts.told(part)}"
+        yield from (
+            f"    {line}" for line in parts.sides(part, f"  {_place(item)}" if item else "")
+        )
+    wrong = max(0, len(parts.differing(hop)) - limit)
+    if len(ordered) > limit:
+        yield (
+            f"and {len(ordered) - limit:,} more parts, {wrong:,} of which differ: "
+            "--limit N names more"
+        )
+
+
+def _name(item: ObjectRef) -> str:
+    """Return what a source calls its object; "" where it is a piece of a stream."""
+    return item.detail.get("name", "")
+
+
+def _place(item: ObjectRef) -> str:
+    return f"{item.short}  {_name(item)}".rstrip()
 
 
 def _held(run: DayRun, dataset: str) -> dict[str, str]:

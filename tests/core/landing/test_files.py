@@ -393,6 +393,35 @@ def test_the_digest_that_the_source_gives_is_compared(place: Place) -> None:
     assert place.land(other).seal.status is SealStatus.MISMATCHED
 
 
+@pytest.mark.parametrize("folder", ["", "in/"])
+def test_a_file_that_its_source_names_is_compared_with_what_was_landed_of_it(
+    place: Place, folder: str
+) -> None:
+    drop(place, csv(ONE), "_1.csv")
+    drop(place, csv(TWO), "_2.csv")
+    one, two = (f"{folder}pay_20260302_{n}.csv" for n in (1, 2))
+    place.vouch(DAY, 2, "3.50", parts={one: (1, "1.00"), two: (1, "2.50")})
+    seal = place.land(DAY).seal
+    assert (seal.status, seal.differences) == (SealStatus.MATCHED, ())
+    assert sorted(seal.parts) == [one, two]
+
+
+def test_the_short_file_and_the_one_that_never_came_are_named_as_their_source_names_them(
+    place: Place,
+) -> None:
+    drop(place, csv(ONE), "_1.csv")
+    parts = {f"pay_20260302_{n}.csv": (2, "3.50") for n in (1, 2)}
+    place.vouch(DAY, 4, "7.00", parts=parts)
+    seal = place.land(DAY).seal
+    assert seal.status is SealStatus.MISMATCHED
+    said = "the source says 2 records, amount 3.50"
+    assert seal.differences[:2] == (
+        f"pay_20260302_1.csv: {said}, and 1 records, amount 1.00 landed",
+        f"pay_20260302_2.csv: {said}, and it was not landed",
+    )
+    assert sorted(seal.parts) == ["pay_20260302_1.csv"]
+
+
 def test_a_declared_absence_of_a_control_record_is_unverified(place: Place) -> None:
     place.source = replace(SOURCE, control=NoControl(reason="the branch has none"))
     drop(place, csv(ONE))
