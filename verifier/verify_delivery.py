@@ -27,8 +27,7 @@ DOCUMENTS = {"manifests.json", "VERIFY.txt", "evidence.html"}
 SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 PROVEN = """  Not proven by any package: that the source told the truth; that nothing was dropped
     before landing; what nobody outside had seen yet; that others are not shown another ledger;
-    clock times; a time stamp, if there is one; that an approver read it; levels 2 and 3.
-  VERIFIED at level 1"""
+    clock times; a time stamp, if there is one; that an approver read it; levels 2 and 3."""
 # §1: forms. A pattern; [x]: a list of x; {x}: x under any keys; key=x: these keys and no others.
 FORMS = """count: 0|[1-9][0-9]{0,37}; text: (?s:.*); hex: [0-9a-f]{64}; name: [!-*,-~]{1,255};
 base64: [A-Za-z0-9+/]*={0,2}; hash: [A-Za-z0-9+/]{43}=; public: [A-Za-z0-9+/=]{44,1364}; any: any;
@@ -39,15 +38,15 @@ keyid=hex name=[A-Za-z0-9][A-Za-z0-9._@-]{0,63} role=approver|log|pipeline publi
 until=null|0|[1-9][0-9]{0,37} why=text; asked: since=count full=least partial=least emergency=least;
 least: approver=count pipeline=[1-9][0-9]{0,37}; tree: size=count root=hash; since:
 schema=puntual/consistency/1 origin=text size=count root=hash proofs=[proof]; proof: size=count
-root=hash hashes=[hash]; held: root=hex trust=base64 checkpoints=[tree]; memory: ledgers={held}
-schema=puntual/verifier/1; event: schema=puntual/event/1 event=attest at=text epoch=count
-trust=count commit=commit step=text reference_date=text manifest=text facts=map; commit:
-number=count sha256=text; manifest: schema=puntual/manifest/1 step=text dataset=text
-reference_date=text key=hex inputs=[named] code=hex objects=[object] totals=totals facts=map;
-object: name=text sha256=hex bytes=count records=count role=text detail={text}; totals:
-records=count sums={amount} key_digest=text algorithm=text; texts: schema=puntual/manifests/1
-manifests={text}; digest: sha256=hex; file: name=text digest=digest; type:
-https://puntual[.]dev/attestation/delivery/v1; stated: _type=https://in-toto[.]io/Statement/v1
+root=hash hashes=[hash]; held: root=hex trust=base64 checkpoints=[tree] proven=[tree]
+reports={count}; memory: ledgers={held} schema=puntual/verifier/1; event: schema=puntual/event/1
+event=attest at=text epoch=count trust=count commit=commit step=text reference_date=text
+manifest=text facts=map; commit: number=count sha256=text; manifest: schema=puntual/manifest/1
+step=text dataset=text reference_date=text key=hex inputs=[named] code=hex objects=[object]
+totals=totals facts=map; object: name=text sha256=hex bytes=count records=count role=text
+detail={text}; totals: records=count sums={amount} key_digest=text algorithm=text; texts:
+schema=puntual/manifests/1 manifests={text}; digest: sha256=hex; file: name=text digest=digest;
+type: https://puntual[.]dev/attestation/delivery/v1; stated: _type=https://in-toto[.]io/Statement/v1
 predicateType=type subject=[file] predicate=map; about: id=text report=[a-z_][a-z0-9_]{0,62}
 reference_date=[0-9]{4}-[0-9]{2}-[0-9]{2} version=count; claims: schema=type delivery=about
 completeness=full|partial|emergency reasons=[any] exceptions=count due_at=text seals=[any]
@@ -108,10 +107,10 @@ def signed_by(public: bytes, data: bytes, signature: bytes) -> bool:
 def envelope(data: bytes, kind: str) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """§3: return payload, what is signed (PAE), and (keyid, signature) of a DSSE envelope."""
     found = canonical(data, "dsse")
-    payload = b64(found["payload"])
+    payload, named = b64(found["payload"]), kind.encode()
     signed = [(s["keyid"], b64(s["sig"])) for s in found["signatures"]]
     need(signed == sorted(signed)[:16] and found["payloadType"] == kind, "no envelope of its type")
-    return payload, f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload, signed
+    return payload, b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload), signed
 
 
 def opened_trust(data: bytes) -> dict[str, Any]:
@@ -142,15 +141,15 @@ def climb(first: int, size: int, path: list[bytes], old: bytes, leaf: bytes = b"
     return [sha256(b"\1" + path[-1] + one).digest() for one in inner]
 
 
-def consistency(data: bytes) -> tuple[Any, dict[int, bytes]]:
+def consistency(data: bytes) -> tuple[Any, dict[int, str]]:
     """§6: read consistency proofs; each of them must hold."""
     found = canonical(data, "since")
-    size, root, earlier = int(found["size"]), b64(found["root"]), {0: b""}
+    size, root, earlier = int(found["size"]), b64(found["root"]), {0: ""}
     for p in found["proofs"]:
         first, old, path = int(p["size"]), b64(p["root"]), [b64(h) for h in p["hashes"]]
         need(max(earlier) < first <= size <= MOST and len(earlier) < 65, "proofs not in order")
         need(climb(first, size, path, old) == [old, root], "a history that was rewritten")
-        earlier[first] = old
+        earlier[first] = p["root"]
     return (found["origin"], size, root), earlier
 
 
@@ -161,8 +160,7 @@ def read(path: Path) -> bytes:
 
 
 def named(pairs: Any) -> dict[str, str]:
-    once = sorted({p["name"] for p in pairs})
-    need([p["name"] for p in pairs] == once, "names that stand twice or not in order")
+    need([p["name"] for p in pairs] == sorted({p["name"] for p in pairs}), "names not in order")
     return {p["name"]: p["sha256"] for p in pairs}
 
 
@@ -175,7 +173,7 @@ def ledger(files: dict[str, bytes], claims: Any, payload: bytes, call: Any, ledg
     form = first == "c2sp.org/tlog-proof@v1" and re.fullmatch("index (0|[1-9][0-9]{0,12})", place)
     need(form and len(files[PROOF]) <= 1 << 16 and fit(origin, "name"), "no proof of inclusion")
     index, size, root = int(place[6:]), int(fit(size_text, "count")), b64(fit(root_text, "hash"))
-    held = ledgers.setdefault(origin, {"root": "", "checkpoints": []})
+    held = ledgers.setdefault(origin, {"root": "", "checkpoints": [], "proven": [], "reports": {}})
     given = [call.trust and read(call.trust), held["root"] and b64(held["trust"])]
     own, *others = map(opened_trust, filter(None, [files["trust.json"], *given]))
     roots = {call.root.lower(), held["root"], *(t["id"] for t in others)} - {""}
@@ -216,17 +214,19 @@ def ledger(files: dict[str, bytes], claims: Any, payload: bytes, call: Any, ledg
     said.append(f"entry {index:,} of {size:,} of {origin} is this statement")
     proofs = [consistency(d) for d in (files["consistency.json"], *map(read, call.consistency))]
     need(proofs[0][0] == (origin, size, root), "consistency.json is about another tree")
-    rows = {int(c["size"]): c["root"] for c in held["checkpoints"]}
+    rows, proven = ({int(c["size"]): c["root"] for c in held[k]} for k in ("checkpoints", "proven"))
     last, now = max(rows, default=0), rows | {size: root_text}
-    need(rows.get(size, root_text) == root_text, f"two histories of {size:,} entries")
-    if rows and size not in rows:
+    need((proven | rows).get(size, root_text) == root_text, f"two histories of {size:,} entries")
+    newest = max(index, int(held["reports"].get(about["report"], "0")))
+    if rows and size not in rows and not (size in proven and index == newest):
         old, new = sorted((last, size))
         olds = [e.get(old) for tree, e in proofs if tree == (origin, new, b64(now[new]))]
-        need(b64(now[old]) in olds, f"not proven consistent with the {last:,} entries you hold")
-    said.append(f"consistent with {f'the {last:,}' if rows else 'no'} entries that you held before")
+        need(now[old] in olds, f"not proven consistent with the {last:,} entries you hold")
+    trees = {"checkpoints": now, "proven": proven | proofs[0][1]}
+    held |= {k: [{"size": str(s), "root": t[s]} for s in sorted(t) if s] for k, t in trees.items()}
     held |= {"root": own["id"], "trust": b64encode(trust["raw"]).decode()}
-    held["checkpoints"] = [{"size": str(s), "root": now[s]} for s in sorted(now)]
-    return said
+    held["reports"][about["report"]] = str(newest)
+    return [*said, f"consistent with {f'the {last:,}' if rows else 'no'} entries you held before"]
 
 
 def verified(call: Any, ledgers: Any) -> list[str]:
@@ -292,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as wrong:  # whatever goes wrong, nothing is verified
         print(f"  not proven: {wrong}\nNOT VERIFIED")
         return 1
-    print(*said, PROVEN, sep="\n  ")
+    print(*said, PROVEN, "VERIFIED at level 1", sep="\n  ")
     return 0
 
 

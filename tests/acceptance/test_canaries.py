@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import os
 import re
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from support.layers import holds
 from support.small import Ran, puntual
 from support.tamper import copy_of
 
+from puntual.aws.log import Log
 from puntual.cli.main import main
+from puntual.local.journal import SqliteJournal
+from puntual.model.plan import Land
+from puntual.project.read import read_project
+from puntual.runner.flow import Failed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "credit-report"
 GOOD, WRONG = "2026-11-18", "2026-11-19"
@@ -97,6 +108,13 @@ def plant(root: Path) -> int:
                 lines[i] = ";".join(cells.values())
             path.write_text("\n".join([head, *lines]) + "\n", "latin-1", newline="\n")
     return planted
+
+
+def watchdog() -> ModuleType:
+    """Return what emits metrics; absent its library it is skipped at a desk, and fails in CI."""
+    if find_spec("boto3") is None and not os.environ.get("CI"):
+        pytest.skip("boto3 is not installed")
+    return importlib.import_module("puntual.aws.watchdog")
 
 
 def within(root: Path, *arguments: str) -> Ran:
@@ -197,4 +215,34 @@ def test_no_canary_is_in_what_is_printed_logged_noticed_stated_or_exported(bank:
     assert any("journal" in n for n in told)
     assert any(n.startswith("evidence/") for n in told)
     assert any("manifests" in n for n in told)
-    assert [n for n, data in told.items() if MARK.encode() in data] == []
+    assert any(n.startswith(".puntual/lineage/") for n in told)
+    assert [n for n, data in told.items() if holds(data, MARK)] == []
+
+
+def test_no_canary_is_in_a_metric_or_in_the_log_of_a_function(
+    bank: Bank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What CloudWatch gets of these days: the watchdog's metrics, and each step's lines."""
+    aws = watchdog()
+    project = read_project(bank.root)
+    early = datetime.fromisoformat("2026-11-19T00:00:00-06:00").astimezone(UTC)
+    ran = (aws.Ran(at=early + timedelta(hours=2), status="FAILED"),)
+    emitted: list[str] = []
+    for hours in range(48):
+        at = early + timedelta(hours=hours)
+        emitted += aws.lines(project.name, aws.measured(project, at, ran), at)
+    found = [json.loads(line) for line in emitted]
+    names = {m["Name"] for one in found for m in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert names == {"NotStarted", "DeadlineAtRisk"}
+    assert {one[next(iter(names & one.keys()))] for one in found} == {0, 1}, "at risk, and not"
+    log, steps = Log("a-run"), 0
+    with closing(SqliteJournal(bank.root / ".puntual/journal.db")) as journal:
+        for day in (GOOD, WRONG):
+            for event in journal.steps(date.fromisoformat(day)):
+                steps += 1
+                step = Land(source=event.step)
+                log.finished(step, event.outcome, event.seconds, event.summary)
+                log.failed(step, 1, Failed(event.outcome, event.summary))
+    said = capsys.readouterr().out
+    assert said.count("\n") == 2 * steps > 40
+    assert MARK not in "".join(emitted) + said

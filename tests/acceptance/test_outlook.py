@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.partial import approve, partial_project, send_payments
-from support.small import DAY, puntual, run_day
+from support.small import DAY, drop, puntual, run_day, write_project
 
 from puntual.local.journal import SqliteJournal
 from puntual.model.delivery import Completeness, Delivery, DeliveryId, State, Timeliness
@@ -114,3 +114,37 @@ def test_after_the_deadline_nothing_is_foretold(waiting: Path) -> None:
     after = "2026-03-03T07:30:00-06:00"
     explained = puntual(waiting, "explain", REPORT, "-d", DAY, "--as-of", after)
     assert "forecast" not in explained.out
+
+
+def test_status_says_on_request_how_each_source_of_an_open_day_stands(waiting: Path) -> None:
+    told = puntual(waiting, "status", "--arrivals", "--as-of", EARLY)
+    assert f" arrivals of {DAY}\n   cards no history\n   payments no history\n" in told.out
+    data = puntual(waiting, "status", "--arrivals", "--as-of", EARLY, "--json").data["arrivals"]
+    assert isinstance(data, dict)
+    assert data[DAY][0] == {
+        "source": "cards",
+        "verdict": "no history",
+        "sentence": "cards no history",
+    }
+    assert puntual(waiting, "status", "--as-of", EARLY, "--json").data["arrivals"] == {}
+
+
+def test_status_guesses_why_a_file_source_falls_short_from_its_own_history(tmp_path: Path) -> None:
+    root = write_project(tmp_path)
+    days = [date(2026, 2, n) for n in (18, 19, 20, 23, 24, 25, 26, 27)]
+    for day in (*days, date.fromisoformat(DAY)):
+        for branch in ("_n", "_s", "_w")[: 2 if day.isoformat() == DAY else 3]:
+            rows = (f"{branch}{n};c1;1.00;{day.isoformat()}" for n in range(20))
+            drop(root, tuple(rows), day=day.isoformat(), suffix=branch)
+        evening = f"{day.isoformat()}T18:00:00-06:00"
+        assert puntual(root, "land", "-d", day.isoformat(), "--as-of", evening).code == 0
+    asked = ("status", "--arrivals", "--as-of", f"{DAY}T20:00:00-06:00")
+    assert (
+        f" arrivals of {DAY}\n   payments missing file=inbox/payments_*_w.csv: 40 records, "
+        "66 % of a usual day; usual by now 32 to 88 (7 business days of any weekday)\n"
+    ) in puntual(root, *asked).out
+    drop(root, tuple(f"w{n};c1;1.00;{DAY}" for n in range(20)), suffix="_w")
+    at_last = f"{DAY}T20:05:00-06:00"
+    assert puntual(root, "land", "-d", DAY, "--as-of", at_last).code == 0
+    asked = (*asked[:-1], at_last)
+    assert f" arrivals of {DAY}: every source is on its way\n" in puntual(root, *asked).out

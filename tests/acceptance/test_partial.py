@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support import small
 from support.partial import (
     POLICY,
     REPORT,
@@ -17,7 +18,8 @@ from support.partial import (
     send_payments,
     sign_policy,
 )
-from support.small import DAY, Ran, digests, only_delivery, puntual, run_day
+from support.small import DAY, Ran, digests, drop, only_delivery, puntual, run_day, vouch
+from support.spanish import english_in
 
 EARLY, DECIDED = "2026-03-03T05:00:00-06:00", "2026-03-03T06:50:00-06:00"
 LATER = "2026-03-03T11:00:00-06:00"
@@ -65,7 +67,10 @@ def test_a_missing_source_is_waited_for_left_out_by_policy_and_then_replaced_in_
     changed = {e["column"] for e in entry["effects"]}
     assert "cards" in changed
     assert "total" not in changed
-    assert "parcial" in (root / f"{STEM}_v1.notice.es.txt").read_text()
+    for form in ("txt", "html"):
+        spanish = (root / f"{STEM}_v1.notice.es.{form}").read_text()
+        assert "parcial" in spanish
+        assert english_in(spanish) == []
     first = digests(root / "out") | digests(root / "evidence")
 
     still = run_day(root, as_of=LATER)
@@ -89,6 +94,33 @@ def test_a_missing_source_is_waited_for_left_out_by_policy_and_then_replaced_in_
     assert differ.code == 1
     assert "cards            2 rows   total 0.00 → 30.00 (+30.00)" in differ.out
     assert "inputs NOT same, code same, rules same, layout same" in differ.out
+
+
+def test_what_stays_wrong_says_in_every_version_since_when_and_who_answers_for_it(
+    tmp_path: Path,
+) -> None:
+    root = partial_project(tmp_path)
+    contract = root / "contracts/payments.odcs.yaml"
+    contract.write_text(
+        contract.read_text().replace("schema:\n", "team: {name: Payments desk}\nschema:\n", 1)
+    )
+    drop(root, tuple(r.replace(";c1;", ";;") for r in small.ROWS))
+    vouch(root, 4, "330.35")
+    approve(root)
+    assert run_day(root, as_of=EARLY).code == 6
+    assert run_day(root, as_of=DECIDED).code == 4
+    send_cards(root)
+    assert run_day(root, as_of=LATER).code == 0
+    for version in (1, 2):
+        found = {e["about"]: e for e in _document(root, version)["exceptions"]}
+        assert found["client_given"]["first_seen"] == "2026-03-03T11:00:00+00:00"
+        assert found["client_given"]["owner"] == "Payments desk"
+        spanish = (root / f"{STEM}_v{version}.notice.es.txt").read_text()
+        assert "Visto por primera vez                 2026-03-03T11:00:00+00:00" in spanish
+        assert english_in(spanish) == []
+    said = puntual(root, "exceptions", "-d", DAY).out
+    assert "seen      2026-03-03T11:00:00+00:00" in said
+    assert puntual(root, "replay", "-d", DAY).code == 0
 
 
 def test_a_policy_whose_file_changed_after_it_was_approved_counts_no_more(tmp_path: Path) -> None:

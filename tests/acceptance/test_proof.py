@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import shutil
 import subprocess
@@ -10,7 +11,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.small import DAY, ROWS, digests, drop, good_day, puntual, run_day, vouch
+from support.layers import holds
+from support.small import (
+    DAY,
+    LAYOUT,
+    REPORT,
+    REPORT_SQL,
+    ROWS,
+    digests,
+    drop,
+    good_day,
+    puntual,
+    run_day,
+    vouch,
+)
 
 VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "verify_delivery.py"
 PACK = "evidence/payments_daily_20260302_v1"
@@ -43,6 +57,35 @@ def test_an_auditor_with_a_folder_and_a_fingerprint_verifies_without_the_project
     assert (here.code, "seen before" in here.out) == (0, True), here.out + here.err
     sizes = {p.name: p.stat().st_size for p in (desk / "package").iterdir()}
     assert sum(sizes.values()) <= 50_000, sizes
+
+
+def test_the_two_packages_of_one_run_are_verified_in_either_order(tmp_path: Path) -> None:
+    bank = good_day(tmp_path / "bank")
+    for name, text in (
+        ("report.yaml", REPORT),
+        ("report.sql", REPORT_SQL),
+        ("layout.yaml", LAYOUT),
+    ):
+        path = bank / "reports" / "arrears_daily" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert run_day(bank).code == 0
+    key = root_key(bank)
+    packs = sorted(str(p) for p in (bank / "evidence").iterdir())
+    assert len(packs) == 2
+    for number, order in enumerate((packs, packs[::-1])):
+        for pack in order:
+            state = str(tmp_path / f"one-{number}.json")
+            here = puntual(tmp_path, "verify", pack, "--root", key, "--state", state)
+            assert here.code == 0, here.out + here.err
+            asked = [pack, "--root", key, "--state", str(tmp_path / f"two-{number}.json")]
+            told = subprocess.run(
+                [sys.executable, "-I", str(VERIFIER), *asked],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert told.returncode == 0, told.stdout
 
 
 def test_the_raw_objects_and_their_record_root_are_verified_with_and_without_puntual(
@@ -180,11 +223,25 @@ def test_a_run_on_a_restored_older_backup_stops_until_an_operator_anchors(tmp_pa
 
 
 def test_nothing_of_a_row_stands_in_the_ledger_or_in_what_proves_it(tmp_path: Path) -> None:
+    """Also where it is packed: the payload of an envelope is Base64, the manifests are gzip."""
     good_day(tmp_path)
     drop(tmp_path, (*ROWS, "p5;CANARY-5;7.00;not a day"))
     vouch(tmp_path, 5, "337.35")
     run_day(tmp_path)
+    day = "2026-03-03"
+    drop(tmp_path, tuple(r.replace(DAY, day).replace("c1", "CANARY-6") for r in ROWS), day=day)
+    vouch(tmp_path, 4, "330.35", day=day)
+    assert run_day(tmp_path, day=day, as_of="2026-03-04T05:00:00-06:00").code == 0
     kept = [p for p in (tmp_path / ".puntual/ledger").rglob("*") if p.is_file()]
     kept += [p for p in (tmp_path / "evidence").rglob("*") if p.is_file()]
-    assert kept
-    assert not [p for p in kept if b"CANARY" in p.read_bytes()]
+    by_name = {p.name: p.read_bytes() for p in kept}
+    assert holds(by_name["statement.dsse.json"], "https://in-toto.io/Statement/v1")
+    assert holds(by_name["manifests.json.gz"], "puntual/manifests/1")
+    assert not [p for p in kept if holds(p.read_bytes(), "CANARY")]
+    assert holds((tmp_path / f"inbox/payments_{day.replace('-', '')}.csv").read_bytes(), "CANARY")
+
+
+def test_a_text_is_found_however_it_is_packed() -> None:
+    inner = gzip.compress(b'{"payload":"' + base64.b64encode(b"a row of CANARY-5") + b'"}')
+    assert holds(b'{"x":"' + base64.b64encode(inner) + b'"}', "CANARY")
+    assert not holds(b'{"x":"' + base64.b64encode(inner) + b'"}', "CANARIES")

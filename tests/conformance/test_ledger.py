@@ -122,6 +122,20 @@ class TestLocal(LedgerSuite):
         origin = keys.current.origin
         return lambda: LocalLedger(tmp_path / "ledger", origin, apart, keys.note_lines)
 
+    @pytest.mark.row("f9")
+    def test_a_checkpoint_whose_writer_died_before_it_was_kept_apart_is_kept_by_the_next(
+        self, open_it: Open, tmp_path: Path
+    ) -> None:
+        """Else a backup of the time between would not be seen as one."""
+        apart = tmp_path / "checkpoint"
+        open_it().append([entry(0)], epoch=1)
+        older = apart.read_bytes()
+        open_it().append([entry(1)], epoch=1)
+        newest = apart.read_bytes()
+        apart.write_bytes(older)
+        open_it()
+        assert apart.read_bytes() == newest
+
 
 class TestS3(LedgerSuite):
     @pytest.fixture

@@ -74,7 +74,7 @@ def held(files: Files, memory: bytes) -> Iterator[tuple[str, Any]]:
     yield "memory", remembered
     for one in remembered["ledgers"].values():
         yield "ledger", one
-        yield from (("checkpoint", c) for c in one["checkpoints"])
+        yield from (("checkpoint", c) for c in (*one["checkpoints"], *one["proven"]))
     yield from stated(json.loads(dsse.decode(files["statement.dsse.json"], dsse.STATEMENT).payload))
 
 

@@ -135,8 +135,8 @@ class Hook:
 
 
 @contextmanager
-def hook_server() -> Iterator[Hook]:
-    """Run a web server that takes every POST."""
+def hook_server(port: int = 0) -> Iterator[Hook]:
+    """Run a web server that takes every POST; at any free port, or at the named one."""
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -159,7 +159,7 @@ def hook_server() -> Iterator[Hook]:
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+    with ThreadingHTTPServer((HOST, port), Handler) as server:
         hook.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

@@ -153,6 +153,59 @@ def test_a_verifier_never_goes_backwards_to_what_it_has_not_seen(tmp_path: Path)
     assert not reader.accepts(first)
 
 
+def test_two_reports_of_one_run_are_verified_in_either_order(tmp_path: Path) -> None:
+    """Each has the checkpoint of its own entry; the later one proves the earlier one's."""
+    made = bank(tmp_path / "bank")
+    arrears, credit = made.deliver(1, name="arrears"), made.deliver(1, name="credit")
+    for first, second in ((arrears, credit), (credit, arrears)):
+        reader = judge(tmp_path, made).fresh()
+        for files in (first, second, first, second):
+            assert reader.accepts(files)
+        assert reader.accepts(made.deliver(2, name="arrears")), "and goes on from the newest"
+
+
+def test_a_delivery_that_was_replaced_is_not_taken_for_the_one_that_replaced_it(
+    tmp_path: Path,
+) -> None:
+    """Its tree is proven to begin the newer one, and still it would be a step backwards."""
+    made = bank(tmp_path / "bank")
+    old = {name: made.deliver(1, name=name) for name in ("arrears", "credit")}
+    new = {name: made.deliver(2, name=name) for name in ("arrears", "credit")}
+    reader = judge(tmp_path, made)
+    assert reader.accepts(new["credit"])
+    assert not reader.accepts(old["credit"])
+    assert reader.accepts(new["arrears"])
+    assert not reader.accepts(old["arrears"])
+    assert reader.accepts(new["credit"])
+
+
+def test_what_was_proven_is_held_against_another_history_of_the_same_size(tmp_path: Path) -> None:
+    """All keys: the arrears of the day are rewritten after the credit report was verified."""
+    made = bank(tmp_path / "bank")
+    rewriter = made.copy(tmp_path / "rewriter")
+    arrears, credit = made.deliver(1, name="arrears"), made.deliver(1, name="credit")
+    forged = rewriter.deliver(1, b"1|9.00\n", name="arrears")
+    reader = judge(tmp_path, made)
+    assert reader.fresh().accepts(forged), "documents the limit: nothing earlier is held"
+    assert reader.accepts(credit)
+    assert not reader.accepts(forged)
+    assert not reader.accepts({**arrears, "consistency.json": forged["consistency.json"]})
+    assert reader.accepts(arrears)
+    assert not reader.accepts(rewriter.deliver(1, name="credit"))
+
+
+def test_an_older_tree_that_nothing_has_proven_is_refused(tmp_path: Path) -> None:
+    """A fork that was made from a backup has fewer entries, and other ones."""
+    made = bank(tmp_path / "bank")
+    fork = made.copy(tmp_path / "fork")
+    for number in range(3):
+        newest = made.deliver(1, name=f"report_{number}")
+    reader = judge(tmp_path, made)
+    assert reader.accepts(newest)
+    fork.told(Told(event=Event.KEY))
+    assert not reader.accepts(fork.deliver(1, name="another"))
+
+
 def test_who_is_sent_one_report_among_many_holds_a_checkpoint_that_the_next_one_extends(
     tmp_path: Path,
 ) -> None:

@@ -52,20 +52,31 @@ def ahead_of(root: Path, delivery: Delivery, now: datetime) -> Ahead:
         return Ahead(lines=(f"  forecast  not known: {fault.code} {fault.message}",))
 
 
-def _streams(foresight: Foresight, project: Project, day: date, now: datetime) -> list[str]:
-    """Return a line for each stream that is not on its way, or of which nothing is known yet."""
+def arriving(
+    foresight: Foresight, project: Project, day: date, now: datetime
+) -> tuple[tuple[str, str, str], ...]:
+    """
+    Return how each source of a day stands that is not on its way, or has no history yet.
+
+    Returns:
+        Its name, the verdict, and a sentence with the guess at the cause; by name.
+
+    Raises:
+        EvidenceError: V1001, V1002 what was landed is missing or altered.
+        ProjectError: P1001 a calendar does not cover the day.
+    """
     from puntual.cli.foreseen import sentence
-    from puntual.model.source import StreamSource
     from puntual.planner.arrivals import Verdict
 
     found = foresight.assessments(day, now)
-    streams = sorted(n for n, s in project.sources.items() if isinstance(s, StreamSource))
-    told = [
-        f"{name} no history" if name not in found else sentence(name, found[name], day)
-        for name in streams
-        if name not in found or found[name].verdict is not Verdict.NORMAL
-    ]
-    return [f"  stream    {one}" for one in told]
+    told = []
+    for name in sorted(project.sources):
+        one = found.get(name)
+        if one is None:
+            told.append((name, Verdict.NO_HISTORY.value, f"{name} {Verdict.NO_HISTORY.value}"))
+        elif one.verdict is not Verdict.NORMAL:
+            told.append((name, one.verdict.value, sentence(name, one, day)))
+    return tuple(told)
 
 
 def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
@@ -95,7 +106,7 @@ def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
     if found is None:
         return Ahead()
     told = [f"  arrivals  {arrivals.sentence(where)}"] if arrivals.instants else []
-    told += _streams(foresight, project, day, now)
+    told += [f"  source    {said}" for _, _, said in arriving(foresight, project, day, now)]
     told += lines(found, delivery.due_at, where)
     decides_at = ""
     if policies_of(project, report):

@@ -30,7 +30,6 @@ from puntual.planner.policy import policies_of
 from puntual.project.zones import zone
 from puntual.runner import checkpoint
 from puntual.runner.execute import Run
-from puntual.runner.noted import run_id
 from puntual.runner.published import landed_sources
 from puntual.runner.versions import Version, read_made, read_sent, sent_versions
 
@@ -141,14 +140,14 @@ def _look(read: Project, shop: Workshop, day: date, report: str, landed: frozens
     """Keep what has come late, so that the next version holds it."""
     planned = look(read, day, (report,), landed)
     if planned.steps:
-        run = Run(id=run_id(day, shop.epoch), epoch=shop.epoch)
+        run = Run(id=shop.run_id(day), epoch=shop.epoch)
         carried(read, planned, shop.worker, shop.desk, run, shop.shown)
 
 
 def _make(
     read: Project, shop: Workshop, day: date, restatement: Restatement, *, send: bool
 ) -> None:
-    run = Run(id=run_id(day, shop.epoch), epoch=shop.epoch, restatements=(restatement,), send=send)
+    run = Run(id=shop.run_id(day), epoch=shop.epoch, restatements=(restatement,), send=send)
     carried(read, plan(read, day, (restatement.report,)), shop.worker, shop.desk, run, shop.shown)
 
 

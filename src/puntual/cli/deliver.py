@@ -29,7 +29,6 @@ from puntual.project.zones import zone
 from puntual.runner import checkpoint
 from puntual.runner.decision import FAULT
 from puntual.runner.execute import Run
-from puntual.runner.noted import run_id
 from puntual.runner.restate import SUPERSEDES, version_of
 
 WAITS = frozenset({State.READY, State.SIGNED})
@@ -68,7 +67,7 @@ def command(
             with wiring.open_store(root) as store:
                 restatements, fault = _made(store, name, day)
             run = Run(
-                id=run_id(day, shop.epoch),
+                id=shop.run_id(day),
                 epoch=shop.epoch,
                 restatements=restatements,
                 fault=fault,

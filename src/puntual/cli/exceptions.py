@@ -156,6 +156,7 @@ def _lines(report: str, entries: tuple[Entry, ...], day: str) -> list[str]:
             ("effect", entry.effect),
             ("clause", entry.clause),
             ("owner", entry.owner),
+            ("seen", entry.first_seen),
             ("repair", entry.expected_repair),
         ):
             if value:

@@ -1,19 +1,26 @@
-"""Whether each stream of a day is on its way to a usual day, as the watch tells it."""
+"""Whether each source of a day is on its way to a usual day, as the watch tells it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from puntual.cli import wiring
+from puntual.cli.places import journal_path
 from puntual.cli.text import number
+from puntual.local.journal import SqliteJournal
 from puntual.model.project import Project
-from puntual.model.source import StreamSource
+from puntual.model.source import DatabaseSource, StreamSource
 from puntual.planner.arrivals import Assessment, Cause, Verdict, assess, completions
 from puntual.planner.curve import Arrived, Curve
 from puntual.planner.forecast import quantile
 from puntual.project.zones import zone
+
+if TYPE_CHECKING:
+    from puntual.runner.checkpoint import Store
 
 HISTORY = timedelta(days=120)
 """Reference dates whose arrivals a day is compared with."""
@@ -42,7 +49,7 @@ class Complete:
 
 
 class Foresight:
-    """How the streams of a project usually arrive; a day that has passed is read once."""
+    """How the sources of a project usually arrive; a day that has passed is read once."""
 
     def __init__(self, root: Path, project: Project) -> None:
         self._root = root
@@ -51,7 +58,7 @@ class Foresight:
 
     def assessments(self, day: date, now: datetime) -> dict[str, Assessment]:
         """
-        Return how each stream with a past stands now; a source of another kind has no curve.
+        Return how each source with a past stands now, by its own history.
 
         Raises:
             EvidenceError: V1001, V1002 what was landed is missing or altered.
@@ -61,18 +68,19 @@ class Foresight:
         calendar = self._project.calendars[
             self._project.reports[min(self._project.reports)].calendar
         ]
-        for name, source in sorted(self._project.sources.items()):
-            if isinstance(source, StreamSource):
-                where = zone(self._project.contracts[name].time_zone)
-                history = [one for one in self._past(name, day) if one is not None]
-                if history:
-                    today = self._read(name, day) or Arrived(day=day, curve=Curve())
-                    found[name] = assess(history, today, now.astimezone(where), calendar)
+        for name in sorted(self._project.sources):
+            where = zone(self._project.contracts[name].time_zone)
+            history = [one for one in self._past(name, day) if one is not None]
+            if history:
+                today = self._read(name, day) or Arrived(day=day, curve=Curve())
+                found[name] = assess(history, today, now.astimezone(where), calendar)
         return found
 
     def complete(self, day: date, now: datetime) -> Complete:
         """
-        Return when the last stream of a day may be complete, from days like it.
+        Return when the last source of a day may be complete, from days like it.
+
+        A database is asked by the run itself: when it answers follows the run, not leads it.
 
         Raises:
             EvidenceError: V1001, V1002 what was landed is missing or altered.
@@ -83,7 +91,7 @@ class Foresight:
             self._project.reports[min(self._project.reports)].calendar
         ]
         for name, source in sorted(self._project.sources.items()):
-            if isinstance(source, StreamSource):
+            if not isinstance(source, DatabaseSource):
                 where = zone(self._project.contracts[name].time_zone)
                 history = [one for one in self._past(name, day) if one is not None]
                 today = self._read(name, day) or Arrived(day=day, curve=Curve())
@@ -97,20 +105,33 @@ class Foresight:
     def _past(self, source: str, day: date) -> list[Arrived | None]:
         first = day - HISTORY
         with wiring.open_store(self._root) as store:
-            names = store.pointers.read_prefix(f"raw:{source}/")
-        days = sorted(date.fromisoformat(name[-10:]) for name in names)
-        past = [one for one in days if first <= one < day]
-        for one in past:
-            if (source, one) not in self._days:
-                self._days[(source, one)] = self._read(source, one)
+            names = store.pointers.read_prefix(f"{self._named(source)}:{source}/")
+            days = sorted(date.fromisoformat(name[-10:]) for name in names)
+            past = [one for one in days if first <= one < day]
+            for one in past:
+                if (source, one) not in self._days:
+                    self._days[(source, one)] = self._observed(store, source, one)
         return [self._days[(source, one)] for one in past]
 
+    def _named(self, source: str) -> str:
+        """Return under which name a source's day is published while it arrives."""
+        return "raw" if isinstance(self._project.sources[source], StreamSource) else "land"
+
     def _read(self, source: str, day: date) -> Arrived | None:
-        from puntual.landing.observed import arrived  # pyarrow: only where there is a stream
+        with wiring.open_store(self._root) as store:
+            return self._observed(store, source, day)
+
+    def _observed(self, store: Store, source: str, day: date) -> Arrived | None:
+        from puntual.landing import observed  # pyarrow: only where arrivals are looked at
 
         where = zone(self._project.contracts[source].time_zone)
-        with wiring.open_store(self._root) as store:
-            return arrived(store, source, day, where)
+        found = self._project.sources[source]
+        if isinstance(found, StreamSource):
+            return observed.arrived(store, source, day, where)
+        if isinstance(found, DatabaseSource):
+            return observed.database(store, source, day, where)
+        with closing(SqliteJournal(journal_path(self._root))) as journal:
+            return observed.files(journal.steps(day), found, day, where)
 
 
 def sentence(source: str, found: Assessment, day: date) -> str:

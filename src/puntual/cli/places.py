@@ -68,6 +68,11 @@ def catalog_path(root: Path) -> Path:
     return root / STATE / "catalog.db"
 
 
+def lineage_path(root: Path) -> Path:
+    """Return the folder of the events of runs, beside the ledger."""
+    return root / STATE / "lineage"
+
+
 def approvals_path(root: Path) -> Path:
     """Return the folder of approvals, each a file that is written once."""
     return root / STATE / "approvals"
@@ -76,7 +81,7 @@ def approvals_path(root: Path) -> Path:
 def temporary(root: Path) -> tuple[Path, ...]:
     """Return the folders in which small files are written under temporary names."""
     state = root / STATE
-    inner = ("state.commits/.tmp", "ledger/.tmp", "keys", "approvals")
+    inner = ("state.commits/.tmp", "ledger/.tmp", "keys", "approvals", "lineage")
     return (root, state, *(state / name for name in inner))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import anew, books, fit, reading, restored, telling, text, wiring
+from puntual.cli import anew, books, fit, lineage_events, reading, restored, telling, text, wiring
 from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
@@ -39,6 +39,7 @@ from puntual.project.zones import zone
 from puntual.runner.again import SENT
 from puntual.runner.anew import steps_from
 from puntual.runner.execute import Desk
+from puntual.runner.noted import run_id
 from puntual.runner.published import landed_sources, sent_reports
 
 WAITS = frozenset({"P3001", "P3011", "P3013"})
@@ -101,6 +102,7 @@ def command(
         (text.complain if as_json else text.say)(line)
     keyless = not books.has_keys(root)
     with (
+        lineage_events.afterwards(root, read) as ran,
         telling.afterwards(root, read, watch),
         wiring.open_desk(root, watch) as (desk, give_up),
     ):
@@ -108,6 +110,7 @@ def command(
         repeated = _anew(read, root, days, step, desk) if step else frozenset()
         _fit(read, root, days, desk, quiet=as_json)
         with _led(read, root, watch, days, desk) as held:
+            ran |= {run_id(owed.day, held.epoch) for owed in days}
             shown = Shown(quiet=as_json)
             closed = wiring.in_turn(give_up, held.give_up)
             with working(read, root, watch, give_up=closed, tick=shown.tick) as worker:

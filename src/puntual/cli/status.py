@@ -27,6 +27,7 @@ from puntual.model.finding import Finding
 from puntual.model.notice import Notice
 
 if TYPE_CHECKING:
+    from puntual.cli.arriving import Told
     from puntual.cli.outlook import Outlook
     from puntual.model.project import Project
 
@@ -38,6 +39,13 @@ SHOWN = 20
 @report_option
 @as_of_option
 @click.option("--all", "everything", is_flag=True, default=False, help="Not only the newest 20.")
+@click.option(
+    "--arrivals",
+    "arriving",
+    is_flag=True,
+    default=False,
+    help="Also how the sources of each open day stand against a usual day, and a guess at why.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -46,6 +54,7 @@ def command(
     report: str | None,
     as_of: datetime | None,
     everything: bool,
+    arriving: bool,
     as_json: bool,
 ) -> None:
     """Show the deliveries, those that need a person first."""
@@ -61,11 +70,13 @@ def command(
     owed = _owed(root, report, now, found, tell)
     ended = _ended(root, report, now)
     ahead = _ahead(root, shown, now, tell)
+    came = _arrivals(root, [*found, *owed], now, tell) if arriving else {}
     shown = [_risked(d, ahead.get(str(d.id)), now) for d in shown]
     if as_json:
         data: dict[str, object] = {
             "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
             "outlook": _ahead_json(ahead),
+            "arrivals": _arrivals_json(came),
             "shown": str(len(shown)),
             "total": str(len(found)),
             "owed": [delivery_json(d) for d in owed],
@@ -91,7 +102,7 @@ def command(
             text.say(line)
     if len(shown) < len(found):
         text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
-    for line in coming:
+    for line in (*coming, *_arrivals_lines(came)):
         text.say(line)
     for name in ended:
         text.say(f" ! {name}  its calendar ends before it is due again (C1502): puntual check")
@@ -197,6 +208,31 @@ def _ahead_json(ahead: dict[str, Outlook]) -> dict[str, object]:
     from puntual.cli.outlook import as_json
 
     return {name: as_json(one) for name, one in ahead.items()}
+
+
+def _arrivals(
+    root: Path, deliveries: list[Delivery], now: datetime, tell: Callable[[str], None]
+) -> dict[date, Told]:
+    """Return how the sources of the open days stand; asked for, since it reads what was landed."""
+    from puntual.cli.arriving import arrivals, open_days
+
+    return arrivals(root, open_days(deliveries, now), now, tell)
+
+
+def _arrivals_lines(came: dict[date, Told]) -> list[str]:
+    if not came:
+        return []
+    from puntual.cli.arriving import lines
+
+    return list(lines(came))
+
+
+def _arrivals_json(came: dict[date, Told]) -> dict[str, object]:
+    if not came:
+        return {}
+    from puntual.cli.arriving import as_json
+
+    return as_json(came)
 
 
 def _is_missed(delivery: Delivery) -> bool:

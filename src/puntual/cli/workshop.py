@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from puntual.cli import wiring
+from puntual.cli import lineage_events, wiring
 from puntual.cli.day import Shown
 from puntual.local.worker import ForkedWorker
 from puntual.model.project import Project
 from puntual.ports.clock import Clock
 from puntual.runner.execute import Desk
+from puntual.runner.noted import run_id
 from puntual.runner.step import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """The desk, the worker, the epoch of the lease that is held, and what shows progress."""
+    """
+    What carries a plan out.
+
+    Attributes:
+        desk: Journal and notices.
+        worker: Does the steps.
+        epoch: Of the lease that is held.
+        shown: Shows progress.
+        ran: Names of the runs that were begun, whose events are written when all is done.
+    """
 
     desk: Desk
     worker: Worker
     epoch: int
     shown: Shown
+    ran: set[str]
+
+    def run_id(self, day: date) -> str:
+        """Name the run of a day that is begun now."""
+        named = run_id(day, self.epoch)
+        self.ran.add(named)
+        return named
 
 
 @contextmanager
@@ -68,10 +86,11 @@ def workshop(project: Project, root: Path, clock: Clock, *, quiet: bool) -> Iter
         PermanentError: T1002 the project's folder may not be written.
     """
     with (
+        lineage_events.afterwards(root, project) as ran,
         wiring.open_desk(root, clock) as (desk, give_up),
         wiring.leased(root, clock) as held,
     ):
         shown = Shown(quiet=quiet)
         closed = wiring.in_turn(give_up, held.give_up)
         with working(project, root, clock, give_up=closed, tick=shown.tick) as worker:
-            yield Workshop(desk=desk, worker=worker, epoch=held.epoch, shown=shown)
+            yield Workshop(desk=desk, worker=worker, epoch=held.epoch, shown=shown, ran=ran)

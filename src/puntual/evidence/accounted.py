@@ -77,6 +77,67 @@ def with_effects(
     return tuple(_with_effects(entry, table, sources) for entry in entries)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """
+    An exception of an obligation that was recorded once, and since when.
+
+    Attributes:
+        kind: Its class.
+        about: Its subject.
+        code: Its product code.
+        reason: Why, where that tells two entries of one subject apart; else "".
+        at: When it was first recorded, RFC 3339 in UTC; "" when that was not written down.
+    """
+
+    kind: str
+    about: str
+    code: str
+    reason: str
+    at: str
+
+
+def since(
+    entries: Iterable[Entry], seen: Iterable[Seen], now: str
+) -> tuple[tuple[Entry, ...], tuple[Seen, ...]]:
+    """
+    Say of each entry since when it stands, as an earlier decision of its obligation said.
+
+    Args:
+        entries: Of this decision; that of a gap may say already since when it was noticed.
+        seen: What earlier decisions of the same obligation recorded.
+        now: When this one is taken, RFC 3339 in UTC.
+
+    Returns:
+        The entries, and what was seen before and is none of them: it may come back, and then
+        it is no new one. What was recorded by a version of the program that wrote down no time
+        stays without one: it was earlier, and nobody knows when.
+    """
+    known = {(s.kind, s.about, s.code, s.reason): s for s in seen}
+    found = tuple(
+        replace(entry, first_seen=_first(entry.first_seen, known.get(_told(entry)), now))
+        for entry in entries
+    )
+    gone = known.keys() - set(map(_told, found))
+    return found, tuple(known[key] for key in sorted(gone))
+
+
+def recorded(entries: Iterable[Entry]) -> tuple[Seen, ...]:
+    """Return what a decision recorded, for the next one; see `since`."""
+    told = ((_told(entry), entry.first_seen) for entry in entries)
+    return tuple(
+        Seen(kind=kind, about=about, code=code, reason=reason, at=at)
+        for (kind, about, code, reason), at in told
+    )
+
+
+def _first(noticed: str, before: Seen | None, now: str) -> str:
+    """Return the earlier of two instants; RFC 3339 in UTC sorts as text."""
+    if before is None:
+        return noticed or now
+    return min((at for at in (noticed, before.at) if at), default="")
+
+
 def resolved(before: Iterable[Entry], after: Iterable[Entry]) -> tuple[Resolved, ...]:
     """Return the exceptions of a version that the next one does not name any more, by id."""
     left = {_told(e) for e in after}
@@ -87,7 +148,7 @@ def resolved(before: Iterable[Entry], after: Iterable[Entry]) -> tuple[Resolved,
     )
 
 
-def _told(entry: Entry) -> tuple[object, ...]:
+def _told(entry: Entry) -> tuple[str, str, str, str]:
     """
     Return what makes two entries of two versions the same one.
 
@@ -95,7 +156,7 @@ def _told(entry: Entry) -> tuple[object, ...]:
     the reason holds counts, and the same gap is still there when they have changed.
     """
     by_reason = entry.kind in _BY_REASON and not entry.code
-    return entry.kind, entry.about, entry.code, entry.reason if by_reason else ""
+    return entry.kind.value, entry.about, entry.code, entry.reason if by_reason else ""
 
 
 def _under(entry: Entry, used: Used) -> Entry:
@@ -108,7 +169,7 @@ def _under(entry: Entry, used: Used) -> Entry:
     return replace(
         entry,
         clause=f"{used.policy.name}/{clause.id}",
-        owner=clause.owner,
+        owner=clause.owner or entry.owner,
         expected_repair="" if repair is None else repair.astimezone(UTC).isoformat(),
         effect=_EFFECT[clause.substitute] if entry.effect == "holds the delivery" else entry.effect,
         not_run=_covered(clause, used.decision) if about_gap else entry.not_run,

@@ -79,8 +79,9 @@ class Entry:
         missing: Which ranges or parts are missing, in sentences; empty when not known.
         not_run: Checks and controls that could not hold or be measured because of it.
         cause: Why it happened, as far as it was noticed; "" when not known.
-        owner: Who repairs it; "" when nobody is named.
-        first_seen: When it was first noticed, RFC 3339 in UTC; "" when not known.
+        owner: Who repairs it, by the policy or the contract; "" when nobody is named.
+        first_seen: When it was first recorded for this obligation, RFC 3339 in UTC; "" when not
+            known.
         expected_repair: When it is expected to be repaired, RFC 3339; "" when not known.
         clause: `policy/clause` that lets it be; "" if none was needed or none does.
         effects: On each column and line of the report.
@@ -123,6 +124,7 @@ class Exceptional:
             record; as context, never as a measure.
         stands_in: Source → the earlier day that stands in for it.
         first_seen: Source → when its gap was first noticed, RFC 3339 in UTC.
+        owners: Dataset → who answers for it; of a model, who answers for what it carries.
         fault: Why the full report could not be made; None if it could.
         not_run: Checks and controls that were not run for that.
     """
@@ -135,6 +137,7 @@ class Exceptional:
     usual: Mapping[str, Usual] = field(default_factory=dict)
     stands_in: Mapping[str, date] = field(default_factory=dict)
     first_seen: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
     fault: Reason | None = None
     not_run: tuple[str, ...] = ()
 
@@ -155,7 +158,7 @@ def collect(day: Exceptional) -> tuple[Entry, ...]:
         *_of_seals(day),
         *_of_rows(day),
         *_of_findings(day),
-        *_of_refused(day.refused),
+        *_of_refused(day),
         *_of_fault(day),
     )
     return tuple(sorted(found, key=lambda e: (order.index(e.kind), e.about, e.code, e.reason)))
@@ -192,6 +195,7 @@ def _of_seal(source: str, seal: Seal, day: Exceptional) -> Entry:
         effect=_effect_of_gap(source, day),
         missing=_missing(seal, noticed),
         cause="; ".join(f"{f.code} {f.message}" for f in noticed),
+        owner=day.owners.get(source, ""),
         first_seen=day.first_seen.get(source, ""),
     )
 
@@ -255,6 +259,7 @@ def _of_set_aside(dataset: str, key: tuple[str, str], totals: Totals, day: Excep
         known_by="contract",
         sample=day.places.get(dataset, {}).get(key, ()),
         effect=_EFFECT[kind],
+        owner=day.owners.get(dataset, ""),
     )
 
 
@@ -287,7 +292,15 @@ def _of_finding(finding: Finding, day: Exceptional) -> Entry:
         known_by=known,
         sample=finding.sample,
         effect=_effect_of(finding),
+        owner=_owner_of(finding, day),
     )
+
+
+def _owner_of(finding: Finding, day: Exceptional) -> str:
+    """Return who answers for the dataset of a finding; a control compares several."""
+    is_hop = finding.rule.startswith(f"{finding.dataset}:")
+    is_control = finding.code.startswith("R") and not is_hop
+    return "" if is_control else day.owners.get(finding.dataset, "")
 
 
 def _class_of(finding: Finding) -> ExceptionClass:
@@ -311,9 +324,9 @@ def _effect_of(finding: Finding) -> str:
     return "named here; nothing is left out"
 
 
-def _of_refused(refused: Mapping[str, tuple[ObjectRef, ...]]) -> Iterator[Entry]:
-    for source in sorted(refused):
-        for ref in refused[source]:
+def _of_refused(day: Exceptional) -> Iterator[Entry]:
+    for source in sorted(day.refused):
+        for ref in day.refused[source]:
             yield Entry(
                 kind=ExceptionClass.REFUSED,
                 about=source,
@@ -322,6 +335,7 @@ def _of_refused(refused: Mapping[str, tuple[ObjectRef, ...]]) -> Iterator[Entry]
                 observed=f"an object of {ref.bytes:,} bytes, kept and not read",
                 known_by="contract",
                 effect="left out of the report",
+                owner=day.owners.get(source, ""),
             )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from puntual.evidence import canonical, shape
 from puntual.evidence.checkpoint import hash_of
@@ -137,14 +137,20 @@ class Held:
         root: Fingerprint of the root key.
         trust: The newest trust file seen, as it was read.
         checkpoints: Size → root of every tree that was accepted.
+        proven: Size → root of every tree that an accepted package has proven to be the beginning
+            of its own.
+        reports: Report → index of the newest entry of it that was accepted.
     """
 
     root: str
     trust: bytes
     checkpoints: Mapping[int, Hash]
+    proven: Mapping[int, Hash] = field(default_factory=dict)
+    reports: Mapping[str, int] = field(default_factory=dict)
 
 
 MEMORY = "puntual/verifier/1"
+_HELD = frozenset({"root", "trust", "checkpoints", "proven", "reports"})
 
 
 def encode_memory(held: Mapping[str, Held]) -> bytes:
@@ -156,15 +162,18 @@ def encode_memory(held: Mapping[str, Held]) -> bytes:
                 origin: {
                     "root": one.root,
                     "trust": _text(one.trust),
-                    "checkpoints": [
-                        {"size": str(size), "root": _text(one.checkpoints[size])}
-                        for size in sorted(one.checkpoints)
-                    ],
+                    "checkpoints": _trees(one.checkpoints),
+                    "proven": _trees(one.proven),
+                    "reports": {name: str(index) for name, index in one.reports.items()},
                 }
                 for origin, one in held.items()
             },
         }
     )
+
+
+def _trees(roots: Mapping[int, Hash]) -> list[dict[str, str]]:
+    return [{"size": str(size), "root": _text(roots[size])} for size in sorted(roots)]
 
 
 def decode_memory(data: bytes) -> dict[str, Held]:
@@ -181,11 +190,13 @@ def decode_memory(data: bytes) -> dict[str, Held]:
 
 
 def _held(value: object, where: str) -> Held:
-    found = shape.record(value, frozenset({"root", "trust", "checkpoints"}), where)
-    pairs = shape.items(found["checkpoints"], _seen, f"{where}.checkpoints")
-    trust = shape.base64_of(found["trust"], f"{where}.trust")
+    found = shape.record(value, _HELD, where)
     return Held(
-        root=shape.digest(found["root"], f"{where}.root"), trust=trust, checkpoints=dict(pairs)
+        root=shape.digest(found["root"], f"{where}.root"),
+        trust=shape.base64_of(found["trust"], f"{where}.trust"),
+        checkpoints=dict(shape.items(found["checkpoints"], _seen, f"{where}.checkpoints")),
+        proven=dict(shape.items(found["proven"], _seen, f"{where}.proven")),
+        reports=shape.mapping_of(found["reports"], _size, f"{where}.reports"),
     )
 
 

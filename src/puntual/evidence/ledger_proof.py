@@ -88,12 +88,18 @@ def prove(
     lines += _recorded(stated, data, files[ledger_files.LEAF], proof)
     lines += _checkpoint(chosen, proof, verifies)
     lines += _sound(consistency, proof)
-    lines += _continued(proof, [consistency, *more], held)
+    report = stated.delivery.partition("/")[0]
+    before = held or Held(root="", trust=b"", checkpoints={})
+    lines += _continued(proof, report, [consistency, *more], before)
     if any(line.ok is False for line in lines):
         return Proven(lines=tuple(lines), origin=origin)
-    seen = dict(held.checkpoints) if held is not None else {}
-    seen[proof.checkpoint.size] = proof.checkpoint.root
-    now = Held(root=trust.fingerprint(chosen.root), trust=raw, checkpoints=seen)
+    now = Held(
+        root=trust.fingerprint(chosen.root),
+        trust=raw,
+        checkpoints={**before.checkpoints, proof.checkpoint.size: proof.checkpoint.root},
+        proven={**before.proven, **{e.size: e.root for e in consistency.earlier}},
+        reports={**before.reports, report: max(proof.index, before.reports.get(report, 0))},
+    )
     return Proven(lines=tuple(lines), origin=origin, held=now)
 
 
@@ -195,22 +201,32 @@ def _sound(found: Consistency, proof: Proof) -> Iterator[Line]:
         yield _bad("a consistency proof does not hold: the history was rewritten")
 
 
-def _continued(proof: Proof, offered: list[Consistency], held: Held | None) -> Iterator[Line]:
-    """Compare with what was seen before, and refuse to go backwards."""
+def _continued(proof: Proof, report: str, offered: list[Consistency], held: Held) -> Iterator[Line]:
+    """
+    Compare with what was seen before, and refuse to go backwards.
+
+    A package of an older tree that a newer one has proven to be its beginning is of the same
+    history: two reports of one run come in either order. Of one report it must be the newest
+    that was seen, so that none that was replaced is shown for the one that replaced it.
+    """
     now = proof.checkpoint
-    if held is None or not held.checkpoints:
+    if not held.checkpoints:
         sentence = (
             f"no earlier checkpoint was held; {now.size:,} entries are remembered from now on"
         )
         yield Line(level=1, ok=None, sentence=sentence)
         return
+    seen = {**held.proven, **held.checkpoints}.get(now.size, now.root)
+    if seen != now.root:
+        yield _bad(f"two histories: another tree of {now.size:,} entries was seen before")
+        return
     if now.size in held.checkpoints:
-        if held.checkpoints[now.size] == now.root:
-            yield _good(f"ledger: this checkpoint of {now.size:,} entries was seen before")
-        else:
-            yield _bad(f"two histories: another tree of {now.size:,} entries was seen before")
+        yield _good(f"ledger: this checkpoint of {now.size:,} entries was seen before")
         return
     last = max(held.checkpoints)
+    if now.size in held.proven and proof.index >= held.reports.get(report, 0):
+        yield _good(f"ledger: {now.size:,} entries, proven to begin the {last:,} that you hold")
+        return
     first, second = min(last, now.size), max(last, now.size)
     roots = {**held.checkpoints, now.size: now.root}
     origin = now.origin

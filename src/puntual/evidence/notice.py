@@ -7,13 +7,13 @@ row; what came from outside is escaped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from puntual.evidence.document import ROWS, Context
 from puntual.evidence.exceptions import Entry, numbered
-from puntual.evidence.notice_words import LANGUAGES, PHRASES, WORDS
+from puntual.evidence.notice_said import spanish
+from puntual.evidence.notice_words import ENGLISH, LANGUAGES, WORDS
 from puntual.model.delivery import Completeness, Decision, DeliveryId
 from puntual.model.shown import markup, printable
 
@@ -67,7 +67,7 @@ def _head(noticed: Noticed, language: str) -> list[Row]:
     rows += _policy(noticed, words)
     if noticed.context.supersedes:
         rows.append((words["supersedes"], noticed.context.supersedes))
-        rows.append((words["reason"], _said(noticed.context.reason, language)))
+        rows.append((words["reason"], _given(noticed.context.reason, language)))
         gone = ", ".join(f"{r.id} {words[r.kind]} {r.about}" for r in noticed.context.resolved)
         rows.append((words["resolved"], gone or words["none"]))
     return rows
@@ -101,18 +101,15 @@ def _accuracy(noticed: Noticed, words: Mapping[str, str]) -> list[str]:
 
 
 def _said(text: str, language: str) -> str:
-    """Return a sentence of ours with the phrases that are known in a language translated."""
-    phrases = PHRASES[language]
-    for phrase in sorted(phrases, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", phrases[phrase], text)
-    return text
+    """Return a recorded text in a language; what it has no words for is quoted, and marked so."""
+    if language == ENGLISH or not text:
+        return text
+    return spanish(text) or WORDS[language]["as_recorded"].format(text=text)
 
 
-def _found(entry: Entry, text: str, language: str) -> str:
-    """Return a sentence of an entry; that of a finding stands as it was recorded, or as a whole."""
-    if entry.code:
-        return PHRASES[language].get(text, text)
-    return _said(text, language)
+def _given(text: str, language: str) -> str:
+    """Return the reason of a restatement: ours, or the words of the person who gave it."""
+    return text if language == ENGLISH else spanish(text) or text
 
 
 def _rows(entry: Entry, language: str) -> list[Row]:
@@ -123,18 +120,18 @@ def _rows(entry: Entry, language: str) -> list[Row]:
     columns = "; ".join(f"{e.column} ({e.total})" if e.total else e.column for e in entry.effects)
     return [
         (words["class"], words[entry.kind.value] + (f" · {entry.code}" if entry.code else "")),
-        (words["reason"], _found(entry, entry.reason, language) or unknown),
-        (words["expected"], _found(entry, entry.expected, language) or unknown),
+        (words["reason"], _said(entry.reason, language) or unknown),
+        (words["expected"], _said(entry.expected, language) or unknown),
         (words["known_by"], _said(entry.known_by, language) or unknown),
-        (words["observed"], _found(entry, entry.observed, language) or unknown),
+        (words["observed"], _said(entry.observed, language) or unknown),
         (words["rows"], unknown if entry.rows is None else f"{entry.rows:,}"),
         (words["amounts"], amounts or unknown),
         (words["share"], share or unknown),
-        (words["missing"], _said("; ".join(entry.missing), language) or unknown),
+        (words["missing"], "; ".join(_said(m, language) for m in entry.missing) or unknown),
         (words["effect"], _said(entry.effect, language) or unknown),
         (words["columns"], columns or words["none"]),
         (words["not_run"], ", ".join(entry.not_run) or words["none"]),
-        (words["cause"], entry.cause or unknown),
+        (words["cause"], _said(entry.cause, language) or unknown),
         (words["owner"], entry.owner or unknown),
         (words["first_seen"], entry.first_seen or unknown),
         (words["repair"], entry.expected_repair or unknown),
@@ -176,6 +173,7 @@ _STYLE = (
     "th{width:14rem;font-weight:600}td{overflow-wrap:anywhere}"
     ".state{border-left:.4rem solid #8a5a00;padding:.4rem .8rem;background:#fff6e0}"
     ".state.full{border-color:#1f6f43;background:#eaf6ef}footer{margin-top:2rem;font-size:.9rem}"
+    "@media (max-width:40rem){th{width:9rem}}"
     "@media print{body{margin:0;max-width:none}section{break-inside:avoid}}"
 )
 

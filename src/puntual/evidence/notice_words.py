@@ -60,6 +60,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "control": "control",
         "refused": "refused",
         "fault": "technical fault",
+        "as_recorded": "as recorded: “{text}”",
         "footer": "No value of a row and no personal data stands in this notice. The same as "
         "data: exceptions.json.",
     },
@@ -119,43 +120,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "control": "conciliación",
         "refused": "rechazado",
         "fault": "falla técnica",
+        "as_recorded": "como se registró: «{text}»",
         "footer": "Este aviso no contiene valores de registros ni datos personales. Lo mismo, "
         "como datos: exceptions.json.",
     },
 }
-"""Language → key → text. Sentences of findings stay as they were recorded, in English."""
+"""Language → key → text. Recorded sentences are said in Spanish by `notice_said`."""
+
+ENGLISH = "en"
+"""The language in which sentences are recorded."""
 
 LANGUAGES = tuple(sorted(WORDS))
-
-PHRASES: Mapping[str, Mapping[str, str]] = {
-    "en": {},
-    "es": {
-        "unknown": "no se conoce",
-        "none": "ninguno",
-        "no control record": "sin registro de control del origen",
-        "control record of the source": "registro de control del origen",
-        "contract": "contrato",
-        "rule of the project": "regla del proyecto",
-        "the run of the day": "la corrida del día",
-        "not vouched for: the source's last day that was sealed": "sin registro de control: "
-        "último día sellado del origen",
-        "left out of the report by the policy": "omitido del reporte según la política",
-        "an earlier day stands in by the policy": "un día anterior lo suple según la política",
-        "the report is made from raw alone, by the policy": "el reporte se hace solo con datos "
-        "crudos, según la política",
-        "left out of the report": "omitido del reporte",
-        "counted once in the report": "contado una vez en el reporte",
-        "named here; nothing is left out": "se nombra aquí; nada se omite",
-        "holds the delivery": "retiene la entrega",
-        "the whole day": "el día completo",
-        "of the source stands in": "del origen lo suple",
-        "the day": "el día",
-        "the missing data came": "llegaron los datos que faltaban",
-        "the full report could not be made": "el reporte íntegro no se pudo hacer",
-        "the full report, from curated data and the warehouse": "el reporte íntegro, de datos "
-        "depurados y almacén",
-        "it sent": "envió",
-        "rows": "registros",
-    },
-}
-"""Language → phrase of ours in an entry → its translation; the longest is looked for first."""

@@ -8,7 +8,7 @@ files have them. Nothing here is evidence: the manifests are, and these events o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -93,9 +93,13 @@ class RunFacts:
     sql: Mapping[str, str]
 
 
-def events(facts: RunFacts) -> Iterator[bytes]:
+def events(facts: RunFacts, runs: Container[str]) -> Iterator[bytes]:
     """
-    Yield one canonical JSON object for each event, in the order in which they happened.
+    Yield one canonical JSON object for each event of some runs, in the order they happened in.
+
+    Args:
+        facts: Of the whole day, so that an event is the same whichever runs are asked for.
+        runs: Those whose events are wanted.
 
     A step that was committed and of which no attempt is known (a journal that was lost) has no
     event: OpenLineage wants the instant, and it would be made up.
@@ -103,6 +107,8 @@ def events(facts: RunFacts) -> Iterator[bytes]:
     done: dict[str, Attempt] = {a.step: a for a in facts.attempts if a.good}
     timed: list[tuple[datetime, int, Event]] = []
     for i, attempt in enumerate(facts.attempts):
+        if attempt.run not in runs:
+            continue
         begun = attempt.at - timedelta(seconds=attempt.seconds)
         committed = facts.manifests.get(attempt.step) if done.get(attempt.step) is attempt else None
         if attempt.good and committed is None:

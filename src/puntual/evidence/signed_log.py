@@ -99,6 +99,7 @@ class SignedLog:
         self._tree = self._known()
         if not past:
             self._not_set_back()
+            self._keep_newest_apart()
         if self._starts and self._starts[-1] >= self.size:
             self._adopt(apart=not past)
 
@@ -266,6 +267,14 @@ class SignedLog:
                 "good, `puntual ledger anchor --reason TEXT` goes on from here; receivers will "
                 "see that their history was cut.",
             )
+
+    def _keep_newest_apart(self) -> None:
+        """Keep apart what a writer signed that died before it did: else a backup is not seen."""
+        if self._sign is None or not self._sizes:
+            return
+        shown = self._shelf.apart()
+        if shown is None or checkpoints.decode(shown).size < self.size:
+            self._shelf.keep_apart(self._note(self.size))
 
     def _adopt(self, *, apart: bool) -> None:
         """Sign the tree of a batch whose writer died before it signed."""

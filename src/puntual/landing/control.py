@@ -17,7 +17,7 @@ from puntual.landing.templates import expand
 from puntual.model.finding import Finding
 from puntual.model.manifest import ObjectRef, Totals
 from puntual.model.seal import ControlRecord
-from puntual.model.shown import printable
+from puntual.model.shown import in_ascii, printable
 from puntual.model.source import ControlFile
 
 MAX_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ _COLUMN = re.compile(r"[ -~]{1,128}")  # printable ASCII: it becomes a key of ca
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_SUMS = 100
 _MOST_PARTS = 10_000
-_PART = re.compile(r"[ -~]{1,255}")
+_LONGEST_PART = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +151,14 @@ def _parts(value: object) -> dict[str, Totals]:
     """Read what is said of each file or shard, by its name."""
     if not isinstance(value, dict) or len(value) > _MOST_PARTS:
         _form(f"parts that are no object of at most {_MOST_PARTS} keys")
-    if not all(_PART.fullmatch(name) for name in value):
+    if not all(name.isprintable() and 0 < len(name) <= _LONGEST_PART for name in value):
         _form("a part whose name is no name of a file or shard")
     if not all(isinstance(v, dict) and v.keys() == {"count", "sums"} for v in value.values()):
         _form("a part that has not exactly count and sums")
-    return {name: _totals(part) for name, part in sorted(value.items())}
+    named = {in_ascii(name): part for name, part in value.items()}
+    if len(named) != len(value):
+        _form("two parts whose names are one")
+    return {name: _totals(part) for name, part in sorted(named.items())}
 
 
 _FORM = (

@@ -19,6 +19,9 @@ from puntual.model.source import ControlFile, ControlSnapshot, DatabaseSource
 from puntual.ports.database import Extract
 from puntual.ports.landing import LandedDay
 
+SNAPSHOT_AT = "snapshot_at"
+"""In the detail of an extract: when its snapshot was taken, UTC."""
+
 NAME = "snapshot"
 """Name of the record that a database makes of its own rows."""
 
@@ -92,7 +95,7 @@ def _fresh(
 def _detail(source: DatabaseSource, extract: Extract) -> dict[str, str]:
     return {
         "query": source.query,
-        "snapshot_at": extract.snapshot_at.isoformat(),
+        SNAPSHOT_AT: extract.snapshot_at.isoformat(),
         "control_count": str(extract.control_count),
     }
 

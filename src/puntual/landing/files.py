@@ -28,6 +28,7 @@ from puntual.model.contract import Contract, Csv, JsonLines, Parquet
 from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest, ObjectRef, Totals
 from puntual.model.seal import Seal, SealStatus
+from puntual.model.shown import in_ascii
 from puntual.model.source import ControlFile, FileSource, Marker
 from puntual.ports.drop import DroppedFile
 from puntual.ports.landing import LandedDay
@@ -116,7 +117,7 @@ def _taken(
             raw_prefix(source.name, day),
             path,
             suffix=_SUFFIXES[type(contract.format)],
-            detail={"name": _ascii(file.name)},
+            detail={"name": in_ascii(file.name)},
         )
         failpoint("landing.kept")
         return kept
@@ -128,7 +129,7 @@ def _taken(
             kept = tuple(pool.map(keep, files))
     finally:
         desk.objects.discard(folder)
-    half = [_ascii(f.name) for f, ref in zip(files, kept, strict=True) if ref is None]
+    half = [in_ascii(f.name) for f, ref in zip(files, kept, strict=True) if ref is None]
     return [ref for ref in kept if ref is not None], half
 
 
@@ -232,7 +233,7 @@ def _half(source: FileSource, names: Sequence[str]) -> Iterator[Finding]:
 def _passed_over(desk: Desk, source: FileSource, day: date) -> Iterator[Finding]:
     """Say what lies there under a file's name and was not read, since it is no file."""
     for found in desk.drop.passed_over(expand(source.pattern, day)):
-        message = f"{_ascii(found.name)} is {found.kind}; it was not read, nor followed"
+        message = f"{in_ascii(found.name)} is {found.kind}; it was not read, nor followed"
         yield notice(
             "S2019",
             source.name,
@@ -292,13 +293,13 @@ def _new(look: Look, source: FileSource) -> tuple[list[ObjectRef], list[str]]:
             return None
         path = desk.drop.pin(file, folder) if _whole(desk, source, file) else None
         if path is None:
-            return _ascii(file.name)
+            return in_ascii(file.name)
         return desk.objects.put_file(
             late_prefix(source.name, day),
             path,
             suffix=_SUFFIXES[type(look.contract.format)],
             role="late",
-            detail={"name": _ascii(file.name)},
+            detail={"name": in_ascii(file.name)},
         )
 
     try:
@@ -321,9 +322,3 @@ def _late(desk: Desk, judged: Judged, *, again: bool) -> ObjectRef:
     read = [] if ref.role == "refused" else [counted(judged.landed.records)]
     sentence = f"{name} came {other}after the day was sealed: {'; '.join(read + troubles)}"
     return replace(ref, role="late", detail=late_detail(desk, "S2008", sentence, ref.detail))
-
-
-def _ascii(name: str) -> str:
-    """Return a file's name in printable ASCII: it is shown, and stands in manifests."""
-    shown = name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
-    return shown.encode("ascii", "backslashreplace").decode("ascii")

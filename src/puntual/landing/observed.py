@@ -1,8 +1,16 @@
-"""How a stream's day arrived, minute by minute, as its raw objects have it (design 4.3)."""
+"""
+How a source's day arrived, minute by minute, as what was landed of it has it (design 4.3).
+
+Of a stream each record says when it came. A file comes with all its records at the landing that
+found it whole first, and a database's day when it was asked and had rows: both are as exact as
+landings are often.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
@@ -11,7 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from puntual.evidence.manifest import decode
+from puntual.landing.extract import SNAPSHOT_AT
+from puntual.landing.templates import undated
+from puntual.model.source import FileSource
 from puntual.planner.curve import Arrived, curve
+from puntual.ports.journal import FILES, StepEvent
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 
@@ -57,6 +69,70 @@ def arrived(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | Non
         total.update(counts)
     curves = {shard: curve(counts.items()) for shard, counts in sorted(shards.items())}
     return Arrived(day=day, curve=curve(total.items()), parts={"shard": curves})
+
+
+def files(
+    events: Iterable[StepEvent], source: FileSource, day: date, zone: tzinfo
+) -> Arrived | None:
+    """
+    Return how a day of files came, by their names without the date.
+
+    A file comes with all its records at the landing that found it whole first. That stands in
+    the journal and not in what was landed: the same files make the same bytes whenever they are
+    landed (design 4.17).
+
+    Args:
+        events: Of the day, oldest first.
+        source: The source.
+        day: The reference date.
+        zone: In which its minutes are counted, by the wall clock.
+
+    Returns:
+        None if no landing of it is known.
+    """
+    came: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for event in events:
+        if event.step == f"land:{source.name}" and FILES in event.facts:
+            last = json.loads(event.facts[FILES])
+            minute = _minute(event.at, day, zone)
+            came = {name: came.get(name, minute) for name in last}
+    if not last:
+        return None
+    parts: dict[str, Counter[int]] = {}
+    for name, minute in came.items():
+        parts.setdefault(undated(name, source.pattern, day), Counter())[minute] += last[name]
+    total: Counter[int] = sum(parts.values(), Counter())
+    curves = {part: curve(counts.items()) for part, counts in sorted(parts.items())}
+    return Arrived(
+        day=day, curve=curve(total.items()), parts={"file": curves} if len(curves) > 1 else {}
+    )
+
+
+def database(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | None:
+    """
+    Return how a day of a database came: at the snapshot in which it had its rows.
+
+    Args:
+        store: The raw objects.
+        source: The source's name.
+        day: The reference date.
+        zone: In which its minutes are counted, by the wall clock.
+
+    Returns:
+        None if nothing was landed.
+
+    Raises:
+        EvidenceError: V1001, V1002 the day's manifest is missing or altered.
+    """
+    digest = store.pointers.read(f"land:{source}/{day.isoformat()}")
+    if digest is None:
+        return None
+    total: Counter[int] = Counter()
+    for ref in decode(store.objects.read_named("manifests", digest, ".json")).of_role("data"):
+        at = datetime.fromisoformat(ref.detail[SNAPSHOT_AT])
+        total[_minute(at, day, zone)] += ref.records
+    return Arrived(day=day, curve=curve(total.items()), parts={})
 
 
 def _counted(table: pa.Table, day: date, zone: tzinfo) -> list[tuple[str, int, int]]:

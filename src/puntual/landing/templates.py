@@ -32,3 +32,17 @@ def expand(pattern: str, reference_date: date) -> str:
             next_step="Correct the pattern in puntual.yaml.",
         )
     return text
+
+
+def undated(name: str, pattern: str, reference_date: date) -> str:
+    """
+    Return the name of a day's file as it is on any day: its date is `*`.
+
+    Args:
+        name: The file's name, as it was landed.
+        pattern: By which it was found; see `expand`.
+        reference_date: The day.
+    """
+    for found in _PLACE.finditer(pattern):
+        name = name.replace(reference_date.strftime(found[1] or "%Y-%m-%d"), "*")
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -163,6 +164,25 @@ class SqliteJournal:
             )
             for row in rows
         )
+
+    def runs(self, outcomes: Iterable[str]) -> tuple[tuple[date, str], ...]:
+        """
+        Return the day and name of each run that has a step with one of these outcomes.
+
+        They are in the order in which they began to have one.
+
+        Raises:
+            PermanentError: T1002, T1003, T2004.
+            TransientError: T2002.
+        """
+        with answering(self._state.path):
+            rows = self._state.db.execute(
+                "SELECT reference_date, run FROM steps "
+                "WHERE outcome IN (SELECT value FROM json_each(?)) "
+                "GROUP BY reference_date, run ORDER BY min(id)",
+                (json.dumps(sorted(outcomes)),),
+            ).fetchall()
+        return tuple((date.fromisoformat(day), run) for day, run in rows)
 
     def close(self) -> None:
         """Give up the connection; the next call opens it again."""

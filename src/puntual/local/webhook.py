@@ -16,7 +16,8 @@ from puntual.runner.message import event_bytes
 
 SIGNATURE = "Puntual-Signature"
 CONTENT = "application/cloudevents+json; charset=utf-8"
-_COME_AGAIN = frozenset({408, 425, 429})
+COME_AGAIN = frozenset({408, 425, 429})
+"""Answers below 500 that ask to come again."""
 _LONGEST = 200
 
 
@@ -50,7 +51,7 @@ def send(channel: Webhook, message: Message, secret: Callable[[str], str]) -> st
         named = channel.url if channel.url.startswith("env:") else "?"
         raise _permanent(named, "its address is no URL") from exc
     try:
-        status = _posted(url, channel.timeout, body, headers)
+        status = posted(url, channel.timeout, body, headers)
     except ssl.SSLCertVerificationError as exc:
         raise _permanent(where, f"its certificate is not trusted: {exc.reason}") from exc
     except (OSError, http.client.HTTPException, ValueError) as exc:
@@ -60,7 +61,15 @@ def send(channel: Webhook, message: Message, secret: Callable[[str], str]) -> st
     raise _refused(where, status)
 
 
-def _posted(url: SplitResult, timeout: int, body: bytes, headers: dict[str, str]) -> int:
+def posted(url: SplitResult, timeout: int, body: bytes, headers: dict[str, str]) -> int:
+    """
+    Post bytes once, and return the status of the answer; a redirection is not followed.
+
+    Raises:
+        OSError: No answer within the timeout, in seconds, for one read or write.
+        HTTPException: Another answer than HTTP.
+        ValueError: The address is none.
+    """
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     connection: http.client.HTTPConnection
     if url.scheme == "https":
@@ -77,7 +86,7 @@ def _posted(url: SplitResult, timeout: int, body: bytes, headers: dict[str, str]
 
 
 def _refused(where: str, status: int) -> PuntualError:
-    if status >= 500 or status in _COME_AGAIN:
+    if status >= 500 or status in COME_AGAIN:
         return _transient(where, f"HTTP {status}")
     redirected = ", a redirection, which is not followed" if 300 <= status < 400 else ""
     return _permanent(where, f"HTTP {status}{redirected}")

@@ -908,7 +908,8 @@ _S: tuple[Code, ...] = (
         "are shown; neither is adjusted.",
         "Ask the source which side is right: for the missing records, or for a new control record. "
         "A file that was landed by mistake is withdrawn by the right file under the same name (or "
-        "one with the header alone): the newest counts, the earlier one is kept.",
+        "one with the header alone): the newest counts, the earlier one is kept. A record with "
+        "`parts` must name that file as well, with 0 records where it is empty.",
     ),
     Code(
         "S2017",

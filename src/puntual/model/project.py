@@ -85,6 +85,8 @@ class Project:
         time_zone: IANA zone of schedules and of days where nothing else is said.
         sources: By name.
         contracts: By dataset; the keys are those of `sources`.
+        owners: Dataset → who answers for it, by the `team` of its contract. It is no part of the
+            contract that a landed day is held against: another owner makes no other data.
         models: In dependency order, by name.
         checks: By id.
         controls: By id.
@@ -112,6 +114,7 @@ class Project:
     warehouse: WarehouseSettings
     run: RunSettings = field(default_factory=RunSettings)
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
     roles: Roles = field(default_factory=dict)
     notices: tuple[Route, ...] = ()
     place: str = LOCAL

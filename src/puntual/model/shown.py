@@ -26,6 +26,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def in_ascii(text: str) -> str:
+    r"""
+    Return a text in printable ASCII, everything else as Python writes it (`ni\xf1o.csv`).
+
+    So names of files stand in manifests, where they are keys of canonical JSON as well.
+    """
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    return shown.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def told_apart(left: str, right: str) -> tuple[str, str]:
     r"""
     Return two different texts so that a person sees how they differ.

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from puntual.model.delivery import Delivery, State
 
+FILES = "files"
+"""Fact of a landing of files that found something new: name → records, as JSON."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEvent:

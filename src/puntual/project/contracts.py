@@ -25,6 +25,7 @@ from puntual.project.files import SourceFile
 from puntual.project.odcs import is_reconciliation, validate
 from puntual.project.patterns import is_encoding
 from puntual.project.section import Section, check_name
+from puntual.project.team import owner_of
 from puntual.project.yaml import Mapping, Sequence, load
 from puntual.project.zones import is_zone, zone_names
 
@@ -43,10 +44,11 @@ _UNREAD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadContract:
-    """A contract, and its dataset's section for complaints about it."""
+    """A contract, its dataset's section for complaints about it, and who answers for it."""
 
     contract: Contract
     schema: Section
+    owner: str = ""
 
 
 def read_contract(
@@ -100,7 +102,7 @@ def _read(top: Section, sources: dict[str, Source], time_zone: str) -> ReadContr
         return None
     _warn(schema)
     contract = _dataset(top, schema, name, sources.get(name), time_zone)
-    return ReadContract(contract=contract, schema=schema)
+    return ReadContract(contract=contract, schema=schema, owner=owner_of(top.mapping))
 
 
 def _version(top: Section) -> bool:

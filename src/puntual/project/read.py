@@ -107,6 +107,7 @@ def lint(
         time_zone=settings.time_zone,
         sources=settings.sources,
         contracts=plain,
+        owners={name: read.owner for name, read in contracts.items() if read.owner},
         models=datasets.models,
         checks=_checks(folder, complaints, datasets),
         controls=_controls(folder, complaints, known, contracts.values()),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 
-from puntual.evidence.accounted import Used, under
+from puntual.evidence.accounted import Seen, Used, recorded, since, under
 from puntual.evidence.exceptions import Entry, Exceptional, Usual, collect
-from puntual.evidence.facts import from_json, to_json
+from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.model.delivery import Decision, Reason
 from puntual.model.finding import Finding, Place
 from puntual.model.manifest import Digest, Manifest
@@ -28,6 +28,12 @@ from puntual.runner.world import DayRun
 
 USUAL = "usual"
 """In a decide manifest: what sources without a control record last sent, as context."""
+
+ENTRIES = "entries"
+"""In a decide manifest: every exception of the day."""
+
+GONE = "seen_before"
+"""In a decide manifest: exceptions that earlier decisions of the day recorded and this does not."""
 
 FAULT = "fault"
 """In a decide manifest: the technical fault for which the full report could not be made."""
@@ -163,15 +169,19 @@ def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manif
         policy=run.project.policies.get(decision.policy),
         due_at=due_of(run.project, step.report, run.date, run.world.zone),
     )
-    entries = under(_entries(run, found, usual), used)
+    now = run.world.clock.now().astimezone(UTC).isoformat(timespec="seconds")
+    named = under(_entries(run, found, usual), used)
+    entries, gone = since(named, _seen(run, step.report), now)
     word = decision.completeness.value if decision.completeness else "held"
     if entries:
         word += f", {len(entries)} exceptions"
     facts: dict[str, object] = {
         "decision": to_json(decision),
-        "entries": to_json(entries),
+        ENTRIES: to_json(entries),
         "word": word,
     }
+    if gone:
+        facts[GONE] = to_json(gone)
     if usual:
         facts[USUAL] = to_json(usual)
     if run.project.policies:
@@ -179,6 +189,28 @@ def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manif
     if found.fault is not None:
         facts[FAULT] = to_json(found.fault)
     return manifest(run, step.id, dataset=step.report, inputs=inputs, facts=facts)
+
+
+def _seen(run: DayRun, report: str) -> tuple[Seen, ...]:
+    """Return what the decision before recorded; in a replay, what the one replayed did."""
+    step = f"decide:{report}"
+    made = run.recorded.get(step)
+    if made is None:
+        published = checkpoint.read(run.world, step, run.date)
+        made = None if published is None else published.manifest
+    if made is None:
+        return ()
+    before = recorded(list_from_json(Entry, made.facts[ENTRIES]))
+    return (*list_from_json(Seen, made.facts.get(GONE, [])), *before)
+
+
+def _owners(run: DayRun) -> dict[str, str]:
+    """Return who answers for each dataset; for a model, who does for the source it carries."""
+    owners = dict(run.project.owners)
+    for name, model in run.project.models.items():
+        if model.carries is not None and model.carries in owners:
+            owners[name] = owners[model.carries]
+    return owners
 
 
 def is_due(run: DayRun, decided: Manifest) -> bool:
@@ -202,6 +234,7 @@ def _entries(run: DayRun, found: Answers, usual: Mapping[str, Usual]) -> tuple[E
             usual=usual,
             stands_in={n: day for n, day in days.items() if day is not None},
             first_seen={n: str(m.facts[SEEN]) for n, m in lands.items() if SEEN in m.facts},
+            owners=_owners(run),
             fault=found.fault,
             not_run=tuple(sorted({*run.project.checks, *run.project.controls})),
         )

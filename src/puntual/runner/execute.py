@@ -8,6 +8,7 @@ commit for the same inputs, code and contract (design 4.9).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from puntual.planner.alert import is_fault
 from puntual.planner.flow import PLAN_B
 from puntual.planner.policy import NOT_COVERED
 from puntual.ports.clock import Clock
-from puntual.ports.journal import Journal, StepEvent
+from puntual.ports.journal import FILES, Journal, StepEvent
 from puntual.ports.landing import TIMED_OUT
 from puntual.ports.notices import Notices
 from puntual.runner import route, tell
@@ -274,7 +275,7 @@ class Carrier:
     def _ended(self, step: Step, answer: Answer, seconds: float) -> None:
         """Write an outcome down; if it cannot be, the step is committed and is skipped next."""
         with route.attempt():
-            self._record(step.id, answer.outcome, seconds, answer.summary)
+            self._record(step.id, answer.outcome, seconds, answer.summary, **_came(answer))
         self.outcomes[step.id] = answer.outcome
         if answer.manifest:
             self.published[step.id] = answer.manifest
@@ -430,6 +431,12 @@ class Carrier:
 
     def _since(self, began: float) -> float:
         return self.desk.clock.monotonic() - began
+
+
+def _came(answer: Answer) -> dict[str, str]:
+    """Return what a landing says of its files, for the history of arrivals; once it is new."""
+    new = answer.files and answer.outcome == DONE
+    return {FILES: json.dumps(answer.files, sort_keys=True)} if new else {}
 
 
 def _output(answer: Answer) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, assert_never
 
@@ -34,6 +34,7 @@ from puntual.model.plan import (
     Validate,
 )
 from puntual.model.project import Project
+from puntual.model.source import FileSource
 from puntual.planner.plan import plan, plan_b
 from puntual.runner import (
     checkpoint,
@@ -111,12 +112,14 @@ class Answer:
         manifest: Digest of the manifest that is published; "" when not needed.
         completeness: How the step's report stands after it (`full`, `partial`, `emergency`,
             `held`); "" for a step that is no report's, and before it was decided.
+        files: Of the landing of files: how many records each holds, by its name.
     """
 
     outcome: str
     summary: str
     manifest: Digest = ""
     completeness: str = ""
+    files: Mapping[str, int] = field(default_factory=dict)
 
 
 class Worker(Protocol):
@@ -213,7 +216,14 @@ def _answer(run: DayRun, step: Step, outcome: str) -> Answer:
         summary=tell.summary(run, step) + intact.sentence(run, step.id),
         manifest=run.published[step.id].digest,
         completeness=completeness,
+        files=_files(run, step),
     )
+
+
+def _files(run: DayRun, step: Step) -> dict[str, int]:
+    if not isinstance(step, Land) or not isinstance(run.project.sources[step.source], FileSource):
+        return {}
+    return {o.detail["name"]: o.records for o in run.manifest(step.id).of_role("data")}
 
 
 def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> str:

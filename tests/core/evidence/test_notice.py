@@ -63,13 +63,14 @@ def test_phrases_of_ours_are_in_spanish_in_the_spanish_notice() -> None:
     assert "unknown" not in told
 
 
-def test_a_sentence_of_a_finding_stands_as_it_was_recorded_and_is_not_half_translated() -> None:
+def test_our_sentences_are_said_in_spanish_and_words_of_others_as_they_were_recorded() -> None:
     rule = Entry(
         kind=ExceptionClass.CHECK,
         about="cards_fresh",
         code="Q2002",
         reason="cards_fresh has no answer: cards were used on the day itself",
         observed="measured on 0 rows",
+        cause="T3001 the disk is full",
     )
     noticed = Noticed(
         delivery=DeliveryId(report="daily", reference_date=date(2026, 3, 2), version=1),
@@ -80,8 +81,11 @@ def test_a_sentence_of_a_finding_stands_as_it_was_recorded_and_is_not_half_trans
         context=Context(due_at=datetime(2026, 3, 3, 13, tzinfo=UTC)),
     )
     told = notices(noticed)["notice.es.txt"].decode()
-    assert "cards were used on the day itself" in told
-    assert "measured on 0 rows" in told
+    assert "cards_fresh no tiene respuesta: cards were used on the day itself" in told
+    assert "medido sobre 0 registros" in told
+    assert "como se registró: «T3001 the disk is full»" in told
+    english = notices(noticed)["notice.en.txt"].decode()
+    assert "  T3001 the disk is full\n" in english
 
 
 def test_an_emergency_that_was_never_rehearsed_says_so() -> None:

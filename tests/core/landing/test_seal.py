@@ -180,6 +180,12 @@ def test_what_a_record_says_of_each_file_is_read_exactly() -> None:
     assert found.record.parts == {"a.csv": part(1, "1.00"), "b.csv": Totals(records=1)}
 
 
+def test_a_file_with_a_letter_of_its_language_has_the_name_that_it_has_when_it_is_landed() -> None:
+    found = read(json.dumps(GOOD | {"parts": {"niño.csv": PARTS["a.csv"]}}))
+    assert found.record is not None
+    assert found.record.parts == {"ni\\xf1o.csv": part(1, "1.00")}
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -189,6 +195,8 @@ def test_what_a_record_says_of_each_file_is_read_exactly() -> None:
         {"a.csv": {"count": 1, "sums": {}}},
         {"a.csv": {"count": "1", "sums": {"amount": "1e2"}}},
         {"ñ\n": {"count": "1", "sums": {}}},
+        {"": {"count": "1", "sums": {}}},
+        {"ñ": {"count": "1", "sums": {}}, "\\xf1": {"count": "1", "sums": {}}},
         {"a.csv": {"count": "1", "sums": {}, "digest": A}},
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -68,6 +69,36 @@ def test_a_contract_is_read_with_its_custom_properties(tmp_path: Path) -> None:
         delimiter=";", encoding="latin-1", decimal_mark=",", group_mark="."
     )
     assert contracts["branch"].columns[1].format == "%d/%m/%Y"
+
+
+@pytest.mark.parametrize(
+    ("team", "owner"),
+    [
+        ("{name: Card platform, members: [{username: eva, role: owner}]}", "Card platform"),
+        (
+            "{members: [{username: ana}, {username: eva, name: Eva Prado, role: Owner}]}",
+            "Eva Prado",
+        ),
+        ("{members: [{username: eva, role: owner}]}", "eva"),
+        ('{members: [{username: eva, role: owner, dateOut: "2026-01-01"}]}', ""),
+        ("[{username: luis, role: owner}]", "luis"),
+        ("{members: [{username: ana, role: steward}]}", ""),
+    ],
+)
+def test_who_answers_for_a_dataset_is_what_the_team_of_its_contract_says(
+    tmp_path: Path, team: str, owner: str
+) -> None:
+    path = next(name for name in FILES if name.startswith("contracts/"))
+    plain = read_project(write(tmp_path / "plain"))
+    assert plain.owners == {}
+    text = FILES[path].replace("status: active", f"status: active\nteam: {team}", 1)
+    found = read_project(write(tmp_path, {**FILES, path: text}))
+    dataset = next(c.dataset for c in found.contracts.values() if c.file == path)
+    assert found.owners == ({dataset: owner} if owner else {})
+    same = replace(found.contracts[dataset], digest="") == replace(
+        plain.contracts[dataset], digest=""
+    )
+    assert same, "who answers for a dataset changes nothing of how it is read"
 
 
 def test_every_kind_of_check_is_read(tmp_path: Path) -> None:

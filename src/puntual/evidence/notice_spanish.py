@@ -1,0 +1,193 @@
+"""
+The fixed sentences of exceptions: each as the program records it in English, and in Spanish.
+
+A hole `{}` stands for one word, such as a name or a number, `{,}` for a list of them and `{*}` for
+any words: they stay as they are. `{+}` is a part that is itself one of these sentences or a value,
+`{=}` one that is a sentence, and `{?}` one that may be anybody's words as well. A test reads the
+rooms that write sentences, and fails where one of theirs is missing here.
+"""
+
+from __future__ import annotations
+
+OF_ENTRIES = (
+    ("unknown", "no se conoce"),
+    ("none", "ninguno"),
+    ("no control record", "sin registro de control del origen"),
+    ("control record of the source", "registro de control del origen"),
+    ("contract", "contrato"),
+    ("rule of the project", "regla del proyecto"),
+    ("the run of the day", "la corrida del día"),
+    ("unknown; on {} it sent {+}", "no se conoce; el {} envió {+}"),
+    (
+        "not vouched for: the source's last day that was sealed, {}",
+        "sin registro de control: el último día sellado del origen, {}",
+    ),
+    ("left out of the report by the policy", "omitido del reporte según la política"),
+    ("an earlier day stands in by the policy", "un día anterior lo suple según la política"),
+    (
+        "the report is made from raw alone, by the policy",
+        "el reporte se hace solo con datos crudos, según la política",
+    ),
+    ("left out of the report", "omitido del reporte"),
+    ("counted once in the report", "contado una vez en el reporte"),
+    (
+        "in no report: kept in raw; its own day has it once the source sends it for that day",
+        "en ningún reporte: se guarda en crudo; entra en su propio día cuando el origen lo envíe "
+        "para ese día",
+    ),
+    ("named here; nothing is left out", "se nombra aquí; nada se omite"),
+    ("holds the delivery", "retiene la entrega"),
+    ("the whole day {}", "el día completo {}"),
+    ("the day {} of the source stands in ({} d)", "lo suple el día {} del origen ({} d)"),
+    ("the missing data came", "llegaron los datos que faltaban"),
+    ("the full report could not be made", "el reporte íntegro no se pudo hacer"),
+    (
+        "the full report, from curated data and the warehouse",
+        "el reporte íntegro, de datos depurados y del almacén",
+    ),
+    (
+        "a whole object of the day in its declared form",
+        "un objeto íntegro del día en su forma declarada",
+    ),
+    (
+        "an object of {} bytes, kept and not read",
+        "un objeto de {} bytes, que se guarda y no se lee",
+    ),
+    ("{} ({})", "{} ({})"),
+    ("{} rows", "{} registros"),
+    ("{} records", "{} registros"),
+    ("{} record", "{} registro"),
+    ("{} objects", "{} objetos"),
+    ("raw {}", "{} en crudo"),
+    ("warehouse {}", "{} en el almacén"),
+    ("{=} and {=}", "{=} y {=}"),
+    ("{+} = {+}", "{+} = {+}"),
+    ("{+} + {+}", "{+} + {+}"),
+    ("{+} - {+}", "{+} - {+}"),
+)
+"""What the exceptions document itself says, and the small words of all."""
+
+OF_CHECKS = (
+    ("{} passed: {?}", "{} se cumplió: {?}"),
+    ("{} failed: {?}", "{} no se cumplió: {?}"),
+    ("{} has no answer: {?}", "{} no tiene respuesta: {?}"),
+    ("{} has no answer", "{} no tiene respuesta"),
+    ("not measured", "no se midió"),
+    ("measured on {} rows", "medido sobre {} registros"),
+    ("{} of {} rows", "{} de {} registros"),
+    ("{,} of {} must not be null", "{,} de {} no puede ser nulo"),
+    ("({*}) of {} must be unique", "({*}) de {} debe ser único"),
+    ("{} of {} must be one of {*}", "{} de {} debe ser uno de {*}"),
+    ("{} of {} must stand in {}", "{} de {} debe estar en {}"),
+    (
+        "the newest {} must lie within {} hours before the end of the day",
+        "el más reciente {} debe caer en las {} horas antes del fin del día",
+    ),
+    ("every row of {} must satisfy {*}", "todo registro de {} debe cumplir {*}"),
+    ("{} must return no row", "{} no debe devolver ningún registro"),
+    ("the sum of {} must equal its control query", "la suma de {} debe ser la de su consulta"),
+    ("The key of {} stands once.", "La llave de {} aparece una sola vez."),
+    ("The key of {} stands once", "La llave de {} aparece una sola vez"),
+    (
+        "newest value {*}; {} days, {} allowed before {}",
+        "valor más reciente {*}; se admiten {} días y {} antes de {}",
+    ),
+    (
+        "newest value {*}; {} day, {} allowed before {}",
+        "valor más reciente {*}; se admiten {} día y {} antes de {}",
+    ),
+    ("newest value {*}; {} allowed before {}", "valor más reciente {*}; se admiten {} antes de {}"),
+    ("sum({}) is {}, the query says nothing", "sum({}) es {}, la consulta no dice nada"),
+    ("sum({}) is {}, the query says {}", "sum({}) es {}, la consulta dice {}"),
+    (
+        "{} found rows that cannot be set aside by their place",
+        "{} encontró registros que no se pueden apartar por su lugar",
+    ),
+    ("{} rows of {}, each with its place", "{} registros de {}, cada uno con su lugar"),
+    ("{} that can be set aside", "{} que se pueden apartar"),
+    (
+        "{} records have the key of another record and other content",
+        "{} registros tienen la llave de otro registro y otro contenido",
+    ),
+    ("records of one key that are equal", "registros de una llave que sean iguales"),
+    ("{} that differ; the first one was kept", "{} que difieren; quedó el primero"),
+    ("{} that differ; the last one was kept", "{} que difieren; quedó el último"),
+)
+"""What a rule demands and what was found (`checks.judge`, `checks.words`, `runner.proofs`)."""
+
+OF_CONTROLS = (
+    ("{} agrees: {?}", "{} cuadra: {?}"),
+    ("{} agrees", "{} cuadra"),
+    ("{} does not agree: {?}", "{} no cuadra: {?}"),
+    ("{} does not agree", "{} no cuadra"),
+    ("{} cannot be verified: {?}", "{} no se puede verificar: {?}"),
+    ("{} cannot be verified", "{} no se puede verificar"),
+    ("{} compared nothing: {?}", "{} no comparó nada: {?}"),
+    ("{} compared nothing", "{} no comparó nada"),
+    ("every group agrees", "todos los grupos cuadran"),
+    ("{+} within {*}", "{+} con tolerancia {*}"),
+    ("no row in {+}: nothing was compared", "ningún registro en {+}: no se comparó nada"),
+    ("no answer: {+}", "sin respuesta: {+}"),
+    ("no answer: null", "sin respuesta: nulo"),
+    ("{} no answer", "{} sin respuesta"),
+    ("no answer", "sin respuesta"),
+    ("{+} against {+}", "{+} contra {+}"),
+    ("difference {+}", "diferencia {+}"),
+    ("residual {+}", "residuo {+}"),
+    ("{} of {} groups; the first, {+}", "{} de {} grupos; el primero, {+}"),
+    ("{*}: on the left only: {+}", "{*}: solo a la izquierda: {+}"),
+    ("{*}: on the right only: {+}", "{*}: solo a la derecha: {+}"),
+    ("{*}: on the left only", "{*}: solo a la izquierda"),
+    ("{*}: on the right only", "{*}: solo a la derecha"),
+    ("on the left only", "solo a la izquierda"),
+    ("on the right only", "solo a la derecha"),
+    ("{}: source and raw {+}", "{}: origen y crudo {+}"),
+    ("{}: raw and curated {+}", "{}: crudo y depurado {+}"),
+    ("{}: curated and warehouse {+}", "{}: depurado y almacén {+}"),
+    ("{}: {} and {} cannot be compared", "{}: {} y {} no se pueden comparar"),
+    ("{}: {} and {} do not agree", "{}: {} y {} no cuadran"),
+    ("{}: {} and {} agree", "{}: {} y {} cuadran"),
+    ("cannot be compared", "no se pueden comparar"),
+    ("do not agree", "no cuadran"),
+    ("agree", "cuadran"),
+    ("raw", "crudo"),
+    ("curated", "depurado"),
+    ("warehouse", "almacén"),
+    ("no totals of {+}", "sin totales de {+}"),
+    ("{,} not compared: one side has no sum of it", "{,} no se comparó: un lado no tiene su suma"),
+    ("keys not compared", "llaves sin comparar"),
+    ("{} not compared", "{} sin comparar"),
+    ("residual {} rows", "residuo de {} registros"),
+    ("no sum compared", "ninguna suma comparada"),
+    ("{} rows explained", "{} registros explicados"),
+    ("{} of {} parts differ: {*}", "{} de {} partes difieren: {*}"),
+    (
+        "a count of {}, which is no whole number, against {}: residual {}",
+        "un conteo de {}, que no es un número entero, contra {}: residuo {}",
+    ),
+    ("keys agree", "las llaves cuadran"),
+    ("keys differ", "las llaves difieren"),
+    ("the source gave no control record", "el origen no dio registro de control"),
+    (
+        "the calendar {} does not say which day comes before {}",
+        "el calendario {} no dice qué día va antes de {}",
+    ),
+    (
+        "the warehouse holds no {} of the business day before, {}",
+        "el almacén no tiene {} del día hábil anterior, {}",
+    ),
+    ("no file of {} was made for this day", "no se hizo archivo de {} para este día"),
+    ("source databases are not reached from here", "desde aquí no se llega a la base del origen"),
+    (
+        "it has more than {} groups; choose a coarser grain",
+        "tiene más de {} grupos; hace falta un grano más grueso",
+    ),
+    ("one number, not a text or date", "un número, no un texto ni una fecha"),
+    ("one number, not {} columns", "un número, no {} columnas"),
+    ("one number, not no row", "un número, no ningún registro"),
+    ("one number, not several rows", "un número, no varios registros"),
+    ("one number, not {*}", "un número, no {*}"),
+    ("in the file stands {?}", "en el archivo está {?}"),
+    ("it answered {?}", "contestó {?}"),
+)
+"""Hops and controls (`checks.reconcile`, `checks.control`, `runner.measure`)."""
