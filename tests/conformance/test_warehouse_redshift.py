@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from support.aws import client_on
 from support.s3 import lake_of
+from support.six import SIX, judged, loaded, seen
 from support.stage import faults
 from support.warehouse import FRIDAY, M2, WarehouseSuite, small
 
@@ -58,6 +59,24 @@ def api(data: Any, database: str) -> DataApi:
     found = DataApi(data, workgroup="tests", database=database, wait=20, pause=0.01)
     assert found.run_all(("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")).error == ""
     return found
+
+
+@pytest.fixture(scope="module")
+def six(data: Any, lake: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The controls of the six false successes, measured in a database of their own."""
+    folder = tmp_path_factory.mktemp("six")
+    name = f"six{uuid.uuid4().hex[:12]}"
+    ended = DataApi(data, workgroup="tests", database="dev").run(f"CREATE DATABASE {name}")
+    assert ended.error == ""
+    api = DataApi(data, workgroup="tests", database=name, wait=20, pause=0.01)
+    return judged(loaded(RedshiftWarehouse(api, lake), folder), folder / "bank")
+
+
+@pytest.mark.row("f36")
+@pytest.mark.parametrize("name", SIX)
+def test_a_false_success_is_mismatched_by_its_exact_difference(six: Any, name: str) -> None:
+    """Of the best-known tool (`traps.md` 1); on other engines in `test_six_controls.py`."""
+    seen(six, name)
 
 
 PARITY_ROWS = """

@@ -23,8 +23,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.six import DIGEST, SIX, parquet
 from support.spark import QUIET_SOCKETS, spark, spark_engine
 
+from puntual.checks.control import Group, Measured, judge
 from puntual.checks.encoding import ALGORITHM, VECTORS, Vector
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import PermanentError, ProjectError
@@ -39,6 +41,15 @@ from puntual.model.contract import (
     Kind,
     Measure,
 )
+from puntual.model.control import (
+    ControlKind,
+    ControlMeasure,
+    ControlRule,
+    ControlState,
+    MeasureKind,
+    SideResult,
+)
+from puntual.model.manifest import Totals
 from puntual.model.project import Model
 from puntual.ports.engine import Day, RawDay, RawPart
 from puntual.project.portable import portable
@@ -396,6 +407,51 @@ def _word(kind: ColumnType) -> str:
 
 def _written(value: object) -> str:
     return "NULL" if value is None else f"'{value}'"
+
+
+TOTALS = ControlRule(
+    id="totals",
+    kind=ControlKind.END_TO_END,
+    left=(),
+    right=(),
+    measures=(
+        ControlMeasure(name="count", kind=MeasureKind.COUNT),
+        ControlMeasure(name="sum amount", kind=MeasureKind.SUM),
+        ControlMeasure(name=DIGEST, kind=MeasureKind.DIGEST),
+    ),
+)
+
+
+def measured(name: str, found: Totals) -> Measured:
+    digest = f"{found.algorithm}:{found.key_digest}"
+    values = (Decimal(found.records), found.sums["amount"], digest)
+    return Measured(
+        side=SideResult(name=name, rows=found.records),
+        groups={(): Group(rows=found.records, values=values)},
+    )
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_a_false_success_of_the_best_known_tool_is_mismatched_on_spark(
+    engines: tuple[DuckDBEngine, SparkEngine, Path], name: str
+) -> None:
+    duck, sparked, folder = engines
+    case = SIX[name]
+    files = [
+        parquet(folder / f"{side}-{case.day}.parquet", rows)
+        for side, rows in (("reference", case.reference), ("target", case.target))
+    ]
+    asked = ("id", "amount", "a", "b"), ("amount",)
+    reference, target = (
+        measured("spark", sparked.totals((file,), *asked, algorithm=ALGORITHM)) for file in files
+    )
+    same = measured("duckdb", duck.totals((files[0],), *asked, algorithm=ALGORITHM))
+    found = judge(TOTALS, reference, target, {}, case.day)
+    assert found.state is ControlState.MISMATCHED
+    wrong = {m.name: m.residual for m in found.totals if not m.matched}
+    assert case.differs.items() <= wrong.items()
+    assert wrong.keys() <= {*case.differs, DIGEST, "sum amount"}
+    assert judge(TOTALS, reference, same, {}, case.day).state is ControlState.MATCHED
 
 
 # Contracts and records

@@ -288,8 +288,40 @@ def _values() -> tuple[Mutation, ...]:
     )  # fmt: skip
 
 
+LETTERS: dict[str, tuple[int, str, str, str]] = {
+    "trailing blank": (1, "name", "z", "z "),
+    "leading blank": (1, "name", "A", " A"),
+    "blank lost": (5, "name", " ", ""),
+    "blank doubled": (5, "name", " ", "  "),
+    "tab for a blank": (5, "name", " ", "\t"),
+    "no-break space": (5, "name", " ", "\u00a0"),
+    "lower case": (1, "name", "Ana P", "ana p"),
+    "accent lost": (1, "name", "é", "e"),
+    "NFD for NFC": (1, "name", "é", unicodedata.normalize("NFD", "é")),
+    "zero-width space": (1, "name", "a ", "a\u200b "),
+    "byte order mark": (1, "name", "A", "\ufeffA"),
+    "letter of another alphabet": (1, "name", "A", "А"),
+    "ss for ß": (2, "name", "ß", "ss"),
+    "dotless i": (3, "name", "I", "ı"),
+    "mojibake": (1, "name", "é", "Ã©"),
+    "replacement character": (1, "name", "é", "\ufffd"),
+    "question mark for a letter": (1, "name", "é", "?"),
+    "CR LF for LF": (4, "name", "\n", "\r\n"),
+    "line end lost": (4, "name", "\n", ""),
+    "text cut": (8, "name", "x", ""),
+    "leading zeros lost": (1, "account", "00", ""),
+    "number in scientific form": (1, "account", "001", "1E+0"),
+    "decimal point added": (1, "account", "1", "1.0"),
+    "quotes kept": (6, "name", "ab", '"ab"'),
+    "escape doubled": (6, "name", "ab", "a\\\\b"),
+    "letters swapped": (6, "name", "ab", "ba"),
+    "letter beyond the first plane": (6, "name", "ab", "ab\U0001f4b6"),
+}
+"""Harm to letters: of which row and column here, which letters, and what becomes of them."""
+
+
 def _text() -> tuple[Mutation, ...]:
-    decomposed = unicodedata.normalize("NFD", "Ana Pérez")
+    rows = base()
     return (
         _one("null for an empty string", 1, note=None),
         _one("empty string for null", 2, note=""),
@@ -297,34 +329,11 @@ def _text() -> tuple[Mutation, ...]:
         _one("null for the word NULL", 7, name=None),
         _one("another tool's text for null", 2, note="DEFAULT_REPLACEMENT_STRING"),
         _one("a hyphen for null", 2, note="-"),
-        _one("trailing blank", 1, name="Ana Pérez "),
-        _one("leading blank", 1, name=" Ana Pérez"),
-        _one("blank lost", 5, name="ab"),
-        _one("blank doubled", 5, name="a  b"),
-        _one("tab for a blank", 5, name="a\tb"),
-        _one("no-break space", 5, name="a\u00a0b"),
         _one("blank for an empty string", 1, note=" "),
-        _one("lower case", 1, name="ana pérez"),
-        _one("accent lost", 1, name="Ana Perez"),
-        _one("NFD for NFC", 1, name=decomposed),
-        _one("zero-width space", 1, name="Ana\u200b Pérez"),
-        _one("byte order mark", 1, name="\ufeffAna Pérez"),
-        _one("letter of another alphabet", 1, name="Аna Pérez"),
-        _one("ss for ß", 2, name="Strasse"),
-        _one("dotless i", 3, name="ıñigo"),
-        _one("mojibake", 1, name="Ana PÃ©rez"),
-        _one("replacement character", 1, name="Ana P\ufffdrez"),
-        _one("question mark for a letter", 1, name="Ana P?rez"),
-        _one("CR LF for LF", 4, name="two\r\nlines"),
-        _one("line end lost", 4, name="twolines"),
-        _one("text cut", 8, name="x" * 39),
-        _one("leading zeros lost", 1, account="1"),
-        _one("number in scientific form", 1, account="1E+0"),
-        _one("decimal point added", 1, account="001.0"),
-        _one("quotes kept", 6, name='"ab"'),
-        _one("escape doubled", 6, name="a\\\\b"),
-        _one("letters swapped", 6, name="ba"),
-        _one("letter beyond the first plane", 6, name="ab\U0001f4b6"),
+        *(
+            _one(kind, number, **{column: str(only(rows, number)[column]).replace(was, now, 1)})
+            for kind, (number, column, was, now) in LETTERS.items()
+        ),
     )
 
 
