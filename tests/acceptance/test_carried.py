@@ -31,10 +31,12 @@ SELECT payment_id, client_id, CAST(amount * 2 AS DECIMAL(18,2)) AS amount, paid_
 FROM payments
 """
 
-EXCHANGED = """\
-SELECT payment_id, client_id,
-       CASE payment_id WHEN 'p1' THEN CAST(250.50 AS DECIMAL(18,2))
-                       WHEN 'p2' THEN CAST(100.00 AS DECIMAL(18,2)) ELSE amount END AS amount,
+SWAP = (
+    "CASE payment_id WHEN 'p1' THEN CAST(250.50 AS DECIMAL(18,2))"
+    " WHEN 'p2' THEN CAST(100.00 AS DECIMAL(18,2)) ELSE amount END"
+)
+EXCHANGED = f"""\
+SELECT payment_id, client_id, {SWAP} AS amount,
        paid_on, amount < 0 AS refund, _object, _position
 FROM payments
 """
@@ -77,11 +79,32 @@ def test_a_zero_that_a_model_puts_for_a_null_is_seen_though_sums_agree(tmp_path:
     assert "R2002" in ran.out
 
 
-def test_a_measure_of_another_type_is_compared_by_its_sum(tmp_path: Path) -> None:
+def test_a_measure_of_another_type_is_compared_by_value(tmp_path: Path) -> None:
+    exchanged = WIDER.replace("amount AS DECIMAL", f"{SWAP} AS DECIMAL")
+    for name, model, code in (("kept", WIDER, 0), ("exchanged", exchanged, 1)):
+        root = good_day(tmp_path / name)
+        (root / "models/movements.sql").write_text(model)
+        ran = run_day(root)
+        assert ran.code == code, ran.out + ran.err
+    assert "R2002" in ran.out
+
+
+def test_keys_that_a_model_exchanges_are_seen_and_both_rows_named(tmp_path: Path) -> None:
+    """Each place has its amount; each payment has the other's."""
     good_day(tmp_path)
-    (tmp_path / "models/movements.sql").write_text(WIDER)
-    ran = run_day(tmp_path)
-    assert ran.code == 0, ran.out + ran.err
+    keys = "CASE payment_id WHEN 'p1' THEN 'p4' WHEN 'p4' THEN 'p1' ELSE payment_id END"
+    (tmp_path / "models/movements.sql").write_text(
+        EXCHANGED.replace("SELECT payment_id", f"SELECT {keys} AS payment_id").replace(
+            SWAP, "amount"
+        )
+    )
+    held = run_day(tmp_path)
+    assert held.code == 1, held.out + held.err
+    assert "R2002" in held.out
+    rows = ("--rows", "movements:curated", "--unmask")
+    shown = puntual(tmp_path, "reconcile", "-d", DAY, *rows).out
+    assert "2 changed" in shown
+    assert "p1 → p4" in shown
 
 
 def test_a_row_made_up_for_one_that_was_dropped_is_seen_though_sums_agree(tmp_path: Path) -> None:
@@ -112,6 +135,8 @@ def test_a_control_record_that_does_not_vouch_for_the_money_holds_the_delivery(
     held = run_day(tmp_path)
     assert held.code == 1, held.out + held.err
     assert "R1002" in held.out
+    assert "payments unverified" in " ".join(held.out.split())
+    assert "matched" not in held.out
 
 
 def test_a_measure_declared_later_is_measured_when_the_day_is_run_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.small import DAY, Ran, drop, run_day, write_project
+from support.small import DAY, Ran, drop, run_day, vouch, write_project
 
 from puntual.cli.main import main
 
@@ -152,3 +152,39 @@ def test_a_record_whose_files_do_not_add_up_to_its_day_is_said_to_contradict_its
     sentence = "the control record contradicts itself: its parts add up to 5 rows, its day to 7"
     assert sentence in within(root).out
     assert sentence in within(root, "--rows").out
+
+
+@pytest.mark.parametrize(
+    ("sums", "unknown"),
+    [("Amount", "Amount, amount"), ("", "amount")],
+)
+def test_files_that_exchanged_money_are_not_matched_by_sums_that_nobody_compares(
+    tmp_path: Path, sums: str, unknown: str
+) -> None:
+    root = write_project(tmp_path / "bank")
+    drop(root, ("p1;c1;-20.25;2026-03-02", "p2;c1;250.50;2026-03-02"), suffix="_a")
+    drop(root, ("p3;c2;100.00;2026-03-02", "p4;c3;0.10;2026-03-02"), suffix="_b")
+    vouch(root, 4, "330.35")
+    path = root / "control" / "payments_20260302.json"
+    said = {
+        name(b): {"count": "2", "sums": {sums: a} if sums else {}}
+        for b, a in (("a", "350.50"), ("b", "-20.15"))
+    }
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"parts": said}))
+    ran = run_day(root)
+    assert (ran.code, list((root / "out").glob("*.txt"))) == (1, [])
+    assert "unverified" in ran.out
+    assert "R1002" in ran.out
+    whole = within(root).out
+    assert f"payments_20260302_a.csv  not compared: {unknown}\n" in whole
+    of_both = f"{unknown} not compared in 2 of 2 parts: payments_20260302_a.csv"
+    assert of_both in " ".join(whole.split())
+    assert max(map(len, whole.splitlines())) <= 100
+    rows = within(root, "--rows", "payments:raw").out
+    assert f"? payments_20260302_b.csv  not compared: {unknown}\n" in rows
+    assert max(map(len, rows.splitlines())) <= 100
+    lines = list(csv.DictReader(io.StringIO(within(root, "--format", "csv").out)))
+    assert {r["state"] for r in lines if r["what"] == "part"} == {"not compared"}
+    (error,) = ET.fromstring(within(root, "--format", "junit").out).iter("error")
+    assert f"payments_20260302_b.csv  not compared: {unknown}" in "".join(error.itertext())
+    assert not [text for text in (whole, rows) if "part agrees" in text or ".csv  agrees" in text]

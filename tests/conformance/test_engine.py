@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -96,6 +97,13 @@ def out(folder: Path, name: str = "out") -> str:
     made = folder / name
     made.mkdir(exist_ok=True)
     return str(made)
+
+
+def folders(parent: Path, number: int) -> list[Path]:
+    found = [parent / str(i) for i in range(number)]
+    for folder in found:
+        folder.mkdir()
+    return found
 
 
 class EngineSuite:
@@ -779,7 +787,7 @@ class EngineSuite:
     def test_a_digest_tells_swapped_values_and_moved_borders(
         self, engine: Engine, tmp_path: Path
     ) -> None:
-        for algorithm in ("md5-60x2", "duckdb-hash"):
+        for algorithm in ("md5-60x2", "duckdb-hash-2"):
             digests = {
                 engine.totals(
                     (self.table(tmp_path, a=a, b=b),), ("a", "b"), (), algorithm=algorithm
@@ -795,8 +803,50 @@ class EngineSuite:
             }
             assert len(digests) == 6
 
+    @pytest.mark.row("f36", "f50")
+    def test_a_digest_tells_amounts_that_were_exchanged_whatever_their_hashes(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        """Of these two rows a plain sum of `hash(key, amount)` is the same after the exchange."""
+        keys = ["p11871", "p4923"]
+        amounts = [Decimal("8261.94"), Decimal("8395.21")]
+        money = pa.decimal128(18, 2)
+        files = [
+            self.table(folder, k=keys, m=pa.array(some, money))
+            for folder, some in zip(folders(tmp_path, 2), (amounts, amounts[::-1]), strict=True)
+        ]
+        plain = {
+            duckdb.execute(f"SELECT sum(hash(k, m)) FROM read_parquet('{file}')").fetchone()
+            for file in files
+        }
+        assert len(plain) == 1
+        for algorithm in ("md5-60x2", "duckdb-hash-2"):
+            found = [engine.totals((f,), ("k",), ("m",), algorithm=algorithm) for f in files]
+            assert found[0].sums == found[1].sums
+            assert found[0].key_digest != found[1].key_digest
+
+    def test_a_digest_of_two_scales_is_taken_for_the_type_that_both_have(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        kinds = {"m": ColumnType(kind=Kind.DECIMAL, precision=38, scale=4)}
+        some = [Decimal("1.50"), Decimal("-2.00")]
+        files = [
+            self.table(folder, k=["a", "b"], m=pa.array(values, pa.decimal128(*of)))
+            for folder, values, of in zip(
+                folders(tmp_path, 3),
+                (some, some, some[::-1]),
+                ((18, 2), (20, 4), (20, 4)),
+                strict=True,
+            )
+        ]
+        one, same, other = (
+            engine.totals((f,), ("k", "m"), (), algorithm="md5-60x2", types=kinds).key_digest
+            for f in files
+        )
+        assert one == same != other
+
     def test_totals_of_no_file_are_zero(self, engine: Engine) -> None:
-        found = engine.totals((), ("k",), ("m",), algorithm="duckdb-hash")
+        found = engine.totals((), ("k",), ("m",), algorithm="duckdb-hash-2")
         assert (found.records, found.sums, found.key_digest) == (0, {"m": Decimal(0)}, "0")
 
 

@@ -79,7 +79,7 @@ class TestDuckDB(WarehouseSuite):
     ) -> None:
         warehouse.load(order)
         (expected,) = duckdb.execute(
-            f"SELECT sum(hash(event_id, n, amount)) FROM ({ROWS})"
+            f"SELECT sum(hash(hash(event_id, n, amount))) FROM ({ROWS})"
         ).fetchall()
         found = warehouse.totals("events", FRIDAY, ("event_id", "n"), ("amount", "n"))
         assert found.key_digest == str(expected[0])

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from puntual.landing.arrivals import SCHEMA
 from puntual.local.disk import translated
 from puntual.model.check import Check, NotNull, Unique
-from puntual.model.contract import Column, Contract, Csv, Keep, Kind
+from puntual.model.contract import Column, ColumnType, Contract, Csv, Keep, Kind
 from puntual.model.finding import Place
 from puntual.model.manifest import Totals
 from puntual.model.planted import Look, Planted, Sample
@@ -178,8 +178,9 @@ class TinyEngine:
         *,
         algorithm: str,
         without: tuple[str, ...] = (),
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
-        """Count, sum and digest rows."""
+        """Count, sum and digest rows, which have one type each."""
         return totals(without_places(read(files), read(without)), key, measures, algorithm)
 
     def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:

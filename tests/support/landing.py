@@ -103,11 +103,16 @@ class Place:
         self,
         day: date,
         count: int,
-        amount: str | None = None,
+        amount: str | None = "",
         digest: str | None = None,
         parts: Mapping[str, tuple[int, str]] | None = None,
     ) -> None:
-        """Write the source's control record; `parts`: the count and amount of each file."""
+        """
+        Write the source's control record; `parts`: the count and amount of each file.
+
+        Without an amount each record is worth 1.00; None: the record gives no sum.
+        """
+        amount = f"{count}.00" if amount == "" else amount
         record: dict[str, object] = {
             "source": self.source.name,
             "reference_date": day.isoformat(),

@@ -85,7 +85,13 @@ class _Texts(ast.NodeVisitor):
 
 
 def english_in(notice: str) -> list[str]:
-    """Return the fixed parts of English sentences, of two words and more, that stand in a text."""
+    """
+    Return the fixed parts of English sentences that stand in a text.
+
+    Those of fewer than ten letters (`the day`) stand in a project's own words as well, which a
+    notice quotes as they are.
+    """
     parts = {part.strip(" ,;:()") for english, _ in SENTENCES for part in fixed(english)}
+    parts = {part for part in parts if len(part) >= 10}
     both = " | ".join(said for _, said in SENTENCES)
     return sorted(p for p in parts if " " in p and p not in both and p in notice)

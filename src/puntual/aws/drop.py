@@ -198,9 +198,10 @@ def _read_only(where: str) -> Iterator[None]:
 def _too_large(name: str, limit: int) -> PermanentError:
     return PermanentError(
         "S1302",
-        f"{shown(name)} is too large for what it should be",
+        f"{shown(name)} is too large for what it should be: it has more than {limit:,} bytes, "
+        f"and at most {limit:,} are read",
         where=shown(name),
-        expected=f"at most {limit} bytes",
-        observed="more",
+        expected=f"at most {limit:,} bytes",
+        observed=f"more than {limit:,} bytes",
         next_step="See whether data stands where the control record should.",
     )

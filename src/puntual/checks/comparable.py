@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from puntual.errors import ProjectError
@@ -9,6 +10,25 @@ from puntual.model.contract import ColumnType, Kind
 from puntual.model.difference import Shape
 
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+_INTEGERS = frozenset(
+    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
+) | {"INTEGER", "UINTEGER"}
+_INSTANTS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"})
+_PLAIN: Mapping[str, Kind] = {
+    "VARCHAR": Kind.TEXT,
+    "DATE": Kind.DATE,
+    "BOOLEAN": Kind.BOOLEAN,
+    **dict.fromkeys(_INTEGERS, Kind.INTEGER),
+    **dict.fromkeys(_INSTANTS, Kind.TIMESTAMP),
+}
+
+
+def declared(word: str) -> ColumnType | None:
+    """Return the type that a word of DuckDB means; None for one that is not exact."""
+    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", word)
+    if decimal:
+        return ColumnType(kind=Kind.DECIMAL, precision=int(decimal[1]), scale=int(decimal[2]))
+    return ColumnType(kind=_PLAIN[word]) if word in _PLAIN else None
 
 
 def common(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:

@@ -58,6 +58,34 @@ def differs(part: HopPart) -> bool:
     return part.residual_records != 0 or any(part.residual_sums.values())
 
 
+def uncompared(part: HopPart) -> tuple[str, ...]:
+    """Return the measures of which one side only gives a sum, sorted; none of a missing side."""
+    if part.before is None or part.after is None:
+        return ()
+    return tuple(sorted(part.before.sums.keys() ^ part.after.sums.keys()))
+
+
+def state(part: HopPart) -> str:
+    """Return how a part stands: `broken`, `not compared` or `agrees`."""
+    if differs(part):
+        return "broken"
+    return "not compared" if uncompared(part) else "agrees"
+
+
+def unsettled(found: Hop) -> tuple[HopPart, ...]:
+    """Return a hop's parts that agree only as far as they could be compared, by name."""
+    return tuple(p for p in found.parts if state(p) == "not compared")
+
+
+def unsummed(found: Hop) -> str:
+    """Say which sums were not compared in how many parts, and which are the first; "" of none."""
+    those = unsettled(found)
+    columns = ", ".join(sorted({column for p in those for column in uncompared(p)}))
+    names = ", ".join(p.name for p in those[:NAMED])
+    of = f"{len(those)} of {len(found.parts)} parts: {names}"
+    return f"{columns} not compared in {of}" if those else ""
+
+
 def differing(found: Hop) -> tuple[HopPart, ...]:
     """Return a hop's parts that do not agree, by name."""
     return tuple(p for p in found.parts if differs(p))
@@ -86,7 +114,10 @@ def _became(part: HopPart) -> str:
         return f"lacks {rows}"
     if part.residual_records < 0:
         return f"has {rows} more than its source says"
-    return "has its rows, and other sums" if any(part.residual_sums.values()) else "agrees"
+    if any(part.residual_sums.values()):
+        return "has its rows, and other sums"
+    lacks = uncompared(part)
+    return f"not compared: {', '.join(lacks)}" if lacks else "agrees"
 
 
 def sides(part: HopPart, place: str = "") -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Context, Decimal
 from functools import reduce
 
-from puntual.checks.parts import differing, named
+from puntual.checks.parts import differing, named, unsettled, unsummed
 from puntual.model.check import OnFail, Severity
 from puntual.model.control import Explanation, Hop, HopPart
 from puntual.model.finding import Finding, Verdict
@@ -153,7 +153,9 @@ def is_broken(found: Hop) -> bool:
 
 def is_unknown(found: Hop) -> bool:
     """Say whether a side of a hop is missing, or money that should be on both is on one."""
-    return found.residual_records is None or (bool(unvouched(found)) and not is_broken(found))
+    if found.residual_records is None:
+        return True
+    return bool(unvouched(found) or unsettled(found)) and not is_broken(found)
 
 
 def unvouched(found: Hop) -> tuple[str, ...]:
@@ -203,7 +205,9 @@ def unmeasured(found: Hop) -> str:
     ]
     if missing:
         return f"no totals of {' and '.join(missing)}"
-    return f"{', '.join(unvouched(found))} not compared: one side has no sum of it"
+    lacks = ", ".join(unvouched(found))
+    of_day = f"{lacks} not compared: one side has no sum of it" if lacks else ""
+    return "; ".join(filter(None, (of_day, unsummed(found))))
 
 
 def _measured(found: Hop) -> str:

@@ -34,6 +34,7 @@ def junit(
     found: Reconciled,
     rows: Mapping[str, Sequence[str]] | None = None,
     since: Collection[str] = (),
+    unread: Mapping[str, str] | None = None,
 ) -> str:
     """
     Return the day as JUnit XML, a case for each hop and control.
@@ -42,13 +43,19 @@ def junit(
         found: The day.
         rows: Lines of the rows behind a hop (by `hop_name`) or a control (by id).
         since: Names of hops that agreed in the run and have rows that differ now.
+        unread: Why what is stored now could not be compared, by name of hop.
 
     Its elements and attributes are those of the schema that CI servers read
     (`testsuites/testsuite/testcase/failure|error|system-out`).
     """
     cases = [
         *(
-            _of_hop(h, (rows or {}).get(hop_name(h), ()), since=hop_name(h) in since)
+            _of_hop(
+                h,
+                (rows or {}).get(hop_name(h), ()),
+                since=hop_name(h) in since,
+                unread=(unread or {}).get(hop_name(h), ""),
+            )
             for h in found.hops
         ),
         *(_of_control(c, (rows or {}).get(c.id, ())) for c in found.controls),
@@ -86,7 +93,7 @@ def _said(case: ET.Element, text: str) -> None:
     ET.SubElement(case, "system-out").text = "\n".join(printable(li) for li in text.splitlines())
 
 
-def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool) -> ET.Element:
+def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool, unread: str) -> ET.Element:
     case = _case(f"hop.{hop.dataset}", f"{hop.left} → {hop.right}")
     text = "\n".join(
         [
@@ -105,6 +112,8 @@ def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool) -> ET.Element:
         _child(case, "error", f"{unmeasured(hop)}: unknown is not equal", text)
     elif since:
         _child(case, "failure", "rows differ since the run", text)
+    elif unread:
+        _child(case, "error", f"not compared now: {unread}: unknown is not equal", text)
     else:
         _said(case, text)
     return case
@@ -202,7 +211,7 @@ def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
 def _lines_of_part(hop: Hop, part: HopPart) -> Iterator[tuple[str, ...]]:
     """Yield a file's or shard's count, and each sum that its source gives or that was landed."""
     about = ("part", f"{hop.dataset}: {part.name}", hop.left, hop.right)
-    state = "broken" if parts.differs(part) else "agrees"
+    state = parts.state(part)
     sides = (part.before, part.after)
     names = sorted({n for t in sides if t is not None for n in t.sums})
     rows = ("" if t is None else str(t.records) for t in sides)

@@ -14,13 +14,9 @@ import click
 from puntual.cli import dates, junit, profiled, text, waterfall
 from puntual.cli.archive import open_archive
 from puntual.cli.options import date_option, json_option, project_option, root_of
-from puntual.cli.reconciled import Reconciled, check_dataset, hop_name, hop_state, reconciled
-from puntual.cli.wrap import wrapped
-from puntual.evidence.facts import to_json
-from puntual.model.control import Hop
+from puntual.cli.reconciled import Reconciled, check_dataset, json_of, reconciled
 from puntual.model.manifest import Manifest
 from puntual.model.masked import Mask
-from puntual.model.shown import printable
 
 if TYPE_CHECKING:
     from puntual.cli.drilled import Looking
@@ -53,7 +49,8 @@ class _Asked:
     flag_value="",
     default=None,
     metavar="[HOP|CONTROL]",
-    help="The rows behind a break: the first one, DATASET[:SIDE], or a control's id.",
+    help="The rows behind a break: the first one, DATASET[:SIDE], or a control's id; where no hop "
+    "is broken, what the warehouse holds now.",
 )
 @click.option(
     "--row",
@@ -97,7 +94,9 @@ def command(
     """
     Print the hops and controls as the run committed them; exit 1 if one is broken.
 
-    With --rows what is stored now is compared: a row that differs since is exit 1 as well.
+    With --rows what is stored now is compared: a row that differs since, or a side that cannot
+    be compared, is exit 1 as well. Without a name --rows shows the first break; where no hop is
+    broken, it compares every table of the warehouse with what was loaded into it.
 
     Values of columns that a contract does not classify as public are masked unless --unmask is
     given: how long they are, and a digest by which equal values of the day look equal.
@@ -145,24 +144,13 @@ def _check_form(asked: _Asked, *, profile: bool) -> None:
 
 def _print(asked: _Asked, found: Reconciled) -> None:
     if asked.form == "json":
-        text.envelope("reconcile", _json(found), ok=found.ok)
+        text.envelope("reconcile", json_of(found), ok=found.ok)
     elif asked.form == "csv":
         click.echo(junit.csv_of(found), nl=False)
     elif asked.form == "junit":
         click.echo(junit.junit(found), nl=False)
     else:
         _say(waterfall.lines(found))
-
-
-def _json(found: Reconciled) -> dict[str, object]:
-    return {
-        "reference_date": found.day.isoformat(),
-        "hops": to_json(found.hops),
-        "first_break": to_json(found.first_break),
-        "controls": to_json(found.controls),
-        "findings": to_json(found.findings),
-        "planted": to_json(found.planted),
-    }
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -194,82 +182,46 @@ def _reveal(asked: _Asked, looking: Looking, columns: Iterable[str]) -> None:
 
 
 def _rows(asked: _Asked, found: Reconciled, committed: dict[str, Manifest]) -> bool:
-    """Name rows, and return whether the day agreed and still does."""
-    from puntual.cli import reveals
+    """
+    Name rows, and return whether the day agreed and still does.
+
+    Without a name it is the first break; where no hop is broken, what was loaded is compared with
+    what was stored for it, since the run's own answer is of then.
+    """
+    from puntual.cli import listed, reveals
     from puntual.cli import rows as listing
 
     about = listing.chosen(found, asked.rows or "")
-    if not about:
-        _nothing(asked, found)
-        return found.ok
-    with _looking(asked, committed) as looking:
-        behind = [(a, listing.rows_behind(looking, a)) for a in about]
-        mask = looking.mask
-        if asked.unmask:
-            _reveal(asked, looking, (c for _, b in behind for c in reveals.of_rows(b, mask)))
-    explained = asked.explained
-    since = {_name(a) for a, rows in behind if _differs_since(a, rows)}
-    ok = found.ok and not since
+    unnamed = not asked.rows and found.first_break is None
+    now = listing.loads(found) if unnamed else ()
+    behind: list[tuple[About, BrokenRows]] = []
+    mask = Mask()
+    if about or now:
+        with _looking(asked, committed) as looking:
+            behind = [(a, listing.rows_behind(looking, a)) for a in about]
+            for hop in now:
+                rows = listing.rows_behind(looking, hop)
+                if rows.unread or listing.wanted(rows, explained=asked.explained):
+                    behind.append((hop, rows))
+            mask = looking.mask
+            if asked.unmask:
+                _reveal(asked, looking, (c for _, b in behind for c in reveals.of_rows(b, mask)))
+    answer = listed.Listed(
+        found=found,
+        behind=tuple(behind),
+        now=now if unnamed else None,
+        mask=mask,
+        explained=asked.explained,
+    )
     if asked.form == "json":
-        listed = [listing.json_of(rows, mask, explained=explained) for _, rows in behind]
-        more = {"rows": listed, "differ_since": sorted(since)}
-        text.envelope("reconcile", _json(found) | more, ok=ok)
+        text.envelope("reconcile", answer.json(), ok=answer.ok)
     elif asked.form == "csv":
-        click.echo(listing.csv_of([rows for _, rows in behind], mask), nl=False)
+        click.echo(answer.csv(), nl=False)
     elif asked.form == "junit":
-        said = {
-            _name(a): tuple(map(printable, listing.text_of(rows, mask, explained=explained)))
-            for a, rows in behind
-        }
-        click.echo(junit.junit(found, said, since), nl=False)
+        click.echo(answer.junit(), nl=False)
     else:
-        for about_one, rows in behind:
-            _heading(about_one, rows)
-            _say(listing.text_of(rows, mask, explained=explained))
-            if _name(about_one) in since:
-                text.say(f" ! {SINCE}")
-    return ok
-
-
-SINCE = (
-    "the run found no difference here: this one does not show in what it compared (counts, sums, "
-    "keys), or something was altered after it"
-)
-
-
-def _differs_since(about: About, rows: BrokenRows) -> bool:
-    """Say whether a hop that agreed in the run has rows that do not agree now."""
-    agreed = isinstance(about, Hop) and hop_state(about) not in ("broken", "unknown")
-    return agreed and any(n and not c.explained for c, n in rows.counts.items())
-
-
-def _name(about: About) -> str:
-    return hop_name(about) if isinstance(about, Hop) else about.id
-
-
-def _heading(about: About, rows: BrokenRows) -> None:
-    if isinstance(about, Hop):
-        text.say(f" {about.dataset}   residual {waterfall.residual_line(about)}")
-    else:
-        text.say(f" {about.id}   {about.state.value}   {about.basis}".rstrip())
-
-
-def _nothing(asked: _Asked, found: Reconciled) -> None:
-    """Say in the form that was asked for that there are no rows to name."""
-    from puntual.cli import rows as listing
-
-    if asked.form == "json":
-        more = _json(found) | {"rows": [], "differ_since": []}
-        text.envelope("reconcile", more, ok=found.ok)
-        return
-    if asked.form == "csv":
-        click.echo(listing.csv_of((), Mask()), nl=False)
-        return
-    if asked.form == "junit":
-        _print(asked, found)
-        return
-    hint = "--rows NAME looks at a hop or control all the same, and --explained names rows that"
-    _say(wrapped(f"{waterfall.standing(found)}; {hint} left with a reason", " "))
+        _say(answer.lines())
+    return answer.ok
 
 
 def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:

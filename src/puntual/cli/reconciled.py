@@ -11,7 +11,7 @@ from functools import reduce
 
 from puntual.checks.reconcile import DIGITS, is_broken, is_unknown
 from puntual.errors import ProjectError
-from puntual.evidence.facts import list_from_json
+from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.check import Severity
 from puntual.model.control import ControlKind, ControlResult, ControlState, Hop
 from puntual.model.finding import Finding, Verdict
@@ -104,6 +104,18 @@ def reconciled(
         findings=findings,
         planted=None if planted is None else list_from_json(PlantedFault, planted),
     )
+
+
+def json_of(found: Reconciled) -> dict[str, object]:
+    """Return a day as JSON values; numbers are strings."""
+    return {
+        "reference_date": found.day.isoformat(),
+        "hops": to_json(found.hops),
+        "first_break": to_json(found.first_break),
+        "controls": to_json(found.controls),
+        "findings": to_json(found.findings),
+        "planted": to_json(found.planted),
+    }
 
 
 def check_dataset(name: str, known: Iterable[str], day: date) -> None:

@@ -65,6 +65,11 @@ def _first(found: Reconciled) -> tuple[About, ...]:
     return tuple(c for c in found.controls if c.state is not ControlState.MATCHED)[:1]
 
 
+def loads(found: Reconciled) -> tuple[Hop, ...]:
+    """Return the hops into the warehouse: what somebody may alter after it was compared."""
+    return tuple(h for h in found.hops if h.right == Stage.WAREHOUSE)
+
+
 def rows_behind(looking: Looking, about: About) -> BrokenRows:
     """
     Find the rows behind a hop or control.
@@ -93,7 +98,9 @@ def rows_behind(looking: Looking, about: About) -> BrokenRows:
 def text_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> Iterator[str]:
     """Yield what people read of rows: class, key, amount, place, reason, then both values."""
     counts = ", ".join(f"{n:,} {c.value}" for c, n in rows.counts.items())
-    none = "none can be named" if rows.about.startswith(f"{Stage.SOURCE} ") else "none"
+    none = "none can be named" if rows.nameless else "none"
+    if rows.unread:
+        none = "not compared"
     yield f" rows behind {rows.about}   {counts or none}"
     for note in rows.notes:
         yield from wrapped(note, "   ")
@@ -109,8 +116,12 @@ def text_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> Iterator[str]:
 
 def unnamed(rows: BrokenRows, *, explained: bool) -> int:
     """Return how many rows are counted and not named, of those that were asked for."""
-    wanted = sum(n for c, n in rows.counts.items() if explained or not c.explained)
-    return max(0, wanted - len(rows.rows))
+    return max(0, wanted(rows, explained=explained) - len(rows.rows))
+
+
+def wanted(rows: BrokenRows, *, explained: bool) -> int:
+    """Return how many rows there are of those that were asked for."""
+    return sum(n for c, n in rows.counts.items() if explained or not c.explained)
 
 
 def _shown(rows: BrokenRows, mask: Mask, column: str, value: object) -> str | None:
@@ -150,14 +161,14 @@ def _value(text: str | None) -> str:
 
 def json_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> dict[str, object]:
     """Return rows as JSON values; numbers are strings, classified values masks."""
-    wanted = sum(n for c, n in rows.counts.items() if explained or not c.explained)
     return {
         "about": rows.about,
         "dataset": rows.dataset,
         "counts": {c.value: str(n) for c, n in rows.counts.items()},
         "shown": str(len(rows.rows)),
-        "total": str(wanted),
+        "total": str(wanted(rows, explained=explained)),
         "notes": list(rows.notes),
+        "unread": rows.unread,
         "rows": [_row_json(r, rows, mask) for r in rows.rows],
     }
 
@@ -190,17 +201,28 @@ HEAD = (
 
 
 def csv_of(found: Sequence[BrokenRows], mask: Mask) -> str:
-    """Return rows as CSV, a line for each column that differs; classified values are masks."""
+    """
+    Return rows as CSV, a line for each column that differs; classified values are masks.
+
+    What could not be compared has a line of its own: a table without lines would say that it
+    agrees.
+    """
     lines: list[tuple[str, ...]] = [HEAD]
     for rows in found:
+        if rows.unread:
+            lines.append((_about(rows), "not compared", rows.unread, *[""] * (len(HEAD) - 3)))
         for row in rows.rows:
             lines += _csv_lines(row, rows, mask)
     return table(lines)
 
 
+def _about(rows: BrokenRows) -> str:
+    return f"{rows.dataset}: {rows.about}"
+
+
 def _csv_lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[tuple[str, ...]]:
     about = (
-        f"{rows.dataset}: {rows.about}",
+        _about(rows),
         row.of_class.value,
         row.reason,
         _cells(row.key, rows, mask),

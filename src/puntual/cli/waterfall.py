@@ -131,19 +131,24 @@ def _details(hop: Hop) -> Iterator[str]:
     yield f"   {GLYPH[state]} {hop.left} → {hop.right}"
     for explained in hop.explained:
         yield _fit(f"     explained  {explained.cause}  {totals_line(explained.totals)}", WHOLE)
-    yield _fit(f"     residual   {residual_line(hop)}", WHOLE)
+    yield from wrapped(f"residual   {residual_line(hop)}", "     ", hang="                ")
     for line in part_lines(hop, limit=PARTS):
         yield from wrapped(line, "     ")
 
 
 def part_lines(hop: Hop, *, limit: int | None = None) -> Iterator[str]:
-    """Yield the files or shards of a hop that differ with both sides of each; count the others."""
-    wrong = parts.differing(hop)
+    """
+    Yield the files or shards of a hop that do not agree with both sides of each; count the others.
+
+    Those that differ stand first, then those of which a sum was not compared.
+    """
+    wrong = (*parts.differing(hop), *parts.unsettled(hop))
     for part in wrong[:limit]:
         yield parts.told(part)
         yield from (f"  {line}" for line in parts.sides(part))
     if limit is not None and len(wrong) > limit:
-        yield f"{len(wrong) - limit:,} more parts differ: --rows names them"
+        or_not = " or are not compared" if parts.unsettled(hop) else ""
+        yield f"{len(wrong) - limit:,} more parts differ{or_not}: --rows names them"
     if wrong and (rest := len(hop.parts) - len(wrong)):
         yield f"{rest:,} other part{'s agree' if rest > 1 else ' agrees'}"
     if said := parts.contradiction(hop):

@@ -14,6 +14,7 @@ from uuid import uuid4
 import duckdb
 
 from puntual.engines.dialect import loads
+from puntual.engines.dialect.fast import FAST, fast_sql
 from puntual.engines.dialect.loads import DAY, LOG
 from puntual.engines.dialect.sql import compile_sql, quote
 from puntual.errors import (
@@ -56,7 +57,7 @@ class DuckDBWarehouse:
     other file, so that people may look at it meanwhile.
     """
 
-    digest_algorithm = "duckdb-hash"
+    digest_algorithm = FAST
 
     def __init__(
         self,
@@ -387,7 +388,7 @@ def _totals(
     hashed = dict.fromkeys((*key, *measures)) if key else {}
     parts = ["count(*)"] + [f"coalesce(sum({quote(name)}), 0)" for name in measures]
     if hashed:
-        parts.append(f"coalesce(sum(hash({', '.join(map(quote, hashed))})), 0)")
+        parts.append(f"coalesce(sum({fast_sql(hashed)}), 0)")
     row = connection.execute(
         f"SELECT {', '.join(parts)} FROM {quote(table)} WHERE {DAY} = ?", (reference_date,)
     ).fetchone()

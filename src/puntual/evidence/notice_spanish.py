@@ -155,6 +155,10 @@ OF_CONTROLS = (
     ("warehouse", "almacén"),
     ("no totals of {+}", "sin totales de {+}"),
     ("{,} not compared: one side has no sum of it", "{,} no se comparó: un lado no tiene su suma"),
+    (
+        "{,} not compared in {} of {} parts: {*}",
+        "{,} no se comparó en {} de {} partes: {*}",
+    ),
     ("keys not compared", "llaves sin comparar"),
     ("{} not compared", "{} sin comparar"),
     ("residual {} rows", "residuo de {} registros"),

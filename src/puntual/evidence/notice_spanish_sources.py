@@ -12,6 +12,10 @@ OF_SEALS = (
         "suma de {}: el contrato no la nombra como medida",
     ),
     (
+        "sum of {}: the control record does not give it",
+        "suma de {}: el registro de control no la da",
+    ),
+    (
         "sum of {}: the source says {}, {} landed ({})",
         "suma de {}: el origen dice {}, llegó {} ({})",
     ),
@@ -27,13 +31,22 @@ OF_SEALS = (
         "{*}: the source says {+}, and {+} landed",
         "{*}: el origen dice {+}, y llegó con {+}",
     ),
+    (
+        "{*}: the source says {+}, and {+} landed, with a sum that one side only has",
+        "{*}: el origen dice {+}, y llegó con {+}, con una suma que solo tiene un lado",
+    ),
+    ("{} more files or shards do not agree", "{} archivos o fragmentos más no cuadran"),
+    (
+        "{} more files or shards cannot be compared in full",
+        "{} archivos o fragmentos más no se pueden comparar por completo",
+    ),
     ("{*}: the source says {+}, {+} landed", "{*}: el origen dice {+}, llegó {+}"),
     (
         "{} does not agree with the source's control record: {+}",
         "{} no cuadra con el registro de control del origen: {+}",
     ),
     ("{} cannot be compared in full: {+}", "{} no se puede comparar por completo: {+}"),
-    ("a measure for every sum", "una medida para cada suma"),
+    ("the same sums on both sides", "las mismas sumas de los dos lados"),
     (
         "nothing came for {}, and no control record says that nothing was to come",
         "no llegó nada para {}, y ningún registro de control dice que nada debía llegar",
@@ -192,6 +205,20 @@ OF_FILES = (
     (
         "a part whose name is no name of a file or shard",
         "una parte cuyo nombre no es de archivo ni de fragmento",
+    ),
+    (
+        "parts that name no file or shard, and a count that is not 0",
+        "partes que no nombran archivo ni fragmento, y un conteo que no es 0",
+    ),
+    (
+        "{*} is too large for what it should be: it has more than {} bytes, "
+        "and at most {} are read",
+        "{*} es demasiado grande para lo que debería ser: tiene más de {} bytes, "
+        "y se leen a lo más {}",
+    ),
+    (
+        "{*} is too large for what it should be: it has {} bytes, and at most {} are read",
+        "{*} es demasiado grande para lo que debería ser: tiene {} bytes, y se leen a lo más {}",
     ),
     ("two parts whose names are one", "dos partes cuyos nombres son uno"),
     ("a part that has not exactly count and sums", "una parte que no tiene justo count y sums"),

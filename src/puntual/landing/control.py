@@ -20,8 +20,8 @@ from puntual.model.seal import ControlRecord
 from puntual.model.shown import in_ascii, printable
 from puntual.model.source import ControlFile
 
-MAX_BYTES = 64 * 1024
-"""Largest control record that is read."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Largest control record that is read: `_MOST_PARTS` of the longest names, and some sums each."""
 
 _KEYS = frozenset({"source", "reference_date", "count", "sums"})
 _OPTIONAL = frozenset({"digest", "generated_at", "parts"})
@@ -67,13 +67,17 @@ def read_file(desk: Desk, source: str, day: date, control: ControlFile) -> Vouch
     except PermanentError as exc:
         if exc.code != "S1302":
             raise
-        return Vouched(findings=(notice("S2020", source, exc.message, observed=exc.observed),))
+        return Vouched(findings=(_unread(source, exc),))
     if data is None:
         return Vouched()
     kept = desk.objects.put_bytes(
         raw_prefix(source, day), data, suffix=".json", role="control", detail={"name": name}
     )
     return read_kept(source, day, data, (kept,))
+
+
+def _unread(source: str, exc: PermanentError) -> Finding:
+    return notice("S2020", source, exc.message, expected=exc.expected, observed=exc.observed)
 
 
 def read_kept(source: str, day: date, data: bytes, objects: tuple[ObjectRef, ...]) -> Vouched:
@@ -130,7 +134,7 @@ def parse(data: bytes, source: str, day: date) -> ControlRecord:
         count=whole.records,
         sums=whole.sums,
         digest=digest.lower(),
-        parts=_parts(value.get("parts", {})),
+        parts=_parts(value["parts"], whole.records) if "parts" in value else {},
     )
 
 
@@ -147,14 +151,20 @@ def _totals(value: Mapping[str, object]) -> Totals:
     )
 
 
-def _parts(value: object) -> dict[str, Totals]:
-    """Read what is said of each file or shard, by its name."""
+def _parts(value: object, count: int) -> dict[str, Totals]:
+    """
+    Read what is said of each file or shard, by its name.
+
+    A record that names none and counts records would be read as one that says nothing of files.
+    """
     if not isinstance(value, dict) or len(value) > _MOST_PARTS:
         _form(f"parts that are no object of at most {_MOST_PARTS} keys")
     if not all(name.isprintable() and 0 < len(name) <= _LONGEST_PART for name in value):
         _form("a part whose name is no name of a file or shard")
     if not all(isinstance(v, dict) and v.keys() == {"count", "sums"} for v in value.values()):
         _form("a part that has not exactly count and sums")
+    if not value and count:
+        _form("parts that name no file or shard, and a count that is not 0")
     named = {in_ascii(name): part for name, part in value.items()}
     if len(named) != len(value):
         _form("two parts whose names are one")

@@ -21,6 +21,9 @@ from puntual.ports.engine import RawDay, RawPart
 
 _EXACT = Context(prec=DIGITS)
 
+MOST_SAID = 20
+"""Files and shards that a seal says a sentence of; its totals name them all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
@@ -151,17 +154,35 @@ def _compare(side: Side, record: ControlRecord) -> tuple[tuple[str, ...], tuple[
             unmeasured.append(f"sum of {column}: the contract does not list it as a measure")
         elif found != expected:
             against.append(_sum(column, expected, found, landed.unreadable))
+    if not (record.digest and side.digests == (record.digest,)):  # its bytes are vouched for
+        lacks = sorted(landed.sums.keys() - record.sums.keys())
+        unmeasured += [f"sum of {column}: the control record does not give it" for column in lacks]
     if record.digest and side.digests != (record.digest,):
         seen = ", ".join(d[:12] for d in side.digests) or "no file"
         against.append(f"digest: the source says {record.digest[:12]}, landed is {seen}")
     if record.parts:
-        against += _against_parts(record.parts, side.parts)
+        wrong, unknown = _compare_parts(record.parts, side.parts)
+        against += _first(wrong, "do not agree")
+        unmeasured += _first(unknown, "cannot be compared in full")
     return tuple(against), tuple(unmeasured)
 
 
-def _against_parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> list[str]:
-    """Return in sentences which files or shards do not agree, though the day as a whole may."""
+def _first(said: list[str], what: str) -> list[str]:
+    """Return the first sentences, and how many more files there are to say the same of."""
+    more = len(said) - MOST_SAID
+    return [*said[:MOST_SAID], *([f"{more:,} more files or shards {what}"] if more > 0 else [])]
+
+
+def _compare_parts(
+    said: Mapping[str, Totals], landed: Mapping[str, Totals]
+) -> tuple[list[str], list[str]]:
+    """
+    Return in sentences which files or shards do not agree, though the day as a whole may.
+
+    And of which a sum stands on one side only: a measure that nobody compares is not equal.
+    """
     found: list[str] = []
+    unmeasured: list[str] = []
     for name in sorted(said.keys() | landed.keys()):
         theirs, ours = said.get(name), landed.get(name)
         if ours is None:
@@ -172,7 +193,12 @@ def _against_parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> 
             ours.sums.get(column, amount) != amount for column, amount in theirs.sums.items()
         ):
             found.append(f"{name}: the source says {_of(theirs)}, and {_of(ours)} landed")
-    return found
+        elif theirs.sums.keys() != ours.sums.keys():
+            unmeasured.append(
+                f"{name}: the source says {_of(theirs)}, and {_of(ours)} landed, "
+                "with a sum that one side only has"
+            )
+    return found, unmeasured
 
 
 def _of(part: Totals | None) -> str:
@@ -202,7 +228,7 @@ def _finding(
         )
     if unmeasured:
         message = f"{day} cannot be compared in full: {'; '.join(unmeasured)}"
-        return (notice("S2018", source, message, expected="a measure for every sum"),)
+        return (notice("S2018", source, message, expected="the same sums on both sides"),)
     if seal.status is SealStatus.ABSENT:
         message = f"nothing came for {day}, and no control record says that nothing was to come"
         return (notice("S2017", source, message, expected="records or a control record of 0"),)

@@ -75,6 +75,7 @@ class LocalDrop:
         try:
             with open_regular(path) as file:
                 data = file.read(limit + 1)
+                size = max(len(data), os.fstat(file.fileno()).st_size)
         except OSError as exc:
             if exc.errno in _MISSING:
                 return None
@@ -82,10 +83,11 @@ class LocalDrop:
         if len(data) > limit:
             raise PermanentError(
                 "S1302",
-                f"{shown(name)} is too large for what it should be",
+                f"{shown(name)} is too large for what it should be: it has {size:,} bytes, "
+                f"and at most {limit:,} are read",
                 where=shown(name),
-                expected=f"at most {limit} bytes",
-                observed="more",
+                expected=f"at most {limit:,} bytes",
+                observed=f"{size:,} bytes",
                 next_step="See whether data stands where the control record should.",
             )
         return data

@@ -84,6 +84,9 @@ class BrokenRows:
         notes: What the rows cannot say, one sentence each.
         shown: Columns that need no mask here whatever the dataset says: measures of groups, which
             hold pseudonyms where they must, and public columns of a grain.
+        unread: Why the two sides could not be compared as they are stored now, code first; ""
+            where they were. No rows then is not agreement.
+        nameless: No row can be named here at all: a source says totals, a query numbers.
     """
 
     dataset: str
@@ -92,6 +95,8 @@ class BrokenRows:
     counts: Mapping[RowClass, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shown: frozenset[str] = frozenset()
+    unread: str = ""
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

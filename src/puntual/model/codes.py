@@ -232,8 +232,9 @@ _C: tuple[Code, ...] = (
         "C1111",
         "a quality rule that is not run",
         "The contract declares quality; puntual does not run it, and says so rather than "
-        "let it look done.",
-        "Declare the same rule in checks/*.yaml.",
+        "let it look done. A `method` that is nearly `reconciliation` is an error: the control "
+        "that it means would be lost.",
+        "Declare the same rule in checks/*.yaml, or write method: reconciliation.",
     ),
     Code(
         "C1112",
@@ -779,7 +780,7 @@ _S: tuple[Code, ...] = (
     Code(
         "S1302",
         "too large for what it should be",
-        "A control record of more than 64 KiB is not read.",
+        "A control record of more than 8 MiB is not read.",
         "See whether data stands where the control record should.",
     ),
     Code(
@@ -922,8 +923,10 @@ _S: tuple[Code, ...] = (
         "S2018",
         "a control total that is not measured",
         "The control record has a sum of a column that the contract does not list as a "
-        "measure. Not measured is not matched.",
-        "Add the column to `puntual.measures` in the contract.",
+        "measure, or lacks the sum of one that it lists, of the day or of a file. Not measured "
+        "is not matched.",
+        "Add the column to `puntual.measures` in the contract, or have the source give the sum "
+        "under the name that the contract has.",
     ),
     Code(
         "S2019",
@@ -1100,8 +1103,8 @@ _R: tuple[Code, ...] = (
     Code(
         "R2002",
         "keys differ though counts and sums agree",
-        "Both sides have as many records and the same sums, but the digests of their keys and"
-        " measures differ: rows were exchanged or errors offset each other.",
+        "Both sides have as many records and the same sums, but the digests of their rows' places, "
+        "keys and measures differ: rows or values were exchanged, or errors offset each other.",
         "`puntual reconcile --rows` names the rows: a model exchanged values or put a zero for a "
         "null (give a column that is not the source's another name), the warehouse was changed "
         "outside puntual, or a key is not what the contract says.",

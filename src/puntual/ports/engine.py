@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from puntual.model.check import Check
-from puntual.model.contract import Contract
+from puntual.model.contract import ColumnType, Contract
 from puntual.model.finding import Place
 from puntual.model.manifest import Totals
 from puntual.model.planted import Look, Planted, Sample
@@ -200,6 +200,7 @@ class Engine(Protocol):
         *,
         algorithm: str,
         without: tuple[str, ...] = (),
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the rows of Parquet files.
@@ -208,9 +209,11 @@ class Engine(Protocol):
             files: What to read.
             key: Columns of the key digest, with the measures; empty: no digest.
             measures: Columns to sum.
-            algorithm: `duckdb-hash` (fast, this engine only) or `md5-60x2` (the same on
+            algorithm: `duckdb-hash-2` (fast, this engine only) or `md5-60x2` (the same on
                 every engine); "" for no digest.
             without: Parquet files of (`_object`, `_position`): these rows are left out.
+            types: Of columns that `md5-60x2` is to write for another type than their own, which
+                both sides of a comparison have in common.
         """
 
     def plant(

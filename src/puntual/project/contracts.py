@@ -22,7 +22,7 @@ from puntual.project.columns import read_column, read_key
 from puntual.project.complaints import Complaints, suggest
 from puntual.project.extras import read_extras
 from puntual.project.files import SourceFile
-from puntual.project.odcs import is_reconciliation, validate
+from puntual.project.odcs import is_reconciliation, misspelt_reconciliation, validate
 from puntual.project.patterns import is_encoding
 from puntual.project.section import Section, check_name
 from puntual.project.team import owner_of
@@ -118,12 +118,10 @@ def _warn(section: Section) -> None:
     """Say of each part of the standard that puntual does not carry out that it does not."""
     for entry in section.mapping.entries:
         if entry.key.text in _UNREAD:
-            code = "C1111" if entry.key.text == "quality" else "C1112"
-            items = entry.value.items if isinstance(entry.value, Sequence) else (entry.key,)
-            for item in items if code == "C1111" else (entry.key,):
-                if is_reconciliation(item):
-                    continue
-                section.complain(code, _UNREAD[entry.key.text], item, severity="warning")
+            if entry.key.text == "quality":
+                _warn_quality(section)
+                continue
+            section.complain("C1112", _UNREAD[entry.key.text], entry.key, severity="warning")
 
 
 def _dataset(
@@ -160,12 +158,17 @@ def _dataset(
 
 
 def _warn_quality(part: Section) -> None:
+    """Say of each rule that it is not run; one that is nearly a control would be lost: an error."""
     entry = part.mapping.entry("quality")
-    if entry is not None:
-        items = entry.value.items if isinstance(entry.value, Sequence) else (entry.key,)
-        for item in items:
-            if not is_reconciliation(item):
-                part.complain("C1111", _UNREAD["quality"], item, severity="warning")
+    if entry is None:
+        return
+    for item in entry.value.items if isinstance(entry.value, Sequence) else (entry.key,):
+        method = misspelt_reconciliation(item)
+        if method is not None:
+            message = f"'{method.text}' is no method of a quality rule that puntual runs"
+            part.complain("C1111", message, method, hint="did you mean 'reconciliation'?")
+        elif not is_reconciliation(item):
+            part.complain("C1111", _UNREAD["quality"], item, severity="warning")
 
 
 def _twins(read: list[tuple[Column, Section]]) -> None:

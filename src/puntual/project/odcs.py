@@ -8,6 +8,7 @@ allows). The package's Python model is never imported: it turns numbers into flo
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 import json
 import re
@@ -25,6 +26,7 @@ from puntual.project.yaml import Mapping, Node, Scalar, Sequence, plain
 
 PACKAGE = "open-data-contract-standard"
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_RECONCILIATION = "reconciliation"
 _ID_PATTERN = "^[A-Za-z0-9_-]+$"
 
 
@@ -165,8 +167,22 @@ def _unknown_keys(
 
 def is_reconciliation(item: object) -> bool:
     """Say whether an item of `quality` has `method: reconciliation` (ODCS 3.1 DataQuality)."""
+    method = _method(item)
+    return method is not None and method.text == _RECONCILIATION
+
+
+def misspelt_reconciliation(item: object) -> Scalar | None:
+    """Return the method of an item of `quality` that means `reconciliation` and does not say it."""
+    method = _method(item)
+    if method is None or method.text == _RECONCILIATION:
+        return None
+    near = difflib.get_close_matches(method.text.lower(), [_RECONCILIATION], n=1)
+    return method if near else None
+
+
+def _method(item: object) -> Scalar | None:
     method = item.get("method") if isinstance(item, Mapping) else None
-    return isinstance(method, Scalar) and method.text == "reconciliation"
+    return method if isinstance(method, Scalar) else None
 
 
 def find(node: Node, path: Iterable[str | int]) -> Node:

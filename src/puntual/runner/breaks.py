@@ -25,6 +25,9 @@ from puntual.runner.sources import raw_day
 from puntual.runner.work import scratch
 from puntual.runner.world import DayRun
 
+_GLYPH = {"broken": "✕", "not compared": "?", "agrees": "●"}
+"""How a part stands, the worst first."""
+
 
 def behind(drill: Drill, hop: Hop) -> BrokenRows:
     """
@@ -37,7 +40,8 @@ def behind(drill: Drill, hop: Hop) -> BrokenRows:
     """
     about = f"{hop.left} → {hop.right}"
     if hop.left == Stage.SOURCE:
-        return BrokenRows(dataset=hop.dataset, about=about, notes=tuple(_landed(drill, hop)))
+        landed = tuple(_landed(drill, hop))
+        return BrokenRows(dataset=hop.dataset, about=about, notes=landed, nameless=True)
     if hop.right == Stage.WAREHOUSE:
         return _of_load(drill, hop.dataset, about)
     if hop.right.startswith("file "):
@@ -73,21 +77,24 @@ def _landed(drill: Drill, hop: Hop) -> Iterator[str]:
 
 
 def _parts(hop: Hop, objects: Mapping[str, ObjectRef], limit: int) -> Iterator[str]:
-    """Say of each part what it lacks and where it lies; those that differ stand first."""
-    ordered = sorted(hop.parts, key=lambda part: not parts.differs(part))
+    """Say of each part what it lacks and where it lies; those that do not agree stand first."""
+    ordered = sorted(hop.parts, key=lambda part: tuple(_GLYPH).index(parts.state(part)))
     for part in ordered[:limit]:
         item = objects.get(part.name)
-        if not parts.differs(part):
-            yield f"● {parts.told(part, whole=True)}  {item.short if item else ''}".rstrip()
+        glyph = _GLYPH[parts.state(part)]
+        if parts.state(part) == "agrees":
+            yield f"{glyph} {parts.told(part, whole=True)}  {item.short if item else ''}".rstrip()
             continue
-        yield f"✕ {parts.told(part)}"
+        yield f"{glyph} {parts.told(part)}"
         yield from (
             f"    {line}" for line in parts.sides(part, f"  {_place(item)}" if item else "")
         )
-    wrong = max(0, len(parts.differing(hop)) - limit)
-    if len(ordered) > limit:
+    rest = [parts.state(part) for part in ordered[limit:]]
+    if rest:
+        unknown = rest.count("not compared")
+        also = f" and {unknown:,} are not compared" if unknown else ""
         yield (
-            f"and {len(ordered) - limit:,} more parts, {wrong:,} of which differ: "
+            f"and {len(rest):,} more parts, {rest.count('broken'):,} of which differ{also}: "
             "--limit N names more"
         )
 
@@ -143,12 +150,13 @@ def _of_model(drill: Drill, hop: Hop, about: str) -> BrokenRows:
     run, dataset = drill.run, hop.dataset
     origin = run.origin(dataset) or dataset
     measures = tuple(sorted(hop.residual_sums))
+    digested = tuple(c for c in hop.digested if c not in PLACE)
     found = compared(
         drill,
         drill.sides.files(run.files(origin), Rows(), name=f"curated {origin}"),
         drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
         key=PLACE,
-        columns=measures,
+        columns=tuple(dict.fromkeys((*digested, *measures))),
     )
     known = Known(run=run, dataset=origin, key=run.key(origin), measures=measures)
     return replace(rows_of(drill, found, known, about), dataset=origin)

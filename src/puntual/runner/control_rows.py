@@ -68,12 +68,14 @@ def behind_control(drill: Drill, rule: ControlRule, result: ControlResult) -> Br
         of_class = _OF_GROUP.get(GroupState(state))
         if of_class is not None:
             counts[of_class] = counts.get(of_class, 0) + number
+    nameless = not counts
     return BrokenRows(
         dataset=_dataset(rule),
         about=rule.id,
         rows=tuple(_of_group(result, g) for g in groups[: drill.limit]),
         counts=counts,
-        notes=notes,
+        notes=(*notes, _nameless(rule)) if nameless else notes,
+        nameless=nameless,
         shown=frozenset({*result.by, *(m.name for m in rule.measures)} - {*result.masked}),
     )
 
@@ -83,6 +85,13 @@ def _notes(result: ControlResult) -> Iterator[str]:
     for word, side in (("left", result.left), ("right", result.right)):
         for query in side.queries:
             yield f"{word}  {side.name}: {' '.join(query.split())}"
+
+
+def _nameless(rule: ControlRule) -> str:
+    """Say why a control that compares totals names no rows."""
+    if all(isinstance(t.side, StagedSide) for t in (*rule.left, *rule.right)):
+        return "it compares totals: the rows of its two sides have no place in common to name"
+    return "of a query no rows can be named: run its SQL"
 
 
 def _dataset(rule: ControlRule) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Context
 
 from puntual.checks import control as judging
 from puntual.checks import reconcile as algebra
+from puntual.checks.comparable import common, declared
+from puntual.checks.encoding import ALGORITHM
 from puntual.evidence.digest import sha256
 from puntual.evidence.facts import to_json
 from puntual.model.check import Check, RowRule
+from puntual.model.contract import ColumnType
 from puntual.model.control import ControlResult, ControlRule, Explanation, Hop, StagedSide
 from puntual.model.manifest import Digest, Manifest, Totals
 from puntual.model.plan import Reconcile
@@ -143,16 +146,16 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
     """
     Return curated → model for a model that carries a source's rows one for one.
 
-    Both sides make a digest of their places and of the measures that both have, so that a row
-    that was dropped, doubled or made up, or amounts that were exchanged between rows, are seen
-    even where counts and sums agree.
+    Both sides make a digest of their places, and of the keys and measures that both have, so that
+    a row that was dropped, doubled or made up, or values that were exchanged between rows, are
+    seen even where counts and sums agree.
     """
     origin = run.project.models[name].carries
     if origin is None:
         return ()
     left = f"curated {origin}"
     shared = _shared(run, name, origin)
-    digested = (*PLACE, *shared)
+    digested = (*PLACE, *shared.columns)
     after = _digested(run, name, shared)
     if not run.project.models[name].filters:
         before = _digested(run, origin, shared)
@@ -175,15 +178,33 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
     )
 
 
-def _shared(run: DayRun, name: str, origin: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
     """
-    Return the measures that a model has from its source in the same type, sorted.
+    What a model has from its source under the same name.
 
-    One of another type has another digest for the same number; its sums are compared.
+    Attributes:
+        columns: Keys of either, then measures of both, each sorted.
+        types: As which they are digested; None where the two have the same types, so that each
+            is digested as it is, by the engine's fastest way.
     """
+
+    columns: tuple[str, ...]
+    types: Mapping[str, ColumnType] | None
+
+
+def _shared(run: DayRun, name: str, origin: str) -> _Shared:
     before, after = (dict(columns_of(run.curated(d))) for d in (origin, name))
-    both = {*run.measures(origin)} & {*run.measures(name)}
-    return tuple(sorted(c for c in both if before.get(c) == after.get(c)))
+    keys = sorted({*run.key(origin), *run.key(name)} - {*PLACE})
+    measures = sorted({*run.measures(origin)} & {*run.measures(name)})
+    found = {
+        column: kind
+        for column in dict.fromkeys((*keys, *measures))
+        if column in before and column in after
+        if (kind := common(declared(before[column]), declared(after[column]))) is not None
+    }
+    same = all(before[column] == after[column] for column in found)
+    return _Shared(columns=tuple(found), types=None if same else found)
 
 
 def _filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...]:
@@ -195,12 +216,15 @@ def _filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ..
     return (found.path,) if found.path else ()
 
 
-def _digested(
-    run: DayRun, dataset: str, measures: tuple[str, ...], without: tuple[str, ...] = ()
-) -> Totals:
+def _digested(run: DayRun, dataset: str, shared: _Shared, without: tuple[str, ...] = ()) -> Totals:
     engine = run.world.engine
     found = engine.totals(
-        run.files(dataset), PLACE, measures, algorithm=engine.digest_algorithm, without=without
+        run.files(dataset),
+        (*PLACE, *shared.columns),
+        (),
+        algorithm=engine.digest_algorithm if shared.types is None else ALGORITHM,
+        without=without,
+        types=shared.types,
     )
     return replace(found, sums=run.curated(dataset).totals.sums)
 

@@ -107,7 +107,8 @@ class Known:
 def rows_of(drill: Drill, found: Comparison | str, known: Known, about: str) -> BrokenRows:
     """Return what a comparison found as rows that a person can look for."""
     if isinstance(found, str):
-        return BrokenRows(dataset=known.dataset, about=about, notes=(f"not compared: {found}",))
+        note = f"not compared: {found}"
+        return BrokenRows(dataset=known.dataset, about=about, notes=(note,), unread=found)
     rows = tuple(_row(found.shape, difference, known) for difference in found.differences)
     named = named_rows(drill, rows, known) if set(known.key) - set(found.shape.columns) else rows
     tallies = {
@@ -122,13 +123,20 @@ def rows_of(drill: Drill, found: Comparison | str, known: Known, about: str) -> 
         rows=named,
         counts={c: n for c, n in tallies.items() if n},
         notes=tuple(_notes(found)),
+        unread="; ".join(_faults(found)),
     )
 
 
-def _notes(found: Comparison) -> Iterator[str]:
+def _faults(found: Comparison) -> Iterator[str]:
+    """Say why a comparison is unknown, code first."""
     for reason in found.reasons:
         observed = f": {reason.observed}" if reason.observed else ""
-        yield f"{reason.side} could not be compared: {reason.code} {reason.message}{observed}"
+        yield f"{reason.code} {reason.side}: {reason.message}{observed}"
+
+
+def _notes(found: Comparison) -> Iterator[str]:
+    for fault in _faults(found):
+        yield f"not compared: {fault}"
     if found.outcome is Outcome.EMPTY_REFERENCE:
         yield f"{found.left.name} has no row: nothing was compared"
     if found.outcome is Outcome.EQUAL:

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from puntual.checks.parts import called, contradiction, differing, told
-from puntual.checks.reconcile import hop, parts
+from puntual.checks.parts import called, contradiction, differing, state, told
+from puntual.checks.reconcile import findings_of, hop, parts
+from puntual.evidence.notice_said import spanish
 from puntual.model.control import Hop
+from puntual.model.finding import Verdict
 from puntual.model.manifest import Totals
 
 
@@ -71,6 +73,36 @@ def test_what_became_of_a_file_is_one_sentence(
         {"a.csv": totals(*said)} if said else {}, {"a.csv": totals(*landed)} if landed else {}
     )
     assert told(part) == f"a.csv  {expected}"
+
+
+@pytest.mark.parametrize(
+    ("sums", "expected", "stands"),
+    [
+        ({"Amount": "7.00"}, "not compared: Amount, amount", "not compared"),
+        ({}, "not compared: amount", "not compared"),
+        ({"amount": "7.00", "fee": "1.00"}, "not compared: fee", "not compared"),
+        ({"amount": "7.01", "fee": "1.00"}, "has its rows, and other sums", "broken"),
+        ({"amount": "7.00"}, "agrees", "agrees"),
+    ],
+)
+def test_a_file_of_which_one_side_only_gives_a_sum_never_agrees(
+    sums: dict[str, str], expected: str, stands: str
+) -> None:
+    said = Totals(records=2, sums={name: Decimal(amount) for name, amount in sums.items()})
+    (part,) = parts({"a.csv": said}, {"a.csv": totals(2, "7.00")})
+    assert (told(part), state(part)) == (f"a.csv  {expected}", stands)
+
+
+def test_a_day_whose_files_have_a_sum_on_one_side_only_is_unknown_and_not_passed() -> None:
+    landed = {"a": totals(2, "1.00"), "b": totals(2, "2.00")}
+    said = {"a": totals(2, "1.00"), "b": Totals(records=2)}
+    found = source_hop(said, landed, totals(4, "3.00"))
+    (finding,) = findings_of((found,))
+    assert (finding.code, finding.verdict) == ("R1002", Verdict.UNKNOWN)
+    assert finding.observed == "amount not compared in 1 of 2 parts: b"
+    assert spanish(finding.observed) == "amount no se comparó en 1 de 2 partes: b"
+    (finding,) = findings_of((source_hop(landed, landed, totals(4, "3.00")),))
+    assert (finding.code, finding.verdict) == ("R1001", Verdict.PASS)
 
 
 def test_only_the_files_that_differ_are_named_and_a_missing_one_is_among_them() -> None:

@@ -58,6 +58,8 @@ PIECES = frozenset(
         "the report is made",
         "a count of x7, which is no whole number, against x7: residual",
         "x7 is not whole yet",
+        "x7 more files or shards x7",
+        "cannot be compared in full",
         "sum of x7",
         "reference date",
         "difference no answer",
@@ -151,6 +153,21 @@ def test_a_sentence_and_its_translation_have_the_same_holes_in_the_same_order() 
         (
             "x.csv has the same bytes as y.csv of 2026-02-27",
             "x.csv tiene los mismos bytes que y.csv del 2026-02-27",
+        ),
+        (
+            "2026-03-02 cannot be compared in full: a.csv: the source says 2 records, Amount 7.00, "
+            "and 2 records, amount 7.00 landed, with a sum that one side only has; 31 more files "
+            "or shards cannot be compared in full",
+            "2026-03-02 no se puede comparar por completo: a.csv: el origen dice 2 registros, "
+            "Amount 7.00, y llegó con 2 registros, amount 7.00, con una suma que solo tiene un "
+            "lado; 31 archivos o fragmentos más no se pueden comparar por completo",
+        ),
+        ("31 more files or shards do not agree", "31 archivos o fragmentos más no cuadran"),
+        (
+            "control/pay.json is too large for what it should be: it has more than 8,388,608 "
+            "bytes, and at most 8,388,608 are read",
+            "control/pay.json es demasiado grande para lo que debería ser: tiene más de 8,388,608 "
+            "bytes, y se leen a lo más 8,388,608",
         ),
         (
             "in_full: nothing sees a lost row and a changed cent (amount)",

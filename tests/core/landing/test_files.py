@@ -371,7 +371,7 @@ def test_a_control_record_that_cannot_be_read_is_kept_as_it_came(place: Place) -
 def test_a_folder_that_cannot_be_read_is_said_and_undoes_nothing(place: Place) -> None:
     sealed_day(place)
     place.source = replace(SOURCE, control=ControlFile(pattern="control/large.json"))
-    (place.root / "control/large.json").write_bytes(b" " * 100_000)
+    (place.root / "control/large.json").write_bytes(b" " * 9_000_000)
     late = place.land_late(DAY)
     assert codes(late) == ["S2024"]
     assert "S1302" in late.findings[0].message
@@ -439,9 +439,15 @@ def test_nothing_at_all_is_absent(place: Place) -> None:
 def test_a_control_record_that_is_too_large_is_said(place: Place) -> None:
     drop(place, csv(ONE))
     place.vouch(DAY, 1)
-    (place.root / "control/20260302.json").write_bytes(b" " * 100_000)
+    (place.root / "control/20260302.json").write_bytes(b" " * 9_000_000)
     landed = place.land(DAY)
     assert (landed.seal.status, codes(landed)) == (SealStatus.UNVERIFIED, ["S2020"])
+    assert landed.findings[0].message == (
+        "control/20260302.json is too large for what it should be: it has 9,000,000 bytes, "
+        "and at most 8,388,608 are read"
+    )
+    assert landed.findings[0].expected == "at most 8,388,608 bytes"
+    assert landed.findings[0].observed == "9,000,000 bytes"
 
 
 @pytest.mark.row("h9")
@@ -458,7 +464,7 @@ def test_json_lines_are_landed_and_their_cut_off_line_is_said(place: Place) -> N
     place.contract = replace(CONTRACT, format=JsonLines())
     line = b'{"id": "a", "amount": "1.00", "day": "2026-03-02"}\n'
     drop(place, line + line[:20])
-    place.vouch(DAY, 2)
+    place.vouch(DAY, 2, "1.00")
     landed = place.land(DAY)
     assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, ["S2002"])
 

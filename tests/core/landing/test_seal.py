@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puntual.landing.control import Vouched, read_kept, spell
+from puntual.landing.control import MAX_BYTES, Vouched, read_kept, spell
 from puntual.landing.seal import Side, judge
 from puntual.model.check import OnFail
 from puntual.model.manifest import Totals
@@ -44,7 +44,7 @@ A, B = "a" * 64, "b" * 64
     ("side", "vouched", "control", "status", "codes"),
     [
         (Side(landed=landed(2, "1.5")), record(2, {"amount": "1.50"}), FILE, "matched", []),
-        (Side(landed=landed(2, "1.5")), record(2), FILE, "matched", []),
+        (Side(landed=landed(2, "1.5")), record(2), FILE, "unverified", ["S2018"]),
         (Side(landed=landed(0, "0")), record(0, {"amount": "0.00"}), FILE, "matched", []),
         (Side(landed=landed(2, "1.5")), record(3), FILE, "mismatched", ["S2016"]),
         (Side(landed=landed(2, "1.5")), record(2, {"amount": "1"}), FILE, "mismatched", ["S2016"]),
@@ -71,8 +71,20 @@ A, B = "a" * 64, "b" * 64
         (Side(landed=landed(0, "0")), Vouched(), FILE, "absent", ["S2017"]),
         (Side(landed=landed(0, "0")), Vouched(), NONE, "absent", ["S2017"]),
         (Side(landed=landed(0, "0"), came=True), Vouched(), NONE, "unverified", ["S2014"]),
-        (Side(landed=landed(2, "1"), broken=("gap",)), record(2), FILE, "mismatched", []),
-        (Side(landed=landed(2, "1"), unfinished=("half",)), record(2), FILE, "unverified", []),
+        (
+            Side(landed=landed(2, "1"), broken=("gap",)),
+            record(2, {"amount": "1"}),
+            FILE,
+            "mismatched",
+            [],
+        ),
+        (
+            Side(landed=landed(2, "1"), unfinished=("half",)),
+            record(2, {"amount": "1"}),
+            FILE,
+            "unverified",
+            [],
+        ),
     ],
 )
 def test_the_verdict_on_a_day(
@@ -240,3 +252,65 @@ def test_files_that_agree_are_matched_and_are_not_recorded_where_nobody_says_any
     told = replace(vouched, record=replace(vouched.record, parts=ours))
     seal, _ = judge("pay", DAY, side, told, FILE)
     assert (seal.status, seal.parts) == (SealStatus.MATCHED, ours)
+
+
+@pytest.mark.parametrize(
+    ("sums", "said"),
+    [
+        ({"Amount": Decimal("350.50")}, "1 records, Amount 350.50"),
+        ({"amount": Decimal("1.00"), "fee": Decimal(0)}, "1 records, amount 1.00, fee 0"),
+        ({}, "1 records"),
+    ],
+)
+def test_a_sum_of_a_file_that_one_side_only_has_is_never_matched(
+    sums: dict[str, Decimal], said: str
+) -> None:
+    vouched = record(1, {"amount": "1.00"})
+    assert vouched.record is not None
+    told = replace(vouched.record, parts={"a": Totals(records=1, sums=sums)})
+    side = Side(landed=landed(1, "1.00"), parts={"a": part(1, "1.00")})
+    seal, (finding,) = judge("pay", DAY, side, Vouched(record=told), FILE)
+    assert (seal.status, finding.code) == (SealStatus.UNVERIFIED, "S2018")
+    assert seal.differences == (
+        f"a: the source says {said}, and 1 records, amount 1.00 landed, "
+        "with a sum that one side only has",
+    )
+
+
+def test_money_that_the_control_record_does_not_sum_is_not_matched_and_is_named() -> None:
+    seal, (finding,) = judge("pay", DAY, Side(landed=landed(2, "1.5")), record(2), FILE)
+    sentence = "sum of amount: the control record does not give it"
+    assert (seal.status, seal.differences) == (SealStatus.UNVERIFIED, (sentence,))
+    assert finding.message == f"2026-03-02 cannot be compared in full: {sentence}"
+
+
+@pytest.mark.parametrize(("count", "code"), [("2", ["S2020"]), ("0", [])])
+def test_a_record_that_names_no_file_says_that_none_was_sent(count: str, code: list[str]) -> None:
+    found = read(json.dumps(GOOD | {"count": count, "parts": {}}))
+    assert [f.code for f in found.findings] == code
+
+
+def test_a_seal_names_the_first_files_that_do_not_agree_and_counts_the_others() -> None:
+    vouched = record(50, {"amount": "50.00"})
+    assert vouched.record is not None
+    said = {f"{n:02}.csv": part(1, "1.00") for n in range(50)}
+    seal, (finding,) = judge(
+        "pay",
+        DAY,
+        Side(landed=landed(50, "50.00"), parts={"all.csv": part(50, "50.00")}),
+        Vouched(record=replace(vouched.record, parts=said)),
+        FILE,
+    )
+    assert "19.csv: the source says" in finding.message
+    assert "20.csv" not in finding.message
+    assert "31 more files or shards do not agree" in seal.differences
+
+
+def test_a_record_of_ten_thousand_files_with_the_longest_names_is_read() -> None:
+    sums = {"amount": "-12345678901234.50", "fee": "12345678901234.50", "tax": "0.00"}
+    parts = {f"{n:05}".ljust(255, "x"): {"count": "123456", "sums": sums} for n in range(10_000)}
+    text = json.dumps(GOOD | {"parts": parts})
+    assert 64 * 1024 < len(text) <= MAX_BYTES
+    found = read(text)
+    assert found.record is not None
+    assert len(found.record.parts) == 10_000

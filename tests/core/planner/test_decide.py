@@ -39,7 +39,7 @@ def make_finding(
     on_fail: OnFail = OnFail.HOLD,
     code: str = "Q2001",
     dataset: str = "movements",
-    rows: int = 0,
+    rows: int | None = 0,
     amount: str = "0",
 ) -> Finding:
     return Finding(
@@ -122,6 +122,17 @@ def test_a_mismatch_is_told_once_with_both_sides(project: Project) -> None:
         "events does not match its control record: "
         "expected 11 records, observed 10 records; count 11 against 10"
     )
+
+
+@pytest.mark.parametrize(("rows", "told"), [(0, ["P2004", "R1002"]), (None, ["P2004"])])
+def test_money_that_one_side_only_sums_is_a_reason_and_a_missing_side_is_said_by_the_seal(
+    project: Project, rows: int | None, told: list[str]
+) -> None:
+    hop = make_finding(
+        "events:source-raw", Verdict.UNKNOWN, code="R1002", dataset="events", rows=rows
+    )
+    decision = decided(project, (*PASSES, hop), make_seal(SealStatus.UNVERIFIED))
+    assert codes(decision) == told
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNKNOWN])

@@ -539,4 +539,23 @@ def test_a_contracts_tolerance_below_zero_is_refused(tmp_path: Path) -> None:
 def test_other_quality_rules_of_a_contract_are_still_warned_of(tmp_path: Path) -> None:
     item = "{id: a, metric: nullValues, mustBe: 0}"
     _, complaints, _ = lint(write(tmp_path, odcs(item)))
-    assert [c.code for c in complaints] == ["C1111"]
+    assert [(c.code, c.severity) for c in complaints] == [("C1111", "warning")]
+
+
+@pytest.mark.parametrize("method", ["reconcilliation", "Reconciliation", "reconcile"])
+def test_a_misspelt_reconciliation_of_a_contract_is_no_control_that_is_lost(
+    tmp_path: Path, method: str
+) -> None:
+    item = f"{{id: a, method: {method}, type: library, metric: rowCount, mustBe: 3}}"
+    project, complaints, _ = lint(write(tmp_path, odcs(item)))
+    (complaint,) = complaints
+    assert project is None
+    assert (complaint.code, complaint.severity) == ("C1111", "error")
+    assert complaint.message == f"'{method}' is no method of a quality rule that puntual runs"
+    assert complaint.hint == "did you mean 'reconciliation'?"
+
+
+def test_another_method_of_a_contracts_quality_is_a_warning(tmp_path: Path) -> None:
+    item = "{id: a, method: completeness, type: library, metric: nullValues, mustBe: 0}"
+    _, complaints, _ = lint(write(tmp_path, odcs(item)))
+    assert [(c.code, c.severity, c.hint) for c in complaints] == [("C1111", "warning", "")]

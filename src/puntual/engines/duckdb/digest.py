@@ -7,11 +7,10 @@ for the type that is declared; nothing is rounded and no float is read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from puntual.checks.comparable import no_such_column, not_as_declared, readable
+from puntual.checks.comparable import declared, no_such_column, not_as_declared, readable
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
 from puntual.engines.dialect.sql import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
@@ -19,25 +18,6 @@ from puntual.model.difference import Shape
 
 _HALF, _LOW60 = 2**64 - 1, 2**60 - 1
 _SWAPS = ((8, 0x00FF00FF00FF00FF), (16, 0x0000FFFF0000FFFF), (32, 0x00000000FFFFFFFF))
-_INTEGERS = frozenset(
-    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
-) | {"INTEGER", "UINTEGER"}
-_INSTANTS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"})
-_PLAIN: Mapping[str, Kind] = {
-    "VARCHAR": Kind.TEXT,
-    "DATE": Kind.DATE,
-    "BOOLEAN": Kind.BOOLEAN,
-    **dict.fromkeys(_INTEGERS, Kind.INTEGER),
-    **dict.fromkeys(_INSTANTS, Kind.TIMESTAMP),
-}
-
-
-def declared(word: str) -> ColumnType | None:
-    """Return the type that a word of DuckDB means; None for one that is not exact here."""
-    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", word)
-    if decimal:
-        return ColumnType(kind=Kind.DECIMAL, precision=int(decimal[1]), scale=int(decimal[2]))
-    return ColumnType(kind=_PLAIN[word]) if word in _PLAIN else None
 
 
 def text_sql(column: str, word: str, kind: ColumnType, *, zone: str = "UTC") -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
+from puntual.engines.dialect.fast import FAST
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
@@ -26,11 +27,12 @@ from puntual.engines.duckdb.rules import offending
 from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
 from puntual.engines.duckdb.stage import open_staged, stage
-from puntual.engines.duckdb.totals import FAST, totals
+from puntual.engines.duckdb.totals import totals
 from puntual.engines.duckdb.verdicts import verdicts_of
 from puntual.engines.duckdb.workers import Workers
 from puntual.model.broken_row import RawRecord
 from puntual.model.check import Check, SqlRows
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
 from puntual.model.planted import Look, Planted, Sample
 from puntual.model.profile import ColumnProfile
@@ -229,6 +231,7 @@ class DuckDBEngine:
         *,
         algorithm: str,
         without: tuple[str, ...] = (),
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the rows of Parquet files; see the port.
@@ -240,7 +243,15 @@ class DuckDBEngine:
         with self._published(
             self._temporary, read, zone=None, code="T3002", where="totals"
         ) as session:
-            return totals(session, files, key, measures, algorithm=algorithm, without=without)
+            return totals(
+                session,
+                files,
+                key,
+                measures,
+                algorithm=algorithm,
+                without=without,
+                types=types,
+            )
 
     def plant(
         self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str

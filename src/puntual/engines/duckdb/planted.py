@@ -14,8 +14,10 @@ from decimal import Context, Decimal
 
 import pyarrow as pa
 
+from puntual.checks.comparable import declared
+from puntual.engines.dialect.fast import fast_sql
 from puntual.engines.dialect.sql import bind_names, literal, parameters, quote
-from puntual.engines.duckdb.digest import declared, digested
+from puntual.engines.duckdb.digest import digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import PARAMETER
 from puntual.errors import PermanentError
@@ -201,7 +203,7 @@ def _digests(session: Session, sample: Sample, looks: Sequence[Look]) -> _Digest
     table = variants_of(sample.name)
     asked = tuple(dict.fromkeys(columns for look in looks for columns in look.digests))
     if asked:
-        sums = ", ".join(f"sum(hash({', '.join(map(quote, columns))}))" for columns in asked)
+        sums = ", ".join(f"sum({fast_sql(columns)})" for columns in asked)
         rows = session.rows(f"SELECT {PLANTED}, {sums} FROM {table} GROUP BY 1")
         found |= {("hash", c): {str(r[0]): str(r[i]) for r in rows} for i, c in enumerate(asked, 1)}
     for columns in dict.fromkeys(columns for look in looks for columns in look.encoded):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from puntual.checks.comparable import declared
 from puntual.engines.dialect.sql import quote
 from puntual.engines.duckdb import digest
 from puntual.engines.duckdb.session import Session
@@ -39,7 +40,7 @@ class DuckDBSide:
 
     def types(self) -> Mapping[str, ColumnType | None]:
         """Return its columns; raises as the port says."""
-        return {name: digest.declared(word) for name, word in self._columns().items()}
+        return {name: declared(word) for name, word in self._columns().items()}
 
     def native(self) -> str:
         """Return the version of DuckDB; raises as the port says."""

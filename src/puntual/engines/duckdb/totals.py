@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from puntual.checks.comparable import not_exact
+from puntual.checks.comparable import declared, not_exact
 from puntual.checks.encoding import ALGORITHM
+from puntual.engines.dialect.fast import FAST, fast_sql
 from puntual.engines.dialect.loads import no_rows
 from puntual.engines.dialect.sql import quote
-from puntual.engines.duckdb.digest import declared, digested
+from puntual.engines.duckdb.digest import digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan
 from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
-
-FAST = "duckdb-hash"
 
 
 def totals(
@@ -26,9 +25,10 @@ def totals(
     *,
     algorithm: str,
     without: tuple[str, ...] = (),
+    types: Mapping[str, ColumnType] | None = None,
 ) -> Totals:
     """
-    Count, sum and digest rows; over no file everything is zero.
+    Count, sum and digest rows; over no file everything is zero; see the port.
 
     Raises:
         PermanentError: T3001, T3002, Q1002; see `session.translate`.
@@ -44,7 +44,7 @@ def totals(
     digest = ""
     if taken:
         columns = tuple(dict.fromkeys((*key, *measures)))
-        rows, digest = _digested(session, rows, columns, tuple(measures), algorithm)
+        rows, digest = _digested(session, rows, columns, tuple(measures), algorithm, types or {})
     sums = "".join(f", sum({quote(m)})" for m in measures)
     answer = session.row(f"SELECT count(*){sums}{digest} FROM ({rows})")
     amounts = answer[1 : 1 + len(measures)]
@@ -58,17 +58,22 @@ def totals(
 
 
 def _digested(
-    session: Session, rows: str, columns: tuple[str, ...], measures: tuple[str, ...], algorithm: str
+    session: Session,
+    rows: str,
+    columns: tuple[str, ...],
+    measures: tuple[str, ...],
+    algorithm: str,
+    as_types: Mapping[str, ColumnType],
 ) -> tuple[str, str]:
     """Return what is read, and what of it is summed beside the measures."""
     if algorithm == FAST:
-        return rows, f", sum(hash({', '.join(map(quote, columns))}))"
+        return rows, f", sum({fast_sql(columns)})"
     if algorithm != ALGORITHM:
         raise ValueError(f"no such digest algorithm: {algorithm}")
     types = session.columns(rows)
     kinds: dict[str, ColumnType] = {}
     for name in columns:
-        kind = declared(types[name])
+        kind = as_types.get(name, declared(types[name]))
         if kind is None:
             raise not_exact(name, types[name])
         kinds[name] = kind

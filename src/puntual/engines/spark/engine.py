@@ -22,6 +22,7 @@ from puntual.engines.spark.stage import APART, Staged, stage
 from puntual.engines.spark.tables import Tables
 from puntual.engines.spark.totals import totals
 from puntual.model.check import Check, SqlRows
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
 from puntual.model.planted import Look, Planted, Sample
 from puntual.model.profile import ColumnProfile
@@ -141,6 +142,7 @@ class SparkEngine:
         *,
         algorithm: str,
         without: tuple[str, ...] = (),
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the rows of Parquet files; see the port.
@@ -156,6 +158,7 @@ class SparkEngine:
                 measures,
                 algorithm=algorithm,
                 without=without,
+                types=types,
             )
 
     def plant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from pyspark.sql import SparkSession
@@ -27,9 +27,10 @@ def totals(
     *,
     algorithm: str,
     without: tuple[str, ...] = (),
+    types: Mapping[str, ColumnType] | None = None,
 ) -> Totals:
     """
-    Count, sum and digest rows; over no file everything is zero.
+    Count, sum and digest rows; over no file everything is zero; see the port.
 
     Raises:
         ProjectError: R6001 a column of the digest is not of an exact type.
@@ -50,14 +51,14 @@ def totals(
     asked = [F.count("*"), *(exact_sum(rows, m) for m in measures)]
     if taken:
         columns = tuple(dict.fromkeys((*key, *measures)))
-        types = {f.name: f.dataType for f in rows.schema.fields}
+        found = {f.name: f.dataType for f in rows.schema.fields}
         kinds: dict[str, ColumnType] = {}
         for name in columns:
-            kind = declared(types[name])
+            kind = (types or {}).get(name, declared(found[name]))
             if kind is None:
-                raise not_exact(name, types[name].simpleString())
+                raise not_exact(name, found[name].simpleString())
             kinds[name] = kind
-        asked += [F.sum(F.expr(half)) for half in halves(encoding_sql(columns, types, kinds))]
+        asked += [F.sum(F.expr(half)) for half in halves(encoding_sql(columns, found, kinds))]
     (answer,) = rows.agg(*asked).collect()
     amounts = answer[1 : 1 + len(measures)]
     digest = ":".join(str(half or 0) for half in answer[1 + len(measures) :])
