@@ -19,7 +19,6 @@ from puntual.model.finding import Verdict
 
 NEXT, NEXT_AT = "2026-03-03", "2026-03-04T05:00:00-06:00"
 ROWS_BEHIND = ("reconcile", "-d", DAY, "--rows", "movements:warehouse", "--json")
-RUN_NEXT = ("run", "-d", NEXT, "--as-of", NEXT_AT)
 ROWS = (
     "p1;c1;100.00;2026-03-02",
     "p2;c1;250.50;2026-03-02",
@@ -262,7 +261,7 @@ def held(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_controls_agree_where_the_model_does_no_harm(held: Path, tmp_path: Path) -> None:
     root = copied(held, tmp_path)
     (root / "models/movements.sql").write_text(HONEST)
-    ran = within(root, *RUN_NEXT)
+    ran = run_day(root, day=NEXT, as_of=NEXT_AT)
     assert ran.code == 0, ran.out + ran.err
     assert {r.state for r in results(root, NEXT).values()} == {ControlState.MATCHED}
     assert [p.name for p in (root / "out").glob("*20260303*.txt")]
@@ -276,7 +275,7 @@ def test_harm_by_a_model_is_seen_by_the_controls_and_the_delivery_is_held(
     root = copied(held, tmp_path)
     sql, difference = BY_MODEL[kind]
     (root / "models/movements.sql").write_text(sql)
-    ran = within(root, *RUN_NEXT)
+    ran = run_day(root, day=NEXT, as_of=NEXT_AT)
     assert ran.code == 1, ran.out + ran.err
     assert not [*(root / "out").glob("*20260303*")]
     found, told = results(root, NEXT), findings(root, NEXT)
