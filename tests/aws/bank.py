@@ -58,7 +58,8 @@ class Bank:
 
     def puntual(self, *arguments: str, root: Path | None = None) -> Ran:
         """Run the command in a process of its own; on this machine alone if `root` is given."""
-        away = {} if root is not None else self.stage.environment()
+        # An auditor remembers what he saw in his home, not in that of whoever runs the tests.
+        away = {"HOME": str(root)} if root is not None else self.stage.environment()
         done = subprocess.run(
             [sys.executable, "-m", "puntual.cli.main", "-C", str(root or self.root), *arguments],
             capture_output=True,

@@ -141,6 +141,7 @@ def test_an_auditor_verifies_what_the_machine_delivered_with_a_folder_and_a_fing
         done = subprocess.run(
             [sys.executable, "-I", "verify_delivery.py", "package", "--root", fingerprint],
             cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, "HOME": str(tmp_path)},
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
