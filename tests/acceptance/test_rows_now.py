@@ -10,7 +10,18 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.small import CONTROLS, DAY, Ran, good_day, run_day
+from support.small import (
+    CONTROLS,
+    DAY,
+    MODEL,
+    SETTINGS,
+    Ran,
+    drop,
+    good_day,
+    run_day,
+    vouch,
+    write_project,
+)
 from support.tamper import alter_warehouse, copy_of
 
 from puntual.cli.main import main
@@ -175,3 +186,19 @@ def test_beside_a_control_that_differs_the_warehouse_is_compared_too(
     told = within(root, *BARE)
     assert "rows behind q_rows none can be named" in words(told)
     assert "rows behind curated → warehouse 1 changed" in words(told)
+
+
+def test_rows_that_a_declared_filter_left_out_are_no_missing_rows(tmp_path: Path) -> None:
+    """The model leaves refunds out, as it declares: of four rows p3 is one."""
+    carried = "    carries: payments\n"
+    filters = carried + '    filters: {refunds: "amount < 0"}\n'
+    kept = MODEL.replace("FROM payments", "FROM payments WHERE NOT (amount < 0)")
+    files = {"puntual.yaml": SETTINGS.replace(carried, filters), "models/movements.sql": kept}
+    write_project(tmp_path, **files)
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    assert run_day(tmp_path).code == 0
+    shown = within(tmp_path, "--rows", "movements:curated")
+    assert shown.code == 0, shown.out
+    assert "missing" not in shown.out
+    assert "1 rows left by declared filters" in shown.out

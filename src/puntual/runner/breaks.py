@@ -20,6 +20,7 @@ from puntual.ports.sides import Rows
 from puntual.runner import load as loading
 from puntual.runner.aside_rows import with_aside, with_checks
 from puntual.runner.file_rows import behind_file
+from puntual.runner.reconcile import filtered
 from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of, shaped
 from puntual.runner.sources import raw_day
 from puntual.runner.work import scratch
@@ -151,15 +152,21 @@ def _of_model(drill: Drill, hop: Hop, about: str) -> BrokenRows:
     origin = run.origin(dataset) or dataset
     measures = tuple(sorted(hop.residual_sums))
     digested = tuple(c for c in hop.digested if c not in PLACE)
-    found = compared(
-        drill,
-        drill.sides.files(run.files(origin), Rows(), name=f"curated {origin}"),
-        drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
-        key=PLACE,
-        columns=tuple(dict.fromkeys((*digested, *measures))),
-    )
+    filters = run.project.models[dataset].filters
+    with scratch(run, f"rows-{dataset}") as folder:
+        gone = filtered(run, dataset, origin, folder) if filters else ()
+        found = compared(
+            drill,
+            drill.sides.files(run.files(origin), Rows(), name=f"curated {origin}", without=gone),
+            drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
+            key=PLACE,
+            columns=tuple(dict.fromkeys((*digested, *measures))),
+        )
     known = Known(run=run, dataset=origin, key=run.key(origin), measures=measures)
-    return replace(rows_of(drill, found, known, about), dataset=origin)
+    rows = rows_of(drill, found, known, about)
+    left_out = sum(e.totals.records for e in hop.explained)
+    notes = (*rows.notes, *([f"{left_out:,} rows left by declared filters"] if left_out else []))
+    return replace(rows, dataset=origin, notes=notes)
 
 
 def _of_load(drill: Drill, table: str, about: str) -> BrokenRows:

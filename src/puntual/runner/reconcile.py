@@ -161,7 +161,7 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
         before = _digested(run, origin, shared)
         return (algebra.hop(name, left, "curated", before, after, digested=digested),)
     with scratch(run, f"reconcile-{name}") as folder:
-        without = _filtered(run, name, origin, folder)
+        without = filtered(run, name, origin, folder)
         kept = _digested(run, origin, shared, without)
         gone = _less(
             run.curated(origin).totals,
@@ -207,8 +207,16 @@ def _shared(run: DayRun, name: str, origin: str) -> _Shared:
     return _Shared(columns=tuple(found), types=None if same else found)
 
 
-def _filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...]:
-    """Return a file of the places of the rows that a model's declared filters leave out."""
+def filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...]:
+    """
+    Return a file of the places of the rows that a model's declared filters leave out, if any.
+
+    Args:
+        run: The day.
+        name: The model.
+        origin: The source whose rows it carries.
+        folder: Where the file is written.
+    """
     conditions = " OR ".join(f"({f.rows})" for f in run.project.models[name].filters)
     rule = RowRule(expression=f"({conditions}) IS NOT TRUE")
     check = Check(id=f"{name}_filtered", dataset=origin, rule=rule)
