@@ -274,7 +274,7 @@ class Lease:
             self._real.__exit__(kind, error, trace)
         finally:
             self._machine.whole -= 1
-        self._real._lock = -1
+            self._real._lock = -1  # closed, also where giving the lease back has failed
 
 
 def _unlock(held: Any) -> Callable[[], None]:
