@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from puntual import __version__
+from puntual.aws.faults import translated
 
 ATTEMPTS = 5
 """Of each call, the first one included; botocore waits between them (mode `standard`)."""
@@ -43,8 +44,7 @@ def client(
         session: Where credentials come from; None for a new one.
 
     Raises:
-        botocore.exceptions.NoRegionError: Neither region nor endpoint is known; `translated`
-            tells it apart.
+        PermanentError: T5007 neither region nor endpoint is known, or the profile is not there.
     """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
@@ -55,4 +55,5 @@ def client(
         # Else botocore signs links in the old way in some regions: no `s3:signatureAge`, no KMS.
         signature_version="s3v4" if service == "s3" else None,
     )
-    return (session or boto3.Session()).client(service, config=config)
+    with translated(service, service=service):
+        return (session or boto3.Session()).client(service, config=config)

@@ -276,7 +276,7 @@ def opened(
         topics = Topics(client("sns"), settings.topics)
         office = Office(
             project=project,
-            desk=Desk(journal=journal, notices=notices, clock=clock),
+            desk=Desk(journal=journal, notices=notices, clock=clock, away=project.away),
             runs=S3Runs(state),
             watch=Log(run),
             machine=SystemClock(),

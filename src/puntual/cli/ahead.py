@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puntual.cli.outlook import as_json, lines, outlook
-from puntual.cli.places import journal_path
+from puntual.cli.vantage import Vantage
 from puntual.errors import PuntualError
-from puntual.local.journal import SqliteJournal
 from puntual.model.delivery import Delivery
 
 if TYPE_CHECKING:
@@ -35,19 +32,19 @@ class Ahead:
     decides_at: str = ""
 
 
-def ahead_of(root: Path, delivery: Delivery, now: datetime) -> Ahead:
+def ahead_of(place: Vantage, delivery: Delivery, now: datetime) -> Ahead:
     """
     Return what lies ahead of a delivery; a project that cannot be read hides only this.
 
     Args:
-        root: The project's folder.
+        place: Where it was run.
         delivery: As it stands.
         now: The moment.
     """
     if delivery.sent_at is not None or now > delivery.due_at:
         return Ahead()
     try:
-        return _told(root, delivery, now)
+        return _told(place, delivery, now)
     except PuntualError as fault:
         return Ahead(lines=(f"  forecast  not known: {fault.code} {fault.message}",))
 
@@ -79,22 +76,21 @@ def arriving(
     return tuple(told)
 
 
-def _told(root: Path, delivery: Delivery, now: datetime) -> Ahead:
+def _told(place: Vantage, delivery: Delivery, now: datetime) -> Ahead:
     # What a project needs to be read; a code is explained without any of it.
-    from puntual.cli import reading
     from puntual.cli.foreseen import Foresight
     from puntual.planner.policy import decide_by, policies_of
     from puntual.planner.schedule import start
     from puntual.project.zones import zone
 
-    project = reading.read(root)
+    project = place.project()
     report, day = delivery.id.report, delivery.id.reference_date
     if report not in project.reports:
         return Ahead()
     where = zone(project.reports[report].time_zone)
-    foresight = Foresight(root, project)
+    foresight = Foresight(place, project)
     arrivals = foresight.complete(day, now)
-    with closing(SqliteJournal(journal_path(root))) as journal:
+    with place.journal() as journal:
         found = outlook(
             journal,
             delivery,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from pathlib import Path
 
+from puntual.cli.vantage import Vantage
 from puntual.errors import PuntualError
 from puntual.model.delivery import Delivery
 
@@ -29,26 +29,25 @@ def open_days(deliveries: Iterable[Delivery], now: datetime) -> tuple[date, ...]
 
 
 def arrivals(
-    root: Path, days: Iterable[date], now: datetime, tell: Callable[[str], None]
+    place: Vantage, days: Iterable[date], now: datetime, tell: Callable[[str], None]
 ) -> dict[date, Told]:
     """
     Return how the sources of days stand; what cannot be known hides nothing else of `status`.
 
     Args:
-        root: The project's folder.
+        place: Where the days are run.
         days: Reference dates.
         now: The moment.
         tell: Where it is said that a day's arrivals are not known.
     """
     # What a project needs to be read, and pyarrow: `status` alone does without either.
-    from puntual.cli import reading
     from puntual.cli.ahead import arriving
     from puntual.cli.foreseen import Foresight
 
     found: dict[date, Told] = {}
     try:
-        project = reading.read(root)
-        foresight = Foresight(root, project)
+        project = place.project()
+        foresight = Foresight(place, project)
         for day in days:
             found[day] = arriving(foresight, project, day, now)
     except PuntualError as error:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from puntual.cli import dates, differing, text
-from puntual.cli.options import date_option, json_option, project_option, root_of
-from puntual.cli.wiring import open_store
+from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
+from puntual.cli.vantage import archived
 from puntual.errors import ProjectError
 from puntual.runner import checkpoint
 from puntual.runner.versions import Version, read_sent, sent_versions
@@ -23,6 +23,7 @@ from puntual.runner.versions import Version, read_sent, sent_versions
     "--from", "first", type=int, default=None, help="Earlier version (default: the one before)."
 )
 @click.option("--to", "last", type=int, default=None, help="Later version (default: the newest).")
+@env_option
 @json_option
 @click.pass_context
 def command(
@@ -32,12 +33,13 @@ def command(
     when: str,
     first: int | None,
     last: int | None,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """Compare two versions that were sent; exit 1 if they tell their receiver something else."""
     root = root_of(ctx, project)
     day = dates.one(when, root, datetime.now(UTC))
-    with open_store(root) as store:
+    with archived(root, env) as store:
         before, after = _two(store, report, day, first, last)
         found, same = differing.compared(store, before, after)
     alike = differing.is_nothing(before, after, found, same)

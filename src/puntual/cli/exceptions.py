@@ -10,15 +10,17 @@ from pathlib import Path
 import click
 
 from puntual.cli import dates, text
-from puntual.cli.archive import Archive, open_archive
+from puntual.cli.archive import Archive
 from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     date_option,
+    env_option,
     json_option,
     project_option,
     report_option,
     root_of,
 )
+from puntual.cli.vantage import archived
 from puntual.errors import ProjectError
 from puntual.evidence.document import SCHEMA_FILE
 from puntual.evidence.exceptions import Entry, Exceptional, collect, numbered
@@ -35,6 +37,7 @@ from puntual.runner.restate import steps_of
 @project_option
 @date_option(required=False, one=True)
 @report_option
+@env_option
 @click.option("--schema", is_flag=True, default=False, help="Print the document's JSON Schema.")
 @json_option
 @click.pass_context
@@ -43,6 +46,7 @@ def command(
     project: Path | None,
     when: str | None,
     report: str | None,
+    env: str | None,
     schema: bool,
     as_json: bool,
 ) -> None:
@@ -56,9 +60,9 @@ def command(
         raise click.UsageError("Missing option '-d' / '--date'.")
     root = root_of(ctx, project)
     day = dates.one(when, root, datetime.now(UTC))
-    archive = open_archive(root)
-    found = _by_report(_standing(archive, day), report, day.isoformat())
-    late = late_findings(archive, day)
+    with archived(root, env) as archive:
+        found = _by_report(_standing(archive, day), report, day.isoformat(), env)
+        late = late_findings(archive, day)
     holding = any("hold" in e.effect for entries in found.values() for e in entries)
     if as_json:
         listed = [
@@ -91,7 +95,7 @@ def _standing(archive: Archive, day: date) -> dict[str, Manifest]:
 
 
 def _by_report(
-    committed: dict[str, Manifest], report: str | None, day: str
+    committed: dict[str, Manifest], report: str | None, day: str, env: str | None
 ) -> dict[str, tuple[Entry, ...]]:
     decided = {
         step.removeprefix("decide:"): (
@@ -117,7 +121,7 @@ def _by_report(
             f"no delivery of {day} has been decided",
             expected="a run that came as far as its decision",
             observed=", ".join(sorted(committed)),
-            next_step=f"puntual run -d {day}",
+            next_step=f"{text.in_env('run', env)} -d {day}",
         )
     return decided
 

@@ -13,15 +13,15 @@ from puntual.cli.ahead import Ahead, ahead_of
 from puntual.cli.options import (
     as_of_option,
     date_option,
+    env_option,
     json_option,
     project_option,
     root_of,
 )
 from puntual.cli.owed import scheduled
-from puntual.cli.places import journal_path
 from puntual.cli.shown import delivery_json, glyph
+from puntual.cli.vantage import Vantage, vantage
 from puntual.errors import ProjectError
-from puntual.local.journal import SqliteJournal
 from puntual.model.codes import CODES, Code
 from puntual.model.delivery import Delivery, State, Timeliness
 
@@ -30,6 +30,7 @@ from puntual.model.delivery import Delivery, State, Timeliness
 @project_option
 @click.argument("what", metavar="CODE|REPORT")
 @date_option(required=False, one=True)
+@env_option
 @as_of_option
 @json_option
 @click.pass_context
@@ -38,6 +39,7 @@ def command(
     project: Path | None,
     what: str,
     when: str | None,
+    env: str | None,
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
@@ -52,15 +54,16 @@ def command(
     if when is None:
         raise _unknown(what)
     root, now = root_of(ctx, project), as_of or datetime.now(UTC)
-    delivery = _delivery(root, what, when, now)
-    ahead = ahead_of(root, delivery, now)
+    with vantage(root, env) as place:
+        delivery = _delivery(place, what, when, now)
+        ahead = ahead_of(place, delivery, now)
     nothing_ran = delivery.state is State.SCHEDULED
     wrong = bool(delivery.reasons) or (nothing_ran and delivery.timeliness is Timeliness.MISSED)
     if as_json:
         data: dict[str, object] = {"delivery": delivery_json(delivery), "outlook": ahead.data}
         text.envelope("explain", data, ok=not wrong)
     else:
-        for line in (*_why(delivery, ahead), *ahead.lines):
+        for line in (*_why(delivery, ahead, env), *ahead.lines):
             text.say(line)
     ctx.exit(1 if wrong else 0)
 
@@ -93,42 +96,47 @@ def _code(code: Code, as_json: bool) -> None:
     text.say(f"  repair   {code.repair}")
 
 
-def _delivery(root: Path, report: str, when: str, now: datetime) -> Delivery:
+def _delivery(place: Vantage, report: str, when: str, now: datetime) -> Delivery:
     """Return the delivery on record; before anything ran, the one that is owed."""
+    root = place.root
     day = dates.one(when, root, now)
-    restored.at_hand(root, now)
-    journal = SqliteJournal(journal_path(root))
-    found = journal.deliveries(report=report, reference_date=day)
+    if not place.is_away:
+        restored.at_hand(root, now)
+    with place.journal() as journal:
+        found = journal.deliveries(report=report, reference_date=day)
+        known = [] if found else sorted({d.id.report for d in journal.deliveries()})
     if found:
         return found[0]
     owed = scheduled(root, report, day, now) if (root / "puntual.yaml").is_file() else None
     if owed is not None:
         return owed
-    known = sorted({d.id.report for d in journal.deliveries()})
     near = [] if report in known else get_close_matches(report, known, 1)
     raise ProjectError(
         "C1005",
         f"no delivery {report}/{day.isoformat()} is on record",
         expected=", ".join(known) or "a run",
         observed="none",
-        next_step=f"did you mean {near[0]!r}?" if near else f"puntual run -d {day.isoformat()}",
+        next_step=f"did you mean {near[0]!r}?"
+        if near
+        else f"{text.in_env('run', place.env)} -d {day.isoformat()}",
     )
 
 
-def _why(delivery: Delivery, ahead: Ahead) -> list[str]:
+def _why(delivery: Delivery, ahead: Ahead, env: str | None) -> list[str]:
     day = delivery.id.reference_date.isoformat()
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
     if delivery.state is State.SCHEDULED:
         missed = delivery.timeliness is Timeliness.MISSED
         lines.append(f"  Nothing was run for it{'; it is missed' if missed else ' yet'}.")
-        lines.append(f"  next      puntual run -d {day}, or puntual watch")
+        watch = "the schedule" if env else "puntual watch"
+        lines.append(f"  next      {text.in_env('run', env)} -d {day}, or {watch}")
         return lines
     if not delivery.reasons:
         what = delivery.completeness.value if delivery.completeness else "undecided"
         lines.append(f"  It is {what}; {delivery.exceptions} exception(s) are documented.")
         if delivery.exceptions:
-            lines.append(f"  next      puntual exceptions -d {day}")
+            lines.append(f"  next      {text.in_env('exceptions', env)} -d {day}")
         return lines
     held = delivery.state is State.HELD
     lines.append("  Held because:" if held else "  The run stopped because:")
@@ -137,11 +145,14 @@ def _why(delivery: Delivery, ahead: Ahead) -> list[str]:
         if reason.code in CODES:
             lines.append(f"          {CODES[reason.code].repair}")
     if not held:
-        lines.append(f"  next      puntual run -d {day} again: it continues where it stopped")
+        lines.append(
+            f"  next      {text.in_env('run', env)} -d {day} again: it continues where it stopped"
+        )
         return lines
     lines.append(f"  What happens next: {_next(delivery, ahead)}")
-    lines.append(f"  next      {_repair(delivery)}, then puntual run -d {day}")
-    lines.append(f"            puntual reconcile -d {day}      puntual exceptions -d {day}")
+    lines.append(f"  next      {_repair(delivery)}, then {text.in_env('run', env)} -d {day}")
+    hops, entries = text.in_env("reconcile", env), text.in_env("exceptions", env)
+    lines.append(f"            {hops} -d {day}      {entries} -d {day}")
     return lines
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from puntual.cli import wiring
-from puntual.cli.places import journal_path
 from puntual.cli.text import number
-from puntual.local.journal import SqliteJournal
+from puntual.cli.vantage import Vantage
 from puntual.model.project import Project
 from puntual.model.source import DatabaseSource, StreamSource
 from puntual.planner.arrivals import Assessment, Cause, Verdict, assess, completions
@@ -51,8 +47,8 @@ class Complete:
 class Foresight:
     """How the sources of a project usually arrive; a day that has passed is read once."""
 
-    def __init__(self, root: Path, project: Project) -> None:
-        self._root = root
+    def __init__(self, place: Vantage, project: Project) -> None:
+        self._place = place
         self._project = project
         self._days: dict[tuple[str, date], Arrived | None] = {}
 
@@ -104,7 +100,7 @@ class Foresight:
 
     def _past(self, source: str, day: date) -> list[Arrived | None]:
         first = day - HISTORY
-        with wiring.open_store(self._root) as store:
+        with self._place.store() as store:
             names = store.pointers.read_prefix(f"{self._named(source)}:{source}/")
             days = sorted(date.fromisoformat(name[-10:]) for name in names)
             past = [one for one in days if first <= one < day]
@@ -118,7 +114,7 @@ class Foresight:
         return "raw" if isinstance(self._project.sources[source], StreamSource) else "land"
 
     def _read(self, source: str, day: date) -> Arrived | None:
-        with wiring.open_store(self._root) as store:
+        with self._place.store() as store:
             return self._observed(store, source, day)
 
     def _observed(self, store: Store, source: str, day: date) -> Arrived | None:
@@ -130,7 +126,7 @@ class Foresight:
             return observed.arrived(store, source, day, where)
         if isinstance(found, DatabaseSource):
             return observed.database(store, source, day, where)
-        with closing(SqliteJournal(journal_path(self._root))) as journal:
+        with self._place.journal() as journal:
             return observed.files(journal.steps(day), found, day, where)
 
 

@@ -16,6 +16,7 @@ from puntual.evidence.trust_keys import verifies
 if TYPE_CHECKING:
     from puntual.aws.kms import KmsSigner
     from puntual.aws.settings import Settings
+    from puntual.evidence.signed_log import SignedLog
     from puntual.local.keys import KeyFile
 
 
@@ -91,6 +92,27 @@ def deployed(name: str) -> Founded:
     from puntual.aws.deployment import settings_of
 
     return _opened(_signer(name, settings_of(name, client("lambda"))), begun=False)
+
+
+def ledger(name: str) -> SignedLog:
+    """
+    Open the ledger of a deployed project for reading; see `deployed` for who is asked.
+
+    Raises:
+        ProjectError: C1912 it is not deployed.
+        PermanentError: V5001 it has no trust file; T5004-T5009.
+        TransientError: T5001, T5002, T5003.
+        EvidenceError: V2001, V2002 the trust file was altered; V4003, V4004 the ledger was.
+    """
+    from puntual.aws.bucket import Bucket
+    from puntual.aws.clients import client
+    from puntual.aws.deployment import settings_of
+    from puntual.aws.ledger import S3Ledger
+
+    settings, s3 = settings_of(name, client("lambda")), client("s3")
+    origin = _opened(_signer(name, settings), begun=False).current.origin
+    evidence = Bucket(s3, settings.evidence, name)
+    return S3Ledger(Bucket(s3, settings.lake, name).below("ledger"), origin, evidence, None)
 
 
 def _opened(signer: KmsSigner, *, begun: bool) -> Founded:

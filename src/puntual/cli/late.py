@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from puntual.cli.text import in_env
 from puntual.evidence.facts import list_from_json
 from puntual.model.finding import Finding
 from puntual.runner import checkpoint
@@ -57,7 +58,7 @@ def late_lines(findings: Iterable[Finding], day: date) -> list[str]:
     return lines
 
 
-def late_summary(findings: Iterable[Finding], day: date) -> list[str]:
+def late_summary(findings: Iterable[Finding], day: date, env: str | None = None) -> list[str]:
     """Return at most one line: how much is kept, of which sources, and who did not answer."""
     found = tuple(findings)
     kept = [f for f in found if f.code in KEPT]
@@ -67,7 +68,7 @@ def late_summary(findings: Iterable[Finding], day: date) -> list[str]:
     silent = [f for f in found if f.code == NOT_LOOKED]
     if silent:
         said.append(f"not looked at: {_sources(silent)}")
-    next_step = f"        next: puntual exceptions -d {day.isoformat()}"
+    next_step = f"        next: {in_env('exceptions', env)} -d {day.isoformat()}"
     return [f"   late: {'; '.join(said)}{next_step}"] if said else []
 
 

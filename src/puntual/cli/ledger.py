@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from puntual.cli import books, places, reading, text, wiring
+from puntual.cli import books, founded, places, reading, remote, text, wiring
 from puntual.cli.clocks import clock
-from puntual.cli.options import json_option, project_option, root_of
+from puntual.cli.options import env_option, json_option, project_option, root_of
 from puntual.cli.verify import consistency_of
 from puntual.errors import ProjectError
 from puntual.evidence import checkpoint as checkpoints
 from puntual.evidence import ledger_files
 from puntual.evidence.ledger import Entry, Event, Told, decode
+from puntual.evidence.signed_log import SignedLog
 from puntual.local.disk import translated
 from puntual.local.ledger import read_apart
+from puntual.model.project import AWS
 from puntual.runner.record import Record, catch_up
 
 _HTTP = re.compile(r"https?://[^/\s]")
@@ -27,19 +31,41 @@ def command() -> None:
     """Hold the commands of the ledger."""
 
 
+@contextmanager
+def read_ledger(root: Path, env: str | None) -> Iterator[SignedLog]:
+    """
+    Lend a ledger for reading: of this machine, or of where the environment is deployed.
+
+    Raises:
+        ProjectError: C1000, C1903 there is none, C1004, C1912.
+        EvidenceError: V4003, V4004 it was set back or altered.
+        TransientError: T5001, T5002, T5003.
+        PermanentError: V5001, T1002, T1003, T5004-T5009.
+    """
+    read = reading.read(root, env) if env else None
+    if read is None or read.place != AWS:
+        yield books.read_ledger(root)
+        return
+    with remote.led_to_stage(root, env or ""):
+        yield founded.ledger(read.name)
+
+
 @command.command(name="show", help="Show the last entries, newest first.")
 @project_option
 @click.option("-n", "--number", type=click.IntRange(min=1), default=20, help="Default 20.")
+@env_option
 @json_option
 @click.pass_context
-def show(ctx: click.Context, project: Path | None, number: int, as_json: bool) -> None:
+def show(
+    ctx: click.Context, project: Path | None, number: int, env: str | None, as_json: bool
+) -> None:
     """Show what happened, as it was put on record."""
-    ledger = books.read_ledger(root_of(ctx, project))
     entries: list[tuple[int, Entry]] = []
-    for index, data in ledger.backwards():
-        if len(entries) == number:
-            break
-        entries.append((index, decode(data)))
+    with read_ledger(root_of(ctx, project), env) as ledger:
+        for index, data in ledger.backwards():
+            if len(entries) == number:
+                break
+            entries.append((index, decode(data)))
     if as_json:
         listed = [
             {
@@ -63,12 +89,13 @@ def show(ctx: click.Context, project: Path | None, number: int, as_json: bool) -
 
 @command.command(name="check", help="Read every entry and compare with what was signed.")
 @project_option
+@env_option
 @json_option
 @click.pass_context
-def check(ctx: click.Context, project: Path | None, as_json: bool) -> None:
+def check(ctx: click.Context, project: Path | None, env: str | None, as_json: bool) -> None:
     """Compute every root again from the entries; exits 3 where one differs."""
-    ledger = books.read_ledger(root_of(ctx, project))
-    checked = ledger.check()
+    with read_ledger(root_of(ctx, project), env) as ledger:
+        checked = ledger.check()
     if as_json:
         data = {"entries": str(ledger.size), "checkpoints": str(checked)}
         text.envelope("ledger-check", data)
@@ -81,23 +108,30 @@ def check(ctx: click.Context, project: Path | None, as_json: bool) -> None:
 @click.option("--from", "first", type=click.IntRange(min=1), required=True, help="Smaller size.")
 @click.option("--to", "second", type=click.IntRange(min=1), default=None, help="Default: now.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@env_option
 @click.pass_context
 def prove(
-    ctx: click.Context, project: Path | None, first: int, second: int | None, file: Path
+    ctx: click.Context,
+    project: Path | None,
+    first: int,
+    second: int | None,
+    file: Path,
+    env: str | None,
 ) -> None:
     """Write the proof that a receiver asks for: `puntual verify --consistency FILE`."""
-    ledger = books.read_ledger(root_of(ctx, project))
-    second = ledger.size if second is None else second
-    if not first <= second <= ledger.size:
-        raise ProjectError(
-            "C1903",
-            "the ledger has no such two trees",
-            expected=f"1 <= from <= to <= {ledger.size}",
-            observed=f"from {first} to {second}",
-            next_step="puntual ledger show",
-        )
+    with read_ledger(root_of(ctx, project), env) as ledger:
+        second = ledger.size if second is None else second
+        if not first <= second <= ledger.size:
+            raise ProjectError(
+                "C1903",
+                "the ledger has no such two trees",
+                expected=f"1 <= from <= to <= {ledger.size}",
+                observed=f"from {first} to {second}",
+                next_step=f"{text.in_env('ledger show', env)}",
+            )
+        proof = ledger_files.encode(consistency_of(ledger, first, second))
     with translated(str(file)):
-        file.write_bytes(ledger_files.encode(consistency_of(ledger, first, second)))
+        file.write_bytes(proof)
     text.say(f" ● {file}: {ledger.origin}, {first:,} → {second:,}")
 
 

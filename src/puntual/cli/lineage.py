@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
-from puntual.cli import books, dates, number_text, text
-from puntual.cli.archive import open_archive
-from puntual.cli.options import date_option, json_option, project_option, root_of
-from puntual.cli.places import lake_path
+from puntual.cli import dates, number_text, text
+from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
 from puntual.cli.reading import chosen_reports, read
 from puntual.cli.reveals import on_record
-from puntual.cli.wiring import open_warehouse
-from puntual.engines.duckdb.engine import DuckDBEngine
+from puntual.cli.stocked import refuse_unmasked, stocked
+from puntual.cli.vantage import Vantage, vantage
 from puntual.engines.duckdb.lineage import payloads
 from puntual.errors import ProjectError
 from puntual.evidence.facts import to_json
@@ -69,6 +65,7 @@ class Asked:
 @click.option(
     "--unmask", is_flag=True, default=False, help="Show classified values; this is put on record."
 )
+@env_option
 @json_option
 @click.pass_context
 def command(
@@ -84,6 +81,7 @@ def command(
     left_out: bool,
     sql: bool,
     unmask: bool,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """
@@ -94,7 +92,7 @@ def command(
     sources that is not in it is counted by the reason. Exits 1 if it does not add up.
     """
     root = root_of(ctx, project)
-    declared = read(root)
+    declared = read(root, env)
     if not row:
         _columns(declared, name, column, as_json=as_json)
         return
@@ -111,7 +109,10 @@ def command(
         left_out=left_out,
         unmask=unmask,
     )
-    number = _number(root, declared, asked)
+    with vantage(root, env) as place:
+        if unmask:
+            refuse_unmasked(place)
+        number = _number(place, declared, asked)
     good = number_text.adds_up(number)
     if as_json:
         data = to_json(number)
@@ -132,28 +133,24 @@ def _rows(row: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _number(root: Path, project: Project, asked: Asked) -> NumberLineage:
+def _number(place: Vantage, project: Project, asked: Asked) -> NumberLineage:
     """Follow a number; put on record what is shown of it, before it is shown."""
-    store = open_archive(root)
-    with (
-        TemporaryDirectory(prefix="puntual-lineage-") as folder,
-        closing(DuckDBEngine(temporary=folder, roots=(str(lake_path(root)),))) as engine,
-    ):
+    with stocked(place) as stock:
         delivery = as_delivered(
-            project, store, engine, asked.report, asked.day, version=asked.version
+            project, stock.archive, stock.engine, asked.report, asked.day, version=asked.version
         )
-        salt = salt_of(books.secret_of(root)(), delivery.made.digest)
+        salt = salt_of(stock.secret(), delivery.made.digest)
         mask = Mask(public=public_columns(project), salt=salt, off=asked.unmask)
         asks = asking(delivery, mask, asked.page, left_out=asked.left_out)
 
         def bytes_of(
             path: str, contract: Contract, positions: frozenset[int], stream: bool
         ) -> dict[int, bytes]:
-            return dict(payloads(path, contract, positions, folder, stream=stream))
+            return dict(payloads(path, contract, positions, stock.folder, stream=stream))
 
         number, found = follow(asks, asked.row, asked.column)
         atoms = with_origins(asks, with_balances(found, number.atoms), bytes_of)
-        now = in_warehouse_now(asks, atoms, lambda: open_warehouse(project.warehouse, root))
+        now = in_warehouse_now(asks, atoms, stock.warehouse)
         number = replace(
             number,
             atoms=atoms,
@@ -161,7 +158,7 @@ def _number(root: Path, project: Project, asked: Asked) -> NumberLineage:
             warehouse=now,
             revealed=tuple(sorted(asks.revealed)),
         )
-    on_record(root, project, "lineage", number.delivery, asked.day, number.revealed)
+    on_record(place.root, project, "lineage", number.delivery, asked.day, number.revealed)
     return number
 
 

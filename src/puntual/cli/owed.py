@@ -18,6 +18,7 @@ from zoneinfo import TZPATH
 
 from puntual import __version__
 from puntual.cli.places import state_folder
+from puntual.cli.text import in_env
 from puntual.model.delivery import Delivery, DeliveryId, State, Timeliness
 from puntual.project.zones import zone
 
@@ -99,7 +100,7 @@ def reserves(root: Path) -> dict[str, timedelta]:
 
 
 def owed_lines(
-    found: tuple[Delivery, ...], now: datetime, *, everything: bool
+    found: tuple[Delivery, ...], now: datetime, *, everything: bool, env: str | None = None
 ) -> tuple[list[str], list[str]]:
     """Return the lines of what was missed, newest first, and those of what is due next."""
     missed = [d for d in found if d.timeliness is Timeliness.MISSED][::-1]
@@ -107,11 +108,11 @@ def owed_lines(
     if not everything:
         coming = [d for i, d in enumerate(coming) if d.id.report not in _reports(coming[:i])]
     told = missed if everything else missed[:TOLD]
-    first = [line for d in told for line in _missed(d, now)]
+    first = [line for d in told for line in _missed(d, now, env)]
     if len(told) < len(missed):
         oldest = missed[-1].id.reference_date.isoformat()
         more = len(missed) - len(told)
-        first.append(f"   and {more} more missed, back to {oldest}: puntual status --all")
+        first.append(f"   and {more} more missed, back to {oldest}: {in_env('status', env)} --all")
     return first, [_coming(d, now) for d in coming]
 
 
@@ -128,11 +129,11 @@ def _reports(found: Iterable[Delivery]) -> set[str]:
     return {d.id.report for d in found}
 
 
-def _missed(delivery: Delivery, now: datetime) -> Iterator[str]:
+def _missed(delivery: Delivery, now: datetime, env: str | None) -> Iterator[str]:
     ago = span((now - delivery.due_at) // timedelta(minutes=1))
     yield f" ✕ {_what(delivery)}  scheduled  missed  due {_clock(delivery)} ({ago} ago)"
     day = delivery.id.reference_date.isoformat()
-    yield f"   nothing was run for it        next: puntual run -d {day}"
+    yield f"   nothing was run for it        next: {in_env('run', env)} -d {day}"
 
 
 def _coming(delivery: Delivery, now: datetime) -> str:

@@ -12,11 +12,13 @@ from puntual.cli import places, remote, restored
 from puntual.cli.archive import Archive
 from puntual.local.approvals import FolderApprovals
 from puntual.local.journal import SqliteJournal
+from puntual.local.notices import SqliteNotices
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqlitePointers
 from puntual.model.project import AWS, Project
 from puntual.ports.approvals import Approvals
 from puntual.ports.journal import Journal
+from puntual.ports.notices import Notices
 
 CACHE_BYTES = 64 << 20
 """Kept of a deployed project's objects while one command reads them."""
@@ -24,10 +26,11 @@ CACHE_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Papers:
-    """Approvals, the journal in which a signing stands, and what is published, for reading."""
+    """Approvals, journal, what people were told, and what is published, for reading."""
 
     approvals: Approvals
     journal: Journal
+    notices: Notices
     archive: Archive
 
 
@@ -43,23 +46,26 @@ def papers(root: Path, project: Project, env: str | None) -> Iterator[Papers]:
     """
     if project.place == AWS:
         with remote.led_to_stage(root, env or ""), tempfile.TemporaryDirectory() as folder:
-            yield _deployed(project, Path(folder))
+            yield _deployed(project, Path(folder), env)
         return
     restored.at_hand(root)
     journal = SqliteJournal(places.journal_path(root))
+    notices = SqliteNotices(places.journal_path(root))
     pointers = SqlitePointers(places.pointers_path(root))
     try:
         yield Papers(
             approvals=FolderApprovals(places.approvals_path(root)),
             journal=journal,
+            notices=notices,
             archive=Archive(objects=LocalObjects(places.lake_path(root)), pointers=pointers),
         )
     finally:
         pointers.close()
+        notices.close()
         journal.close()
 
 
-def _deployed(project: Project, folder: Path) -> Papers:
+def _deployed(project: Project, folder: Path, env: str | None) -> Papers:
     from puntual.aws.bucket import Bucket
     from puntual.aws.cache import Cache
     from puntual.aws.clients import client
@@ -73,8 +79,10 @@ def _deployed(project: Project, folder: Path) -> Papers:
     return Papers(
         approvals=desk.approvals,
         journal=desk.journal,
+        notices=desk.notices,
         archive=Archive(
             objects=S3Objects(lake, Cache(folder, CACHE_BYTES)),
             pointers=S3Pointers(S3Index(S3CommitLog(lake.below("state/commits")))),
+            env=env,
         ),
     )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from puntual.cli import dates, junit, profiled, text, waterfall
-from puntual.cli.archive import open_archive
-from puntual.cli.options import date_option, json_option, project_option, root_of
+from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
 from puntual.cli.reconciled import Reconciled, check_dataset, json_of, reconciled
+from puntual.cli.vantage import archived
 from puntual.model.manifest import Manifest
 from puntual.model.masked import Mask
 
@@ -29,6 +29,7 @@ class _Asked:
     """What one call of the command asks for."""
 
     root: Path
+    env: str | None
     day: date
     dataset: str | None
     rows: str | None
@@ -75,6 +76,7 @@ class _Asked:
     default="text",
     help="Form; json is --json.",
 )
+@env_option
 @json_option
 @click.pass_context
 def command(
@@ -89,6 +91,7 @@ def command(
     unmask: bool,
     profile: bool,
     form: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """
@@ -103,6 +106,7 @@ def command(
     """
     asked = _Asked(
         root=root_of(ctx, project),
+        env=env,
         day=dates.one(when, root_of(ctx, project), datetime.now(UTC)),
         dataset=dataset,
         rows=rows,
@@ -116,8 +120,9 @@ def command(
     if profile:
         _profile(asked)
         return
-    committed = open_archive(asked.root).day(asked.day)
-    found = reconciled(committed, asked.day, dataset=dataset)
+    with archived(asked.root, env) as archive:
+        committed = archive.day(asked.day)
+    found = reconciled(committed, asked.day, dataset=dataset, env=env)
     if row is not None:
         _row(asked, committed)
         return
@@ -249,10 +254,10 @@ def _row(asked: _Asked, committed: dict[str, Manifest]) -> None:
 
 
 def _profile(asked: _Asked) -> None:
-    archive = open_archive(asked.root)
-    committed = archive.day(asked.day)
-    reconciled(committed, asked.day)
-    before, found = profiled.changes(archive, committed, asked.day, asked.dataset)
+    with archived(asked.root, asked.env) as archive:
+        committed = archive.day(asked.day)
+        reconciled(committed, asked.day, env=asked.env)
+        before, found = profiled.changes(archive, committed, asked.day, asked.dataset)
     every = profiled.profiles(committed)
     if asked.dataset is not None:
         check_dataset(asked.dataset, (p.dataset for p in every), asked.day)

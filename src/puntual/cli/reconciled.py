@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import reduce
 
 from puntual.checks.reconcile import DIGITS, is_broken, is_unknown
+from puntual.cli.text import in_env
 from puntual.errors import ProjectError
 from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.check import Severity
@@ -35,6 +36,7 @@ class Reconciled:
         planted: Who sees which planted fault; None where the run planted none.
         dataset: The one whose hops these are; "" for all.
         elsewhere: Hops of the other datasets.
+        env: The environment that was looked into, for what a person is told to do next.
     """
 
     day: date
@@ -44,6 +46,7 @@ class Reconciled:
     planted: tuple[PlantedFault, ...] | None
     dataset: str = ""
     elsewhere: tuple[Hop, ...] = ()
+    env: str | None = None
 
     @property
     def first_break(self) -> Hop | None:
@@ -59,7 +62,11 @@ class Reconciled:
 
 
 def reconciled(
-    committed: Mapping[str, Manifest], day: date, *, dataset: str | None = None
+    committed: Mapping[str, Manifest],
+    day: date,
+    *,
+    dataset: str | None = None,
+    env: str | None = None,
 ) -> Reconciled:
     """
     Read what a day's reconciliation committed.
@@ -68,6 +75,7 @@ def reconciled(
         committed: The day's manifests, by step.
         day: The reference date.
         dataset: Only this dataset's hops.
+        env: The environment that is looked into.
 
     Raises:
         ProjectError: C1005 the day did not come as far as its reconciliation; R5003 it has no
@@ -80,7 +88,7 @@ def reconciled(
             f"the run of {day.isoformat()} did not come as far as its reconciliation",
             expected="a committed step reconcile",
             observed=", ".join(sorted(committed)),
-            next_step=f"puntual run -d {day.isoformat()}",
+            next_step=f"{in_env('run', env)} -d {day.isoformat()}",
         )
     facts = committed["reconcile"].facts
     reports = [committed[s].facts for s in sorted(committed) if s.startswith("report:")]
@@ -97,6 +105,7 @@ def reconciled(
         check_dataset(dataset, (h.dataset for h in hops), day)
     return Reconciled(
         day=day,
+        env=env,
         dataset=dataset or "",
         hops=tuple(h for h in hops if dataset in (None, h.dataset)),
         elsewhere=tuple(h for h in hops if dataset not in (None, h.dataset)),

@@ -151,7 +151,10 @@ def run_day(
         for delivery in found:
             already = before.get(delivery.id) == delivery
             for line in delivery_lines(
-                delivery, already=already, zone=zone(remote.project.time_zone)
+                delivery,
+                already=already,
+                zone=zone(remote.project.time_zone),
+                env=remote.project.away,
             ):
                 text.say(line)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+from puntual.cli.text import in_env
 from puntual.model.delivery import Completeness, Delivery, State
 from puntual.model.notice import Notice
 
@@ -28,7 +29,9 @@ def clock_of(instant: datetime, zone: tzinfo) -> str:
     return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def delivery_lines(delivery: Delivery, *, already: bool, zone: tzinfo) -> list[str]:
+def delivery_lines(
+    delivery: Delivery, *, already: bool, zone: tzinfo, env: str | None = None
+) -> list[str]:
     """Return what a run says of a delivery: the three axes first, then why, then what next."""
     axes = [delivery.state.value]
     if delivery.completeness:
@@ -45,11 +48,10 @@ def delivery_lines(delivery: Delivery, *, already: bool, zone: tzinfo) -> list[s
         lines.append(f"   {delivery.file_name}   sha256 {delivery.sha256[:12]}…")
     lines += [f"   {r.code}  {r.sentence}" for r in delivery.reasons]
     if delivery.exceptions:
-        lines.append(
-            f"   {delivery.exceptions} exception(s)        next: puntual exceptions -d {day}"
-        )
+        entries = in_env("exceptions", env)
+        lines.append(f"   {delivery.exceptions} exception(s)        next: {entries} -d {day}")
     if delivery.state is State.HELD:
-        lines.append(f"   next: puntual explain {delivery.id.report} -d {day}")
+        lines.append(f"   next: {in_env('explain', env)} {delivery.id.report} -d {day}")
     return lines
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,24 +11,28 @@ from typing import TYPE_CHECKING
 import click
 
 from puntual.cli import restored, telling, text
-from puntual.cli.options import as_of_option, json_option, project_option, report_option, root_of
+from puntual.cli.options import (
+    as_of_option,
+    env_option,
+    json_option,
+    project_option,
+    report_option,
+    root_of,
+)
 from puntual.cli.owed import ended as ended_now
 from puntual.cli.owed import owed_lines, owed_now, reserves, span
-from puntual.cli.places import journal_path, need_project, pointers_path
+from puntual.cli.places import need_project
 from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
+from puntual.cli.vantage import Vantage, vantage
 from puntual.errors import PermanentError, PuntualError
-from puntual.local.journal import SqliteJournal
-from puntual.local.notices import SqliteNotices
-from puntual.local.outbox import SqliteOutbox
-from puntual.local.pointers import SqlitePointers
 from puntual.model.delivery import Delivery, State, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.notice import Notice
 
 if TYPE_CHECKING:
+    from puntual.cli.archive import Archive
     from puntual.cli.arriving import Told
     from puntual.cli.outlook import Outlook
-    from puntual.model.project import Project
 
 SHOWN = 20
 
@@ -37,6 +40,7 @@ SHOWN = 20
 @click.command(name="status", help="What is owed and how it stands.")
 @project_option
 @report_option
+@env_option
 @as_of_option
 @click.option("--all", "everything", is_flag=True, default=False, help="Not only the newest 20.")
 @click.option(
@@ -52,6 +56,7 @@ def command(
     ctx: click.Context,
     project: Path | None,
     report: str | None,
+    env: str | None,
     as_of: datetime | None,
     everything: bool,
     arriving: bool,
@@ -62,15 +67,16 @@ def command(
     need_project(root, "status")
     now = as_of or datetime.now(UTC)
     tell = text.complain if as_json else text.say
-    found = [_at(d, now) for d in _deliveries(root, report, now, tell)]
-    ordered = sorted(found, key=_urgency)
-    shown = ordered if everything else ordered[:SHOWN]
-    notices, failing = _notices(root, report), _failing(root)
-    late = _late(root, {d.id.reference_date for d in shown}, tell)
-    owed = _owed(root, report, now, found, tell)
-    ended = _ended(root, report, now)
-    ahead = _ahead(root, shown, now, tell)
-    came = _arrivals(root, [*found, *owed], now, tell) if arriving else {}
+    with vantage(root, env) as place:
+        found = [_at(d, now) for d in _deliveries(place, report, now, tell)]
+        ordered = sorted(found, key=_urgency)
+        shown = ordered if everything else ordered[:SHOWN]
+        notices, failing = _notices(place, report), place.failing()
+        late = _late(place, {d.id.reference_date for d in shown}, tell)
+        owed = _owed(root, report, now, found, tell)
+        ended = _ended(root, report, now)
+        ahead = _ahead(place, shown, now, tell)
+        came = _arrivals(place, [*found, *owed], now, tell) if arriving else {}
     shown = [_risked(d, ahead.get(str(d.id)), now) for d in shown]
     if as_json:
         data: dict[str, object] = {
@@ -87,21 +93,25 @@ def command(
         wrong = any(map(_needs_a_person, found)) or any(map(_is_missed, owed)) or bool(ended)
         text.envelope("status", data, ok=not wrong, at=now)
         return
-    missed, coming = owed_lines(owed, now, everything=everything)
+    missed, coming = owed_lines(owed, now, everything=everything, env=env)
     for line in missed:
         text.say(line)
     if not found:
-        text.say(" ○ nothing has been run here yet        next: puntual run -d DATE")
+        where = "there" if env else "here"
+        again = text.in_env("run", env)
+        text.say(f" ○ nothing has been run {where} yet        next: {again} -d DATE")
     for delivery in shown:
         lines = (
-            *_lines(delivery, now),
+            *_lines(delivery, now, env),
             *_ahead_lines(ahead, delivery),
-            *_late_lines(late, delivery),
+            *_late_lines(late, delivery, env),
         )
         for line in lines:
             text.say(line)
     if len(shown) < len(found):
-        text.say(f" {len(shown)} of {len(found)} shown        all: puntual status --all")
+        text.say(
+            f" {len(shown)} of {len(found)} shown        all: {text.in_env('status', env)} --all"
+        )
     for line in (*coming, *_arrivals_lines(came)):
         text.say(line)
     for name in ended:
@@ -113,15 +123,8 @@ def command(
         text.say(telling.failing_line(failing))
 
 
-def _notices(root: Path, report: str | None) -> tuple[Notice, ...]:
-    found = SqliteNotices(journal_path(root)).open_ones()
-    return tuple(n for n in found if report in (None, n.obligation.report))
-
-
-def _failing(root: Path) -> int:
-    """Return how many messages were tried and have not been taken by their receiver."""
-    with closing(SqliteOutbox(journal_path(root))) as outbox:
-        return sum(send.failing for posted in outbox.unsettled() for send in posted.sends)
+def _notices(place: Vantage, report: str | None) -> tuple[Notice, ...]:
+    return tuple(n for n in place.notices() if report in (None, n.obligation.report))
 
 
 def _notice_lines(notice: Notice) -> list[str]:
@@ -132,18 +135,23 @@ def _notice_lines(notice: Notice) -> list[str]:
 
 
 def _deliveries(
-    root: Path, report: str | None, now: datetime, tell: Callable[[str], None]
+    place: Vantage, report: str | None, now: datetime, tell: Callable[[str], None]
 ) -> tuple[Delivery, ...]:
     """Return what the journal holds, having made it again if it is gone or damaged."""
-    if not restored.is_missing(root):
+    if place.is_away or not restored.is_missing(place.root):
         try:
-            return SqliteJournal(journal_path(root)).deliveries(report=report)
+            return _on_record(place, report)
         except PermanentError as error:
             if error.code != "T2004":
                 raise
-    for line in restored.restore(root, lambda: _project(root), now):
+    for line in restored.restore(place.root, place.project, now):
         tell(line)
-    return SqliteJournal(journal_path(root)).deliveries(report=report)
+    return _on_record(place, report)
+
+
+def _on_record(place: Vantage, report: str | None) -> tuple[Delivery, ...]:
+    with place.journal() as journal:
+        return journal.deliveries(report=report)
 
 
 def _owed(
@@ -171,7 +179,7 @@ def _ended(root: Path, report: str | None, now: datetime) -> tuple[str, ...]:
 
 
 def _ahead(
-    root: Path, shown: list[Delivery], now: datetime, tell: Callable[[str], None]
+    place: Vantage, shown: list[Delivery], now: datetime, tell: Callable[[str], None]
 ) -> dict[str, Outlook]:
     """Return the outlook of each delivery that is open and not late yet, by its id."""
     waiting = [d for d in shown if d.sent_at is None and now <= d.due_at]
@@ -180,8 +188,8 @@ def _ahead(
     from puntual.cli.outlook import outlook
 
     try:
-        kept = reserves(root)
-        with closing(SqliteJournal(journal_path(root))) as journal:
+        kept = reserves(place.root)
+        with place.journal() as journal:
             made = {
                 str(d.id): outlook(journal, d, now, kept[d.id.report])
                 for d in waiting
@@ -211,12 +219,12 @@ def _ahead_json(ahead: dict[str, Outlook]) -> dict[str, object]:
 
 
 def _arrivals(
-    root: Path, deliveries: list[Delivery], now: datetime, tell: Callable[[str], None]
+    place: Vantage, deliveries: list[Delivery], now: datetime, tell: Callable[[str], None]
 ) -> dict[date, Told]:
     """Return how the sources of the open days stand; asked for, since it reads what was landed."""
     from puntual.cli.arriving import arrivals, open_days
 
-    return arrivals(root, open_days(deliveries, now), now, tell)
+    return arrivals(place, open_days(deliveries, now), now, tell)
 
 
 def _arrivals_lines(came: dict[date, Told]) -> list[str]:
@@ -240,36 +248,38 @@ def _is_missed(delivery: Delivery) -> bool:
 
 
 def _late(
-    root: Path, days: set[date], tell: Callable[[str], None]
+    place: Vantage, days: set[date], tell: Callable[[str], None]
 ) -> dict[date, tuple[Finding, ...]]:
     """Return what came late, by day; its manifests are read only where there is any."""
-    if not pointers_path(root).is_file():
+    if not place.was_run:
         return {}
     try:
-        with closing(SqlitePointers(pointers_path(root))) as pointers:
-            names = {name[-10:] for name in pointers.read_prefix("late:")}
+        names = {name[-10:] for name in place.names("late:")}
         found = {day for day in days if day.isoformat() in names}
-        return _read_late(root, found) if found else {}
+        if not found:
+            return {}
+        with place.store() as store:
+            return _read_late(store, found)
     except PuntualError as error:
         tell(f" ! late data is not shown: {error.code} {error.message}")
         return {}
 
 
-def _read_late(root: Path, days: set[date]) -> dict[date, tuple[Finding, ...]]:
+def _read_late(store: Archive, days: set[date]) -> dict[date, tuple[Finding, ...]]:
     from puntual.cli.late import late_findings
-    from puntual.cli.wiring import open_store
 
-    with open_store(root) as store:
-        return {day: late_findings(store, day) for day in days}
+    return {day: late_findings(store, day) for day in days}
 
 
-def _late_lines(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> list[str]:
+def _late_lines(
+    late: dict[date, tuple[Finding, ...]], delivery: Delivery, env: str | None
+) -> list[str]:
     day = delivery.id.reference_date
     if day not in late:
         return []
     from puntual.cli.late import late_summary
 
-    return late_summary(late[day], day)
+    return late_summary(late[day], day, env)
 
 
 def _late_json(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> dict[str, object]:
@@ -279,12 +289,6 @@ def _late_json(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> dic
 
     day = delivery.id.reference_date
     return {"late": late_json(late[day], day)}
-
-
-def _project(root: Path) -> Project:
-    from puntual.cli import reading
-
-    return reading.read(root)
 
 
 def _at(delivery: Delivery, now: datetime) -> Delivery:
@@ -323,7 +327,7 @@ def _urgency(delivery: Delivery) -> tuple[int, int]:
     )
 
 
-def _lines(delivery: Delivery, now: datetime) -> list[str]:
+def _lines(delivery: Delivery, now: datetime, env: str | None) -> list[str]:
     words = [delivery.state.value]
     if delivery.completeness:
         words.append(delivery.completeness.value)
@@ -341,7 +345,7 @@ def _lines(delivery: Delivery, now: datetime) -> list[str]:
     if len(delivery.reasons) > 3:
         more = len(delivery.reasons) - 3
         lines.append(
-            f"   and {more} more: puntual explain {delivery.id.report} "
+            f"   and {more} more: {text.in_env('explain', env)} {delivery.id.report} "
             f"-d {delivery.id.reference_date.isoformat()}"
         )
     return lines

@@ -13,6 +13,11 @@ from puntual.errors import Complaint, ProjectError, PuntualError
 from puntual.model.shown import printable
 
 
+def in_env(command: str, env: str | None) -> str:
+    """Return how a command is called in an environment; None: in none that is named."""
+    return f"puntual {command} --env {env}" if env else f"puntual {command}"
+
+
 def say(line: str = "") -> None:
     """Print a line for people, to standard output; what is not printable as escapes."""
     click.echo(printable(line))

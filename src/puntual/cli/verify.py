@@ -19,10 +19,10 @@ from puntual.evidence import ledger_files, statement, tlog
 from puntual.evidence.ledger_files import Consistency, Earlier, Held
 from puntual.evidence.ledger_proof import Known, prove, remembered
 from puntual.evidence.package import STATEMENT
+from puntual.evidence.signed_log import SignedLog
 from puntual.evidence.trust_keys import verifies
 from puntual.evidence.verify import Line, holds, unproven, verify
 from puntual.local.disk import translated
-from puntual.local.ledger import LocalLedger
 
 DEFAULT = 2
 """Up to which level is looked where nobody names one."""
@@ -46,7 +46,7 @@ class Asked:
     alone: bool
     level: int
     known: Known
-    ledger: LocalLedger | None
+    ledger: SignedLog | None
     authority: Path | None
 
 
@@ -221,7 +221,7 @@ def _proven(
 
 
 def _in_ledger(
-    pack: Pack, ledger: LocalLedger, held: dict[str, Held]
+    pack: Pack, ledger: SignedLog, held: dict[str, Held]
 ) -> tuple[tuple[Line, ...], tuple[bytes, ...]]:
     """Compare a package's checkpoint with the ledger at hand, which proves any two consistent."""
     try:
@@ -242,7 +242,7 @@ def _in_ledger(
     return (line,), (ledger_files.encode(consistency_of(ledger, first, second)),)
 
 
-def consistency_of(ledger: LocalLedger, first: int, second: int) -> Consistency:
+def consistency_of(ledger: SignedLog, first: int, second: int) -> Consistency:
     """Return the proof that a ledger's tree of one size begins with that of a smaller one."""
     earlier = Earlier(size=first, root=ledger.root(first), path=ledger.consistency(first, second))
     return Consistency(

@@ -14,6 +14,7 @@ from puntual.cli.foreseen import Foresight, sentence
 from puntual.cli.outlook import line, outlook
 from puntual.cli.owed import span
 from puntual.cli.standing import Table, began, stand_of
+from puntual.cli.vantage import Here
 from puntual.errors import EvidenceError, ProjectError
 from puntual.local.child import Child
 from puntual.model.notice import AT_RISK, MISSED, MISSED_START, Obligation
@@ -64,7 +65,7 @@ class LocalPlace:
         self._stop = stop
         self._project = reading.to_run(root, env)
         self._table = Table(self._project)
-        self._foresight = Foresight(root, self._project)
+        self._foresight = Foresight(Here(root=root), self._project)
         self._signed = _signature(root)
         self._tried: dict[str, Stand] = {}
         self._child: tuple[Work, Child] | None = None
@@ -226,7 +227,7 @@ class LocalPlace:
             )
             return
         self._table = Table(self._project)
-        self._foresight = Foresight(self._root, self._project)
+        self._foresight = Foresight(Here(root=self._root), self._project)
         self.say("the project was changed: it is read again")
 
 

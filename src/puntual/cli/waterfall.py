@@ -11,6 +11,7 @@ from puntual.checks.control import told
 from puntual.checks.reconcile import unmeasured
 from puntual.checks.seen import sentence, unseen_before_loading
 from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
+from puntual.cli.text import in_env
 from puntual.cli.wrap import WHOLE, wrapped
 from puntual.model.control import ControlResult, ControlState, Hop
 from puntual.model.finding import Verdict
@@ -222,12 +223,12 @@ def _end(found: Reconciled) -> Iterator[str]:
             f"   residual {residual_line(broken)}   {parts.named(broken)}".rstrip(),
             " ",
         )
-        yield f" next: puntual reconcile -d {day} --rows"
+        yield f" next: {in_env('reconcile', found.env)} -d {day} --rows"
         return
     yield from wrapped(standing(found), " ")
     wrong = [c for c in found.controls if c.state is not ControlState.MATCHED]
     if wrong:
-        yield f" next: puntual reconcile -d {day} --rows {wrong[0].id}"
+        yield f" next: {in_env('reconcile', found.env)} -d {day} --rows {wrong[0].id}"
 
 
 def standing(found: Reconciled) -> str:

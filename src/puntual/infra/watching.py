@@ -225,10 +225,11 @@ class Alarms(Construct):
 
 def _runs(project: Project, orchestration: Orchestration) -> Iterator[Watch]:
     own = (("Project", project.name),)
+    env = f" --env {project.away}" if project.away else ""
     yield Watch(
         name="NotStarted",
         about="The run of a day that is owed has not started five minutes after its hour, or the "
-        "watchdog itself is silent. Start it: puntual run --env aws -d DATE",
+        f"watchdog itself is silent. Start it: puntual run{env} -d DATE",
         metric=Metric(namespace=NAMESPACE, name="NotStarted", dimensions=own, statistic="Maximum"),
         threshold=1,
         period=600,
@@ -238,8 +239,8 @@ def _runs(project: Project, orchestration: Orchestration) -> Iterator[Watch]:
     for report in sorted(project.reports):
         yield Watch(
             name=f"DeadlineAtRisk{_title(report)}",
-            about=f"{report} is due soon and its run has not ended well. puntual status says what "
-            "can be decided, and by when",
+            about=f"{report} is due soon and its run has not ended well. puntual status{env} says "
+            "what can be decided, and by when",
             metric=Metric(
                 namespace=NAMESPACE,
                 name="DeadlineAtRisk",

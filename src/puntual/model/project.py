@@ -98,6 +98,7 @@ class Project:
         roles: Who holds which role, as declared.
         notices: Who is told of what, in the order declared.
         place: Where the environment runs that was read: `local` or `aws`.
+        away: The name of that environment where it is not this machine; else "".
         environments: Every environment that is declared → where it runs.
         digest: SHA-256 over every file that was read, by path.
     """
@@ -118,5 +119,6 @@ class Project:
     roles: Roles = field(default_factory=dict)
     notices: tuple[Route, ...] = ()
     place: str = LOCAL
+    away: str = ""
     environments: Mapping[str, str] = field(default_factory=dict)
     digest: str

@@ -12,7 +12,7 @@ from puntual.errors import Complaint, ProjectError
 from puntual.model.check import Check
 from puntual.model.control import ControlRule, QuerySide, StagedSide, Term
 from puntual.model.policy import Policy
-from puntual.model.project import AWS, Project
+from puntual.model.project import AWS, LOCAL, Project
 from puntual.model.report import Calendar, Report
 from puntual.project.around import Known
 from puntual.project.calendars import read_calendar
@@ -118,6 +118,7 @@ def lint(
         notices=settings.notices,
         roles=settings.roles,
         place=settings.place,
+        away=env or "" if settings.place != LOCAL else "",
         environments=settings.environments,
         digest="",
     )

@@ -65,11 +65,20 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What the carrying out writes down, and when; the steps have ports of their own."""
+    """
+    What the carrying out writes down, and when; the steps have ports of their own.
+
+    Attributes:
+        journal: How steps went and deliveries stand.
+        notices: What people are told.
+        clock: The time.
+        away: The environment in which they ask back, where it is not their machine; else "".
+    """
 
     journal: Journal
     notices: Notices
     clock: Clock
+    away: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,7 +328,8 @@ class Carrier:
         for step in self.plan.steps:
             if isinstance(step, MakeReport | Attest | Deliver) and step.report == report:
                 self._not_needed(step)
-        self._open(report, HELD, Severity.WARN, tell.held(report, self.plan.reference_date))
+        day, away = self.plan.reference_date, self.desk.away
+        self._open(report, HELD, Severity.WARN, tell.held(report, day, away))
         self._not_allowed(report)
         self._resolve(report, faults=True)
 
@@ -332,7 +342,8 @@ class Carrier:
         found = self.desk.journal.deliveries(report=report, reference_date=day)
         why = [r for r in found[0].reasons if r.code in NOT_COVERED] if found else []
         if why and self.desk.clock.now() >= by:
-            self._open(report, NOT_ALLOWED, Severity.ERROR, tell.not_allowed(report, day, why))
+            text = tell.not_allowed(report, day, why, self.desk.away)
+            self._open(report, NOT_ALLOWED, Severity.ERROR, text)
         elif not why:
             self._resolve_one(report, NOT_ALLOWED)
 

@@ -114,18 +114,30 @@ def gave_up(report: str, day: date, step: str, attempts: int, failed: Failed) ->
     return "\n".join(lines)
 
 
-def held(report: str, day: date) -> str:
-    """Return the notice of a delivery that is held; the reasons change, and are asked for."""
-    return f"HELD · {report} {day}\nwhy, and what to do: puntual explain {report} -d {day}"
+def held(report: str, day: date, away: str = "") -> str:
+    """
+    Return the notice of a delivery that is held; the reasons change, and are asked for.
+
+    Args:
+        report: Its report.
+        day: Its reference date.
+        away: The environment in which a person asks, where it is not his machine.
+    """
+    return f"HELD · {report} {day}\n{_why(report, day, away)}"
 
 
-def not_allowed(report: str, day: date, reasons: Sequence[Reason]) -> str:
-    """Return the notice of a delivery that no policy allows at the moment to decide."""
+def _why(report: str, day: date, away: str) -> str:
+    env = f" --env {away}" if away else ""
+    return f"why, and what to do: puntual explain{env} {report} -d {day}"
+
+
+def not_allowed(report: str, day: date, reasons: Sequence[Reason], away: str = "") -> str:
+    """Return the notice of a delivery that no policy allows at the moment to decide; see `held`."""
     first, more = reasons[0], len(reasons) - 1
     others = f" (and {more} more)" if more else ""
     return (
         f"NOT ALLOWED · {report} {day}\nheld at the moment to decide: {first.code} "
-        f"{first.sentence}{others}\nwhy, and what to do: puntual explain {report} -d {day}"
+        f"{first.sentence}{others}\n{_why(report, day, away)}"
     )
 
 
