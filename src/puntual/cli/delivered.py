@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,16 +13,24 @@ from puntual.runner import checkpoint
 from puntual.runner.restate import steps_of
 from puntual.runner.versions import sent_versions
 
+Lying = Callable[[str], bytes]
+"""Reads what lies at `FOLDER/NAME` of a destination; raises OSError where it cannot."""
+
+
+def below(root: Path) -> Lying:
+    """Return what reads the destinations of this machine, which are relative to a project."""
+    return lambda place: (root / place).read_bytes()
+
 
 def missing_or_altered(
-    store: checkpoint.Store, root: Path, report: str, day: date
+    store: checkpoint.Store, lying: Lying, report: str, day: date
 ) -> tuple[EvidenceError, ...]:
     """
     Return what is wrong with a delivered file, at each destination of its delivery.
 
     Args:
         store: Where the delivery is recorded.
-        root: The project; its destinations are relative to it.
+        lying: Reads what lies there now.
         report: Which report.
         day: Of which reference date.
 
@@ -36,18 +44,18 @@ def missing_or_altered(
     return tuple(
         fault
         for sent in sent_versions(store, report, day).values()
-        for fault in _of_version(store, root, report, sent)
+        for fault in _of_version(store, lying, report, sent)
     )
 
 
 def _of_version(
-    store: checkpoint.Store, root: Path, report: str, sent: Digest
+    store: checkpoint.Store, lying: Lying, report: str, sent: Digest
 ) -> Iterator[EvidenceError]:
     made = checkpoint.by_digest(store, steps_of(store, report, sent)[f"report:{report}"])
     (file,) = made.of_role("report")
     name = str(made.facts["file_name"])
     where = str(checkpoint.by_digest(store, sent).facts["where"])
-    yield from _faults(root, name, _folders(where, name), file.sha256)
+    yield from _faults(lying, name, _folders(where, name), file.sha256)
 
 
 def _folders(where: str, name: str) -> list[str]:
@@ -55,9 +63,9 @@ def _folders(where: str, name: str) -> list[str]:
     return where.removesuffix(f"/{name}").split(f"/{name}, ")
 
 
-def _faults(root: Path, name: str, folders: list[str], expected: str) -> Iterator[EvidenceError]:
+def _faults(lying: Lying, name: str, folders: list[str], expected: str) -> Iterator[EvidenceError]:
     for folder in folders:
-        seen = _seen(root / folder / name, expected)
+        seen = _seen(lying, f"{folder}/{name}", expected)
         if seen is not None:
             yield EvidenceError(
                 "D1003",
@@ -69,10 +77,10 @@ def _faults(root: Path, name: str, folders: list[str], expected: str) -> Iterato
             )
 
 
-def _seen(path: Path, expected: str) -> str | None:
+def _seen(lying: Lying, place: str, expected: str) -> str | None:
     """Return what lies there instead of the file; None if it is the file."""
     try:
-        found = sha256(path.read_bytes())
+        found = sha256(lying(place))
     except FileNotFoundError:
         return "no file"
     except OSError as error:

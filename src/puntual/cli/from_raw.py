@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from puntual.cli.archive import open_archive
-from puntual.cli.delivered import as_line, missing_or_altered
+from puntual.cli.archive import Archive, open_archive
+from puntual.cli.delivered import Lying, as_line, below, missing_or_altered
 from puntual.cli.packs import Pack
 from puntual.cli.places import lake_path, state_folder
 from puntual.errors import EvidenceError, PuntualError
@@ -20,6 +21,9 @@ from puntual.evidence.verify import Line, holds, verify
 from puntual.local.disk import translated
 from puntual.local.objects import LocalObjects
 from puntual.model.manifest import ObjectRef
+from puntual.model.project import Project
+from puntual.ports.objects import Objects
+from puntual.project.read import read_project
 from puntual.runner.versions import attested
 
 NOTHING_RAN = 2
@@ -27,6 +31,41 @@ NOTHING_RAN = 2
 
 _NO_STATE = frozenset({"C1005", "T1002"})
 """Nothing was run here, or its state may not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """
+    What a project has kept, to count a package again from.
+
+    Attributes:
+        objects: Where its objects lie.
+        archive: What it has committed.
+        declared: Reads the project.
+        lying: Reads what lies at a destination.
+    """
+
+    objects: Objects
+    archive: Archive
+    declared: Callable[[], Project]
+    lying: Lying
+
+
+def kept_here(root: Path) -> Kept | None:
+    """
+    Return what the project of this folder has kept; None where it has no store.
+
+    Raises:
+        ProjectError: C1005 nothing was run here.
+    """
+    if not lake_path(root).is_dir():
+        return None
+    return Kept(
+        objects=LocalObjects(lake_path(root)),
+        archive=open_archive(root),
+        declared=lambda: read_project(root),
+        lying=below(root),
+    )
 
 
 def counted_again(pack: Pack, root: Path, *, alone: bool) -> tuple[Line, ...]:
@@ -43,7 +82,11 @@ def counted_again(pack: Pack, root: Path, *, alone: bool) -> tuple[Line, ...]:
     """
     try:
         with translated(str(state_folder(root))):
-            return tuple(_with_project(pack, root))
+            kept = kept_here(root)
+            if kept is None:
+                sentence = "level 2 was not asked: no store is at hand"
+                return (Line(level=2, ok=None, sentence=sentence),)
+            return tuple(counted_from(pack, kept))
     except PuntualError as error:
         if not alone or error.code not in _NO_STATE:
             raise
@@ -51,28 +94,29 @@ def counted_again(pack: Pack, root: Path, *, alone: bool) -> tuple[Line, ...]:
     return (Line(level=2, ok=None, sentence=why),)
 
 
-def _with_project(pack: Pack, root: Path) -> Iterator[Line]:
-    store = lake_path(root)
-    if not store.is_dir():
-        yield Line(level=2, ok=None, sentence="level 2 was not asked: no store is at hand")
-        return
-    objects = LocalObjects(store)
-    looked = [li for li in verify(pack.names, pack.read, _looker(objects)) if li.level == 2]
+def counted_from(pack: Pack, kept: Kept) -> Iterator[Line]:
+    """
+    Compute every digest, count and sum again from what a project has kept (level 2).
+
+    Raises:
+        PuntualError: It cannot be read.
+    """
+    looked = [li for li in verify(pack.names, pack.read, _looker(kept.objects)) if li.level == 2]
     yield from looked
     if not holds(looked):
         return
-    yield from _committed(pack, root)
-    yield from _delivered(pack, root)
+    yield from _committed(pack, kept.archive)
+    yield from _delivered(pack, kept)
     from puntual.cli.recount import recount
 
-    yield from recount(pack.read, objects, root)
+    yield from recount(pack.read, kept.objects, kept.declared)
 
 
-def _committed(pack: Pack, root: Path) -> Iterator[Line]:
+def _committed(pack: Pack, archive: Archive) -> Iterator[Line]:
     """Compare the package with what this project committed when it attested the delivery."""
     report, day, version = statement.decode(pack.read(STATEMENT)).delivery.split("/")
     number = int(version.removeprefix("v"))
-    made = attested(open_archive(root), report, date.fromisoformat(day), number)
+    made = attested(archive, report, date.fromisoformat(day), number)
     if made is None:
         sentence = f"this project has not attested {report}/{day}/{version}"
         yield Line(level=2, ok=None, sentence=sentence)
@@ -88,10 +132,10 @@ def _committed(pack: Pack, root: Path) -> Iterator[Line]:
         yield Line(level=2, ok=True, sentence=sentence)
 
 
-def _delivered(pack: Pack, root: Path) -> Iterator[Line]:
+def _delivered(pack: Pack, kept: Kept) -> Iterator[Line]:
     """Compare the destinations with what was delivered there."""
     report, day, _ = statement.decode(pack.read(STATEMENT)).delivery.split("/")
-    for fault in missing_or_altered(open_archive(root), root, report, date.fromisoformat(day)):
+    for fault in missing_or_altered(kept.archive, kept.lying, report, date.fromisoformat(day)):
         yield Line(level=2, ok=False, sentence=as_line(fault))
 
 
@@ -113,7 +157,7 @@ def made_again(pack: Pack, root: Path) -> Line:
     return Line(level=3, ok=False, sentence=f"{day} made again from raw differs: {said[0].strip()}")
 
 
-def _looker(objects: LocalObjects) -> Callable[[ObjectRef], tuple[int, str] | None]:
+def _looker(objects: Objects) -> Callable[[ObjectRef], tuple[int, str] | None]:
     def look(ref: ObjectRef) -> tuple[int, str] | None:
         try:
             objects.verify(ref)

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import ProjectError
 from puntual.evidence.records import RECORD_ROOT
 from puntual.evidence.verify import Line, compare_totals, manifests_of
 from puntual.landing.records import record_root
-from puntual.local.objects import LocalObjects
 from puntual.model.manifest import Manifest, Totals
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
 from puntual.ports.engine import RawDay, RawPart
-from puntual.project.read import read_project
+from puntual.ports.objects import Objects
 
 
-def recount(read: Callable[[str], bytes], objects: LocalObjects, root: Path) -> Iterator[Line]:
+def recount(
+    read: Callable[[str], bytes], objects: Objects, declared: Callable[[], Project]
+) -> Iterator[Line]:
     """
     Yield one line for each manifest whose records can be counted again.
 
     Raw days are read by their contract, so the project must be at hand and unchanged; curated
     days are counted from their Parquet alone.
+
+    Args:
+        read: Reads a file of the package.
+        objects: Where its objects lie.
+        declared: Reads the project; raises ProjectError where none is at hand.
     """
     try:
-        project: Project | None = read_project(root)
+        project: Project | None = declared()
     except ProjectError:
         project = None
     with closing(DuckDBEngine()) as engine:
@@ -42,13 +47,13 @@ def recount(read: Callable[[str], bytes], objects: LocalObjects, root: Path) -> 
         yield Line(level=2, ok=None, sentence="raw records were not counted: no project at hand")
 
 
-def _curated(engine: DuckDBEngine, objects: LocalObjects, made: Manifest) -> Line:
+def _curated(engine: DuckDBEngine, objects: Objects, made: Manifest) -> Line:
     files = tuple(objects.locate(o) for o in made.of_role("data"))
     found = engine.totals(files, (), tuple(sorted(made.totals.sums)), algorithm="")
     return _line(made, found)
 
 
-def _raw(engine: DuckDBEngine, objects: LocalObjects, project: Project, made: Manifest) -> Line:
+def _raw(engine: DuckDBEngine, objects: Objects, project: Project, made: Manifest) -> Line:
     contract = project.contracts.get(made.dataset)
     if contract is None or made.inputs.get(contract.file) != contract.digest:
         sentence = f"{made.step}: not counted, its contract is not the one it was landed under"
@@ -65,7 +70,7 @@ def _raw(engine: DuckDBEngine, objects: LocalObjects, project: Project, made: Ma
     return _line(made, Totals(records=landed.records, sums=landed.sums))
 
 
-def _rooted(objects: LocalObjects, project: Project, made: Manifest) -> Line:
+def _rooted(objects: Objects, project: Project, made: Manifest) -> Line:
     """Make the record root again, page by page, from the raw objects."""
     stated = made.facts.get(RECORD_ROOT)
     contract = project.contracts.get(made.dataset)

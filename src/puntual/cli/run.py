@@ -15,7 +15,7 @@ from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
 from puntual.cli.day import Owed, Shown, noted, one_day, standing_of
-from puntual.cli.delivered import missing_or_altered
+from puntual.cli.delivered import below, missing_or_altered
 from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     as_of_option,
@@ -232,7 +232,7 @@ def _faults(root: Path, made: list[Delivery]) -> list[EvidenceError]:
         return [
             fault
             for name in sent
-            for fault in missing_or_altered(store, root, name.report, name.reference_date)
+            for fault in missing_or_altered(store, below(root), name.report, name.reference_date)
         ]
 
 
