@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from puntual.cli import books, memory, text, verified
-from puntual.cli.from_raw import counted_again, made_again
-from puntual.cli.options import date_option, json_option, parse_day, project_option, root_of
+from puntual.cli.from_raw import Kept, counted_again, counted_from, made_again
+from puntual.cli.options import (
+    date_option,
+    env_option,
+    json_option,
+    parse_day,
+    project_option,
+    root_of,
+)
 from puntual.cli.packs import LIMIT, Pack, open_pack, size_of
 from puntual.cli.places import evidence_path, state_folder
 from puntual.cli.stamped import examined
+from puntual.cli.vantage import There, vantage
 from puntual.errors import EvidenceError, ProjectError
 from puntual.evidence import ledger_files, statement, tlog
 from puntual.evidence.ledger_files import Consistency, Earlier, Held
@@ -40,6 +49,7 @@ class Asked:
         known: Of the ledger: root key, trust file, memory, proofs.
         ledger: The project's own, where it is at hand and nothing else was named.
         authority: Certificates of the time stamp authority; None: tokens are not examined.
+        kept: What a deployed project has kept; None where this folder's is meant.
     """
 
     root: Path
@@ -48,6 +58,7 @@ class Asked:
     known: Known
     ledger: SignedLog | None
     authority: Path | None
+    kept: Kept | None = None
 
 
 def _file(name: str, about: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
@@ -82,6 +93,7 @@ def _file(name: str, about: str) -> Callable[[click.decorators.FC], click.decora
     help="1 signatures and ledger · 2 and everything counted again · 3 and the report made again "
     "(default: 2 as far as the store is at hand).",
 )
+@env_option
 @json_option
 @click.pass_context
 def command(
@@ -96,6 +108,7 @@ def command(
     tsa_ca: Path | None,
     new_ledger: bool,
     level: int | None,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """
@@ -107,7 +120,6 @@ def command(
     anything could not be looked at. A level is called verified only if all of it holds.
     """
     root = root_of(ctx, project)
-    packs = sorted((open_pack(p) for p in _packs(root, pack, when)), key=size_of)
     place = state or _memory_of(root, alone=bool(root_key or trust))
     held = memory.read_memory(place)
     known = Known(
@@ -125,11 +137,12 @@ def command(
         ledger=None,
         authority=tsa_ca,
     )
-    if not root_key and trust is None:
-        asked = _of_project(asked)
     found: dict[Path, tuple[Line, ...]] = {}
-    for one in packs:
-        found[one.path], held = _verify(one, asked, held)
+    with _lying(asked, pack, when, env) as (folders, asked):
+        if not root_key and trust is None and asked.kept is None:
+            asked = _of_project(asked)
+        for one in sorted((open_pack(p) for p in folders), key=size_of):
+            found[one.path], held = _verify(one, asked, held)
     if held != known.memory:
         memory.write_memory(place, held)
     good = all(verified.reached(lines) >= (level or 1) for lines in found.values())
@@ -138,6 +151,25 @@ def command(
     else:
         verified.say(found, level)
     ctx.exit(0 if good else 1)
+
+
+@contextmanager
+def _lying(
+    asked: Asked, pack: Path | None, when: str | None, env: str | None
+) -> Iterator[tuple[tuple[Path, ...], Asked]]:
+    """Lend the folders of the packages, and what is asked with what is known where they lie."""
+    with vantage(asked.root, env) as place:
+        if not isinstance(place, There):
+            yield _packs(asked.root, pack, when), asked
+            return
+        from puntual.cli.packages import fetched, known_there
+
+        with fetched(place, None if when is None else parse_day(when)) as (folders, kept):
+            named = folders if pack is None else _packs(asked.root, pack, when)
+            trust, ledger = known_there(place)
+            at_hand = asked.known.root or asked.known.trust
+            known = asked.known if at_hand else replace(asked.known, trust=trust)
+            yield named, replace(asked, known=known, ledger=ledger, kept=kept)
 
 
 def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
@@ -197,10 +229,21 @@ def _verify(
         lines += examined(pack.proofs, asked.authority)
         held = more if holds(lines) else held
     if asked.level > 1 and holds(lines):
-        lines += counted_again(pack, asked.root, alone=asked.alone)
+        lines += (
+            counted_again(pack, asked.root, alone=asked.alone)
+            if asked.kept is None
+            else counted_from(pack, asked.kept)
+        )
     if asked.level > 2 and holds(lines):
-        lines.append(made_again(pack, asked.root))
+        lines.append(made_again(pack, asked.root) if asked.kept is None else _NOT_MADE)
     return (*lines, *unproven()), held
+
+
+_NOT_MADE = Line(
+    level=3,
+    ok=None,
+    sentence="level 3 was not asked: a deployed day is made again by the machine that is deployed",
+)
 
 
 def _foreign(name: str) -> Line:
