@@ -395,3 +395,31 @@ def test_a_folder_without_a_project_is_refused_and_left_as_it_was(
     refused = puntual(tmp_path, *call)
     assert (refused.code, list(tmp_path.iterdir())) == (2, [])
     assert "C1002" in refused.err
+
+
+DEPLOYED = (
+    SETTINGS + "environments:\n  aws: {kind: aws, warehouse: {kind: redshift, location: d}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ack", "payments_daily", "-d", DAY),
+        ("amend", "-r", "payments_daily", "-d", DAY),
+        ("deliver", "-d", DAY),
+        ("replay", "-d", DAY),
+        ("land", "-d", DAY),
+        ("watch", "--once"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_that_knows_this_machine_alone_says_nothing_of_a_deployed_project(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    _day_with(tmp_path, **{"puntual.yaml": DEPLOYED})
+    assert run_day(tmp_path).code == 0  # a day of this machine, which is none of that place
+    done = puntual(tmp_path, *command, "--env", "aws")
+    assert done.code == 2, done.out + done.err
+    assert "C1004" in done.err
+    assert "observed  aws" in done.err

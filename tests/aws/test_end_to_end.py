@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.aws import client_on
 from support.stage import stage as stage
 from support.stage import stage_python as stage_python
 
@@ -27,6 +28,7 @@ from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.executions import RUNNING
 from puntual.aws.objects import S3Objects
 from puntual.aws.pointers import S3Pointers
+from puntual.aws.redshift_data import DataApi
 from puntual.aws.stage.standing import Standing
 from puntual.checks.encoding import ALGORITHM
 from puntual.cli import wiring
@@ -47,6 +49,7 @@ BROKEN_DAY, MORNING = "2026-11-12", "2026-11-13T05:00:00-06:00"
 STOPPED_DAY, STOPPED_MORNING = "2026-11-09", "2026-11-10T05:00:00-06:00"
 SCHEDULED_DAY, SCHEDULED_AT = "2026-10-30", "2026-11-03T08:00:00Z"
 REPLAYED = ((FRIDAY, MONDAY), (BROKEN_DAY, MORNING), (STOPPED_DAY, STOPPED_MORNING))
+SIGNED_DAY, SIGNED_MORNING = "2026-11-13", "2026-11-17T05:00:00-06:00"
 EARLY_DAY, EARLY_MORNING = "2026-11-10", "2026-11-11T06:50:00-06:00"
 SILENT_DAY, SILENT_MORNING = "2026-11-05", "2026-11-06T06:50:00-06:00"
 """No day after one of the last three is fed: it brings late events of the day before it."""
@@ -213,6 +216,159 @@ def test_every_dataset_has_the_laptops_digest(
                 found.setdefault(dataset, []).append(totals)
     assert {name for name, (one, other) in found.items() if one != other} == set()
     assert all(found[name][0].key_digest for name in project.models)
+
+
+OF_A_PLACE = frozenset(
+    {"object", "position", "sample", "places", "shown", "key_digest", "algorithm", "hops"}
+)
+"""Two stores of the same records have other objects, and another engine another digest."""
+
+LOOKS = (
+    ("explain", "credit_daily", "-d", FRIDAY),
+    ("exceptions", "-d", FRIDAY),
+    ("reconcile", "-d", FRIDAY),
+    ("reconcile", "-d", FRIDAY, "--profile"),
+    ("reconcile", "-d", FRIDAY, "--rows"),
+    ("lineage", "credit_daily", "-d", FRIDAY, "--row", "line:2", "--column", "charges",
+     "--left-out"),
+)  # fmt: skip
+
+
+def _said(value: Any) -> Any:
+    """Return what is said, without the names of a place."""
+    if isinstance(value, dict):
+        return {k: _said(v) for k, v in value.items() if k not in OF_A_PLACE}
+    return [_said(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: " ".join(look[:1] + look[3:4]))
+def test_what_a_person_asks_about_a_deployed_day_is_answered_as_on_a_laptop(
+    bank: Bank, friday: Any, laptop: Path, look: tuple[str, ...]
+) -> None:
+    there = bank.puntual(*look, "--json", "--env", ENV)
+    here = bank.puntual(*look, "--json", root=laptop)
+    assert (there.code, here.code) == (0, 0), there.out + there.err + here.out + here.err
+    said, expected = (_said(json.loads(ran.out)["data"]) for ran in (there, here))
+    assert said == expected
+    assert said
+
+
+def test_hops_of_a_deployed_day_have_the_laptops_counts_and_sums(
+    bank: Bank, friday: Any, laptop: Path
+) -> None:
+    def hops(*more: str, root: Path | None = None) -> list[Any]:
+        ran = bank.puntual("reconcile", "-d", FRIDAY, "--json", *more, root=root)
+        found: list[Any] = json.loads(ran.out)["data"]["hops"]
+        return [{k: v for k, v in hop.items() if k != "digested"} for hop in found]
+
+    there, here = hops("--env", ENV), hops(root=laptop)
+    assert len(there) > 15
+    assert [_said(hop) for hop in there] == [_said(hop) for hop in here]
+
+
+def test_status_shows_what_is_deployed_and_never_this_machines_own_days(
+    bank: Bank, friday: Any
+) -> None:
+    there = bank.puntual("status", "--env", ENV, "--as-of", MONDAY)
+    assert there.code == 0, there.err
+    assert "● credit_daily  2026-11-20 v1  sent  full  on time" in there.out
+    assert f"next: puntual exceptions --env {ENV} -d {FRIDAY}" in friday.out
+    here = bank.puntual("status", "--as-of", MONDAY)
+    assert "nothing has been run here yet" in here.out
+
+
+def test_the_ledger_of_a_deployed_project_is_checked_and_proves_its_growth(
+    bank: Bank, friday: Any, tmp_path: Path
+) -> None:
+    checked = bank.puntual("ledger", "check", "--env", ENV, "--json")
+    assert checked.code == 0, checked.err
+    size = int(json.loads(checked.out)["data"]["entries"])
+    assert size > 30
+    proof = tmp_path / "proof"
+    proved = bank.puntual("ledger", "prove", "--from", "2", str(proof), "--env", ENV)
+    assert proved.code == 0, proved.err
+    assert proof.stat().st_size > 100
+    newest = bank.puntual("ledger", "show", "-n", "1", "--env", ENV)
+    assert "deliver" in newest.out
+
+
+def test_a_deployed_delivery_is_verified_to_its_raw_records(bank: Bank, friday: Any) -> None:
+    done = bank.puntual("verify", "-d", FRIDAY, "--level", "2", "--json", "--env", ENV)
+    assert done.code == 0, done.out + done.err
+    packages = json.loads(done.out)["data"]["packages"]
+    assert [(p["verified"], p["level"]) for p in packages] == [(True, "2")] * 2
+    lines = [line["sentence"] for line in packages[1]["lines"]]
+    assert "ledger: the checkpoint is one of this project's" in lines
+    assert "land:card_events: the record root is the one that was recorded" in lines
+
+
+def test_a_row_that_was_altered_in_redshift_is_named_with_its_raw_place(
+    bank: Bank, friday: Any
+) -> None:
+    warehouse = DataApi(
+        client_on(bank.stage, "redshift-data"),
+        workgroup=bank.settings.workgroup,
+        database=bank.settings.database,
+    )
+    where = f"WHERE reference_date = '{FRIDAY}' AND _position = 72"
+    assert not warehouse.run(f"UPDATE card_movements SET amount = amount + 0.01 {where}").error
+    try:
+        found = bank.puntual("reconcile", "-d", FRIDAY, "--rows", "--json", "--env", ENV)
+    finally:
+        back = f"UPDATE card_movements SET amount = amount - 0.01 {where}"
+        assert not warehouse.run(back).error
+    assert found.code == 1, found.out + found.err
+    (behind,) = json.loads(found.out)["data"]["rows"]
+    (row,) = [r for r in behind["rows"] if r["class"] == "changed"]
+    assert row["position"] == "72"
+    assert row["amounts"] == {"amount": "-0.01"}
+    assert [cell["column"] for cell in row["changed"]] == ["amount"]
+
+
+def test_classified_values_of_a_deployed_day_are_not_revealed_by_a_command(
+    bank: Bank, friday: Any
+) -> None:
+    for look in (LOOKS[4], LOOKS[5]):
+        asked = bank.puntual(*look, "--unmask", "--env", ENV)
+        assert asked.code == 2, asked.out + asked.err
+        assert "C1913" in asked.err
+
+
+@everything
+def test_a_person_signs_a_delivery_with_a_key_of_his_own_and_only_then_it_is_sent(
+    bank: Bank, friday: Any
+) -> None:
+    bank.feed(SIGNED_DAY)
+    for change in (("create", "ana", "--role", "approver"), ("require", "--full", "1")):
+        done = bank.puntual("key", *change, "--env", ENV)
+        assert done.code == 0, done.out + done.err
+    try:
+        waits = bank.run(SIGNED_DAY, SIGNED_MORNING)
+        assert waits.code == 6, waits.out + waits.err
+        asked = f"puntual key sign --env {ENV} -r credit_daily -d {SIGNED_DAY} --name NAME"
+        assert asked in waits.out
+        assert not any(SIGNED_DAY.replace("-", "") in name for name in bank.delivered())
+        signed = bank.puntual("key", "sign", "-d", SIGNED_DAY, "--name", "ana", "--env", ENV)
+        assert signed.code == 0, signed.out + signed.err
+        sent = bank.run(SIGNED_DAY, SIGNED_MORNING)
+        assert sent.code == 0, sent.out + sent.err
+    finally:
+        back = bank.puntual("key", "require", "--full", "0", "--env", ENV)
+        assert back.code == 0, back.err
+    shown = bank.puntual("ledger", "show", "-n", "30", "--json", "--env", ENV)
+    events = [e["event"] for e in json.loads(shown.out)["data"]["entries"]]
+    assert events.count("approval") == 2  # one for each report
+    assert "key" in events
+    verified = bank.puntual("verify", "-d", SIGNED_DAY, "--level", "1", "--env", ENV)
+    assert verified.code == 0, verified.out + verified.err
+    assert verified.out.count("signed by approver: ana (1 needed)") == 2
+
+
+def test_keys_that_kms_holds_are_not_made_on_this_machine(bank: Bank, friday: Any) -> None:
+    for change in (("create", "other", "--role", "pipeline"), ("rotate", "log")):
+        refused = bank.puntual("key", *change, "--env", ENV)
+        assert refused.code == 2, refused.out
+        assert "C1913" in refused.err
 
 
 @everything

@@ -101,6 +101,26 @@ class KmsSigner:
             if one is not None
         }
 
+    def keep_approval(self, statement: str, keyid: str, signature: bytes) -> None:
+        """
+        Keep the signature of a person over a statement, which was made elsewhere.
+
+        Raises:
+            EvidenceError: V5006 another signature of this key is kept.
+            PermanentError: T5004-T5008.
+            TransientError: T5001, T5002, T5003.
+        """
+        name = f"keys/approvals/{statement}/{keyid}"
+        if not self._bucket.create(name, signature):
+            raise EvidenceError(
+                "V5006",
+                "another signature of this key over the statement is kept",
+                where=self._bucket.where(name),
+                expected="no signature, or this one: Ed25519 makes the same one each time",
+                observed="another one",
+                next_step="Find out who wrote it; compare it with the key's public half.",
+            )
+
     @property
     def has_trust(self) -> bool:
         """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 
 from puntual.aws.bucket import Bucket
+from puntual.aws.cache import local_disk
 from puntual.aws.redshift_data import Cell, DataApi, Ended, fault
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import loads
@@ -34,9 +37,13 @@ from puntual.engines.redshift.load import (
     failed,
 )
 from puntual.errors import ProjectError, PuntualError, TransientError
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
+
+UNLOADED = "unloaded/"
+"""Below the folder of loads: Redshift's role may write there, and nowhere else."""
 
 _LONGEST = 127
 _TEXT_TYPES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
@@ -130,21 +137,28 @@ class RedshiftWarehouse:
         return None if entry is None else entry[0]
 
     def totals(
-        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the day's rows; a table that does not exist has none.
 
         Raises:
-            ProjectError: R6002 a column is not of an exact type, or not there.
+            ProjectError: R6001 a column cannot be read as it is asked; R6002 it is not of an
+                exact type, or not there.
             PermanentError: T4002, T5004-T5008.
             TransientError: T4003, T5001, T5002.
         """
         algorithm = self.digest_algorithm if key else ""
-        types = self._columns((table,))[table]
-        if not types:
+        held = self._columns((table,))[table]
+        if not held:
             return loads.no_rows(measures, algorithm)
-        sql = totals_sql(table, reference_date, key, measures, types)
+        sql = totals_sql(table, reference_date, key, measures, held, as_types=types)
         row = self._rows(sql, where=f"warehouse table {table}")[0]
         records, *rest = (Decimal(str(cell)) for cell in row)
         digest = f"{rest[-2]}:{rest[-1]}" if key and records else "0"
@@ -154,6 +168,37 @@ class RedshiftWarehouse:
             key_digest=digest if key else "",
             algorithm=algorithm,
         )
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """
+        Return a table's columns with their types in DuckDB's words; see the port.
+
+        Raises:
+            PermanentError: T4002, T5004-T5008.
+            TransientError: T4003, T5001, T5002.
+        """
+        return self._columns((table,))[table]
+
+    def digest_query(
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return the SELECT with which `totals` counts and digests; see the port.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of the type that is asked.
+            PermanentError: T4002, T5004-T5008.
+            TransientError: T4003, T5001, T5002.
+        """
+        held = self._columns((table,))[table]
+        if not held:
+            return ""
+        return totals_sql(table, reference_date, key, (), held, as_types=types)
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int | None) -> Answer:
         """
@@ -185,6 +230,43 @@ class RedshiftWarehouse:
             for column, kind in zip(columns, types, strict=True)
         )
         return Answer(names=names, types=types, columns=exact, truncated=truncated)
+
+    def unload(
+        self, table: str, reference_date: date, into: Path
+    ) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """
+        Copy a day's rows of a table to this machine as Parquet, by way of S3.
+
+        Args:
+            table: Which table.
+            reference_date: The day.
+            into: An empty folder.
+
+        Returns:
+            The columns that were written with their types in DuckDB's words, all but the day's,
+            of those whose type is exact; and the files, which may be none where no row is.
+
+        Raises:
+            PermanentError: T4002 there is no such table, or Redshift refuses; T1001-T1003,
+                T5004-T5008.
+            TransientError: T4003 it does not answer; T5001, T5002.
+        """
+        where, folder = f"warehouse table {table}", f"{UNLOADED}{secrets.token_hex(16)}/"
+        columns = {n: t for n, t in self._columns((table,))[table].items() if n != DAY}
+        if not columns:
+            raise fault(f'relation "{table}" does not exist', "", where, "T4002")
+        target = self._bucket.where(folder)
+        statement = loading.unload(table, reference_date, columns, target, self._role)
+        self._asked(statement, {}, where=where, otherwise="T4002")
+        paths = []
+        for number, found in enumerate(list(self._bucket.listed(folder))):
+            path = into / f"{number:06}.parquet"
+            with local_disk(str(path)), path.open("xb") as file:
+                for block in self._bucket.blocks(found.name):
+                    file.write(block)
+            self._bucket.hide(found.name)
+            paths.append(str(path))
+        return columns, tuple(paths)
 
     def close(self) -> None:
         """Give up nothing: each call stands for itself."""

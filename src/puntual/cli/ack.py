@@ -105,7 +105,10 @@ def command(
     """Record an answer for good, and move the delivery with it."""
     root, watch = root_of(ctx, project), clock(as_of)
     day = dates.one(when, root, watch.now())
-    read = reading.read(root, env)
+    read = reading.only_here(
+        reading.read(root, env),
+        "keep the receiver's answer: a deployed machine cannot be told of it yet",
+    )
     (name,) = reading.chosen_reports(read, report)
     wish = None
     if status is not None:

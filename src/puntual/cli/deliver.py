@@ -54,7 +54,10 @@ def command(
     """Send the deliveries of a day that wait; exit 6 while a person is waited for."""
     root = root_of(ctx, project)
     day = dates.one(when, root, clock(as_of).now())
-    read = reading.to_run(root, env)
+    read = reading.only_here(
+        reading.to_run(root, env),
+        "`puntual run --env` sends what is made and signed",
+    )
     reports = reading.chosen_reports(read, report)
     with workshop(read, root, clock(as_of), quiet=as_json) as shop:
         waiting = [
@@ -62,17 +65,18 @@ def command(
             for d in shop.desk.journal.deliveries(reference_date=day)
             if d.state in WAITS and d.id.report in reports
         ]
-        for delivery in waiting:
-            name = delivery.id.report
-            with wiring.open_store(root) as store:
-                restatements, fault = _made(store, name, day)
+        with wiring.open_store(root) as store:
+            made = {d.id.report: _made(store, d.id.report, day) for d in waiting}
+        for fault in sorted({fault for _, fault in made.values()}):
+            # Together, as they were made: reports that are tied are judged against each other.
+            alike = [name for name, (_, of_fault) in made.items() if of_fault == fault]
             run = Run(
                 id=shop.run_id(day),
                 epoch=shop.epoch,
-                restatements=restatements,
+                restatements=tuple(r for name in alike for r in made[name][0]),
                 fault=fault,
             )
-            planned = (plan_b if fault else plan)(read, day, (name,))
+            planned = (plan_b if fault else plan)(read, day, alike)
             carried(read, planned, shop.worker, shop.desk, run, shop.shown)
         names = {d.id for d in waiting}
         found = [d for d in shop.desk.journal.deliveries(reference_date=day) if d.id in names]

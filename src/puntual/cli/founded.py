@@ -94,6 +94,21 @@ def deployed(name: str) -> Founded:
     return _opened(_signer(name, settings_of(name, client("lambda"))), begun=False)
 
 
+def signer(name: str) -> KmsSigner:
+    """
+    Return what signs in a deployed project; see `deployed` for who is asked.
+
+    Raises:
+        ProjectError: C1912 it is not deployed.
+        PermanentError: T5004-T5009.
+        TransientError: T5001, T5002.
+    """
+    from puntual.aws.clients import client
+    from puntual.aws.deployment import settings_of
+
+    return _signer(name, settings_of(name, client("lambda")))
+
+
 def ledger(name: str) -> SignedLog:
     """
     Open the ledger of a deployed project for reading; see `deployed` for who is asked.

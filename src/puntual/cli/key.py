@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from puntual.cli import books, founded, places, reading, remote, text, wiring
-from puntual.cli.archive import open_archive
+from puntual.cli.archive import Archive, open_archive
 from puntual.cli.clocks import clock
 from puntual.cli.options import (
     env_option,
@@ -21,14 +22,15 @@ from puntual.cli.options import (
     report_option,
     root_of,
 )
+from puntual.cli.vantage import archived
 from puntual.errors import ProjectError
 from puntual.evidence import dsse, trust
 from puntual.evidence.digest import sha256
 from puntual.evidence.ledger import STATEMENT, Event, Told
 from puntual.evidence.trust import COMPLETENESS, Role, Trust
 from puntual.local.disk import translated
-from puntual.model.project import AWS
-from puntual.ports.ledger import Books
+from puntual.model.project import AWS, Project
+from puntual.ports.ledger import Ledger
 from puntual.runner.record import Record, attested, catch_up
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def show(ctx: click.Context, project: Path | None, env: str | None, as_json: boo
 @passphrase_option
 @root_key_option
 @root_passphrase_option
+@env_option
 @json_option
 @click.pass_context
 def create(
@@ -85,11 +88,13 @@ def create(
     passphrase: str,
     root_key: Path | None,
     root_passphrase: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """Make a key, and put it on record."""
     root = root_of(ctx, project)
-    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+    _of_people(root, env, Role(role), name)
+    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
         found = keys.create(name, Role(role), size=size, passphrase=passphrase, root=by)
     _say(found, as_json=as_json, what="key-create")
 
@@ -100,6 +105,7 @@ def create(
 @passphrase_option
 @root_key_option
 @root_passphrase_option
+@env_option
 @json_option
 @click.pass_context
 def rotate(
@@ -109,11 +115,15 @@ def rotate(
     passphrase: str,
     root_key: Path | None,
     root_passphrase: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """Replace a key; what the old one signed goes on counting."""
     root = root_of(ctx, project)
-    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
+        for key in keys.current.keys:
+            if key.name == name:
+                _of_people(root, env, key.role, name)
         found = keys.rotate(name, size=size, passphrase=passphrase, root=by)
     _say(found, as_json=as_json, what="key-rotate")
 
@@ -130,6 +140,7 @@ def rotate(
 )
 @root_key_option
 @root_passphrase_option
+@env_option
 @json_option
 @click.pass_context
 def revoke(
@@ -140,11 +151,12 @@ def revoke(
     since: int | None,
     root_key: Path | None,
     root_passphrase: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """End a key, and put it on record."""
     root = root_of(ctx, project)
-    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
         at = size if since is None else since
         found = keys.revoke(name, since=at, why=reason, root=by)
     _say(found, as_json=as_json, what="key-revoke")
@@ -157,6 +169,7 @@ def revoke(
 @click.option("--emergency", type=click.IntRange(0, 16), default=None, help="Of an emergency one.")
 @root_key_option
 @root_passphrase_option
+@env_option
 @json_option
 @click.pass_context
 def require(
@@ -167,12 +180,13 @@ def require(
     emergency: int | None,
     root_key: Path | None,
     root_passphrase: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """Say how many approvers must sign; one pipeline key always must."""
     asked = {"full": full, "partial": partial, "emergency": emergency}
     root = root_of(ctx, project)
-    with _changing(root, root_key, root_passphrase) as (keys, size, by):
+    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
         now = {c: dict(keys.current.thresholds[-1].of(c)) for c in COMPLETENESS}
         for whole, number in asked.items():
             if number is not None:
@@ -186,6 +200,7 @@ def require(
 @report_option
 @click.option("-d", "--date", "when", required=True, metavar="DATE", help="Reference date.")
 @click.option("--name", required=True, help="Whose key signs.")
+@env_option
 @json_option
 @click.pass_context
 def sign(
@@ -194,26 +209,29 @@ def sign(
     report: str | None,
     when: str,
     name: str,
+    env: str | None,
     as_json: bool,
 ) -> None:
     """Sign what was attested; the signature is bound to its bytes and travels with it."""
     root = root_of(ctx, project)
-    chosen = reading.chosen_reports(reading.read(root), report)
+    chosen = reading.chosen_reports(reading.read(root, env), report)
     day = parse_day(when)
-    with _writing(root) as (keys, opened, write):
+    with _signing(root, env) as desk:
         for one in chosen:
-            data = _statement(root, one, day)
+            data = _statement(desk.archive, one, day, env)
             envelope = dsse.Envelope(payload=data, kind=dsse.STATEMENT)
-            at, _ = attested(opened, sha256(data))
-            keyid = keys.approve(name, envelope, sha256(data), position=at)
+            at, _ = attested(desk.ledger, sha256(data))
+            keyid = desk.keys.approve(name, envelope, sha256(data), position=at)
             facts = {"statement": sha256(data), "keyid": keyid, "name": name}
-            write(
+            desk.write(
                 Told(event=Event.APPROVAL, step=f"attest:{one}", reference_date=when, facts=facts)
             )
             if not as_json:
                 text.say(f" ● {one} {when}: {name} has signed statement {sha256(data)[:12]}…")
     if as_json:
         text.envelope("key-sign", {"reports": list(chosen), "name": name})
+    elif env and not desk.here:
+        text.say(f"   on record with the delivery        next: {text.in_env('run', env)} -d {when}")
 
 
 @command.command(name="export", help="Write what a receiver is given once: trust file, verifier.")
@@ -264,24 +282,96 @@ def _keys(root: Path) -> LocalKeys:
     return books.open_keys(root)
 
 
+def _of_people(root: Path, env: str | None, role: Role, name: str) -> None:
+    """
+    Refuse to make a key here for what is signed by KMS where a project is deployed.
+
+    Raises:
+        ProjectError: C1913.
+    """
+    if _deployed(root, env) is not None and role is not Role.APPROVER:
+        raise ProjectError(
+            "C1913",
+            f"a key of {role.value} of a deployed project is KMS's, and made by its deployment",
+            where=name,
+            expected="a key of an approver",
+            observed=f"one of {role.value}",
+            next_step="`puntual key revoke` ends it; a stack with other keys is deployed then",
+        )
+
+
+def _deployed(root: Path, env: str | None) -> Project | None:
+    """Return the project where its environment is on AWS; None where it is this machine."""
+    read = reading.read(root, env) if env else None
+    return read if read is not None and read.place == AWS else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """
+    Where a person signs.
+
+    Attributes:
+        keys: Those of people, and the trust file.
+        ledger: In which statements are told of.
+        archive: In which they lie.
+        write: Puts something on record; where it is deployed the run does so with the delivery.
+        here: It is this machine.
+    """
+
+    keys: LocalKeys
+    ledger: Ledger
+    archive: Archive
+    write: Callable[[Told], None]
+    here: bool
+
+
 @contextmanager
-def _writing(root: Path) -> Iterator[tuple[LocalKeys, Books, Callable[[Told], None]]]:
-    """Hold the run's lease, and lend what puts something on record."""
-    read, watch = reading.read(root), clock(None)
+def _signing(root: Path, env: str | None) -> Iterator[_Desk]:
+    """Hold the run's lease, and lend what a person signs with; or what is deployed."""
+    if (there := _deployed(root, env)) is not None:
+        from puntual.cli.deployed_keys import deployed_keys
+
+        with archived(root, env) as archive:
+            yield _Desk(
+                keys=deployed_keys(root, there.name),
+                ledger=founded.ledger(there.name),
+                archive=archive,
+                write=lambda told: None,
+                here=False,
+            )
+        return
+    read, watch = reading.read(root, env), clock(None)
     places.make_folder(places.lake_path(root))
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
         opened = books.open_books(root, read.name)
         by = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
-        yield books.open_keys(root), opened, lambda told: catch_up(by, also=(told,))
+        yield _Desk(
+            keys=books.open_keys(root),
+            ledger=opened.ledger,
+            archive=open_archive(root),
+            write=lambda told: catch_up(by, also=(told,)),
+            here=True,
+        )
 
 
 @contextmanager
 def _changing(
-    root: Path, root_key: Path | None, passphrase: str
+    root: Path, root_key: Path | None, passphrase: str, env: str | None
 ) -> Iterator[tuple[LocalKeys, int, KeyFile | None]]:
-    """Lend the keys for a change of the trust file, which is put on record afterwards."""
+    """
+    Lend the keys for a change of the trust file, which is put on record afterwards.
+
+    Of a deployed project the next run puts it on record: it has one writer.
+    """
     by = key_file(root_key, passphrase)
-    read, watch = reading.read(root), clock(None)
+    if (there := _deployed(root, env)) is not None:
+        from puntual.cli.deployed_keys import deployed_keys
+
+        with remote.led_to_stage(root, env or ""):
+            yield deployed_keys(root, there.name), founded.ledger(there.name).size, by
+        return
+    read, watch = reading.read(root, env), clock(None)
     places.make_folder(places.lake_path(root))
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
         if books.has_keys(root) and not books.open_keys(root).signs_next(
@@ -304,8 +394,7 @@ def key_file(path: Path | None, passphrase: str) -> KeyFile | None:
     return None if path is None else KeyFile(path=path, passphrase=passphrase)
 
 
-def _statement(root: Path, report: str, day: date) -> bytes:
-    archive = open_archive(root)
+def _statement(archive: Archive, report: str, day: date, env: str | None) -> bytes:
     made = archive.day(day).get(f"attest:{report}")
     if made is None:
         raise ProjectError(
@@ -313,7 +402,7 @@ def _statement(root: Path, report: str, day: date) -> bytes:
             f"{report} was not attested for {day.isoformat()}",
             expected="a delivery that waits for signatures",
             observed="none",
-            next_step=f"puntual run -d {day.isoformat()}",
+            next_step=f"{text.in_env('run', env)} -d {day.isoformat()}",
         )
     (ref,) = (o for o in made.of_role("package") if o.detail["name"] == STATEMENT)
     return archive.objects.read(ref)

@@ -59,7 +59,10 @@ def command(
     fails is told by the run, if it fails there as well.
     """
     root, watch = root_of(ctx, project), clock(as_of)
-    read = reading.to_run(root, env)
+    read = reading.only_here(
+        reading.to_run(root, env),
+        "the streaming job lands as it comes, and `puntual run --env` lands what is left",
+    )
     days = resolve(when, read, now=watch.now(), zone=zone(read.time_zone))
     sources = early_sources(read)
     landed: dict[str, str] = {}

@@ -13,8 +13,10 @@ from puntual.cli.clocks import clock
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import journal_path
 from puntual.cli.shown import notice_json
+from puntual.cli.vantage import vantage
 from puntual.local.outbox import SqliteOutbox
 from puntual.model.notice import Notice, SendState
+from puntual.model.project import AWS
 from puntual.model.route import Posted, Send
 
 SHOWN = 50
@@ -40,6 +42,9 @@ def command(
     """Show the notices with each receiver; the exit code does not depend on them."""
     root, watch = root_of(ctx, project), clock(as_of)
     read = reading.read(root, env)
+    if read.place == AWS:
+        _deployed(root, env, now=watch.now(), as_json=as_json)
+        return
     if send and journal_path(root).is_file():
         telling.tell(root, read, watch)
     found = _posted(root, everything=everything)
@@ -60,6 +65,22 @@ def command(
         text.say("   nobody is told: puntual.yaml declares no route under 'notices'")
     if failing:
         text.say(telling.failing_line(failing))
+
+
+def _deployed(root: Path, env: str | None, *, now: datetime, as_json: bool) -> None:
+    """Show the open notices of a deployed project; its topics are answerable for their mail."""
+    with vantage(root, env) as place:
+        found = place.notices()
+    if as_json:
+        listed = [notice_json(notice) | {"sends": []} for notice in found]
+        text.envelope("notices", {"notices": listed, "failing": "0"}, at=now)
+        return
+    for notice in found:
+        for line in _lines(Posted(number=0, notice=notice, sends=())):
+            text.say(line)
+    if not found:
+        text.say(" ● no notice is open")
+    text.say("   told by the topics of the deployment, each by severity")
 
 
 def posted_json(posted: Posted) -> dict[str, object]:

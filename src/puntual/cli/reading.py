@@ -9,7 +9,7 @@ from pathlib import Path
 from puntual.cli import places
 from puntual.errors import Complaint, ProjectError
 from puntual.local.pointers import SqlitePointers
-from puntual.model.project import Project
+from puntual.model.project import AWS, Project
 from puntual.project.read import lint, read_project, refusal
 
 
@@ -52,6 +52,29 @@ def to_run(root: Path, env: str | None = None) -> Project:
     project, complaints, files = checked(root, env)
     if project is None or any(c.severity == "error" for c in complaints):
         raise refusal(complaints, files)
+    return project
+
+
+def only_here(project: Project, instead: str) -> Project:
+    """
+    Return a project that this machine works on; of a deployed one this machine knows nothing.
+
+    Args:
+        project: As its environment reads it.
+        instead: What to do where it is deployed.
+
+    Raises:
+        ProjectError: C1004 the environment is on AWS.
+    """
+    if project.place == AWS:
+        raise ProjectError(
+            "C1004",
+            "this command works on one machine, and the environment is of kind aws",
+            where="--env",
+            expected="an environment whose days this machine carries out",
+            observed=project.away,
+            next_step=instead,
+        )
     return project
 
 

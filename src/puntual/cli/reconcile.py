@@ -14,7 +14,7 @@ import click
 from puntual.cli import dates, junit, profiled, text, waterfall
 from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
 from puntual.cli.reconciled import Reconciled, check_dataset, json_of, reconciled
-from puntual.cli.vantage import archived
+from puntual.cli.vantage import archived, vantage
 from puntual.model.manifest import Manifest
 from puntual.model.masked import Mask
 
@@ -166,16 +166,20 @@ def _say(lines: Iterable[str]) -> None:
 @contextmanager
 def _looking(asked: _Asked, committed: dict[str, Manifest]) -> Iterator[Looking]:
     from puntual.cli.drilled import look_into
+    from puntual.cli.stocked import refuse_unmasked
 
-    with look_into(
-        asked.root,
-        asked.day,
-        committed,
-        limit=asked.limit,
-        explained=asked.explained,
-        unmask=asked.unmask,
-    ) as looking:
-        yield looking
+    with vantage(asked.root, asked.env) as place:
+        if asked.unmask:
+            refuse_unmasked(place)
+        with look_into(
+            place,
+            asked.day,
+            committed,
+            limit=asked.limit,
+            explained=asked.explained,
+            unmask=asked.unmask,
+        ) as looking:
+            yield looking
 
 
 def _reveal(asked: _Asked, looking: Looking, columns: Iterable[str]) -> None:

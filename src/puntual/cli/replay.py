@@ -63,7 +63,10 @@ def command(
     when raw is damaged or the machine fails.
     """
     root = root_of(ctx, project)
-    read = reading.read(root, env)
+    read = reading.only_here(
+        reading.read(root, env),
+        "`puntual run --env ENV --from curate:SOURCE` has the deployed machine make a day again",
+    )
     for line in restored.restore(root, lambda: read, datetime.now(UTC)):
         (text.complain if as_json else text.say)(line)
     names = _names(root)

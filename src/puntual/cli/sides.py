@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date
 from pathlib import Path
 
 from puntual.cli.wiring import connection
 from puntual.engines.dialect.sql import compile_sql, literal, quote
-from puntual.engines.duckdb.session import Limits, Session, open_session
-from puntual.engines.duckdb.side import files as rows_of_files
+from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.side import open_side
+from puntual.engines.duckdb.sides import LIMITS, FileSides, listed
 from puntual.engines.duckdb_warehouse import open_to_read
 from puntual.model.project import WarehouseSettings
 from puntual.ports.side import Side
@@ -34,27 +34,13 @@ class LocalSides:
     def __init__(self, settings: WarehouseSettings, root: Path, folder: str, zone: str) -> None:
         self._settings = settings
         self._root = root
-        self._folder = folder
-        self._zone = zone
-        self._limits = Limits(memory="600MB")
+        self._files = FileSides(folder, zone)
 
-    @contextmanager
     def files(
         self, paths: tuple[str, ...], rows: Rows, *, name: str, without: tuple[str, ...] = ()
-    ) -> Iterator[Side]:
+    ) -> AbstractContextManager[Side]:
         """Lend the rows of Parquet files; see the port."""
-        source = _chosen(rows_of_files(paths, without=without), rows)
-        with (
-            open_session(
-                self._folder,
-                limits=self._limits,
-                zone=self._zone,
-                where=name,
-                readable=[*paths, *without],
-            ) as session,
-            open_side(session, source, name=name) as side,
-        ):
-            yield side
+        return self._files.files(paths, rows, name=name, without=without)
 
     @contextmanager
     def table(self, table: str, reference_date: date, rows: Rows, *, name: str) -> Iterator[Side]:
@@ -70,10 +56,10 @@ class LocalSides:
 
     @contextmanager
     def _duckdb(self, table: str, where: str, rows: Rows, name: str) -> Iterator[Side]:
-        source = f"SELECT {_listed(rows, f'* EXCLUDE ({DAY})')} FROM {quote(table)} WHERE {where}"
+        source = f"SELECT {listed(rows, f'* EXCLUDE ({DAY})')} FROM {quote(table)} WHERE {where}"
         path = self._root / self._settings.location
         with closing(open_to_read(path)) as opened:
-            session = Session(opened, limits=self._limits, code="T4002", where=name)
+            session = Session(opened, limits=LIMITS, code="T4002", where=name)
             with open_side(session, source, name=name) as side:
                 yield side
 
@@ -81,19 +67,7 @@ class LocalSides:
     def _postgresql(self, table: str, where: str, rows: Rows, name: str) -> Iterator[Side]:
         from puntual.engines.postgresql.side import open_side as open_postgresql
 
-        source = f"SELECT {_listed(rows, '*')} FROM {quote(table)} WHERE {where}"
+        source = f"SELECT {listed(rows, '*')} FROM {quote(table)} WHERE {where}"
         compiled = compile_sql(source, "postgres")
         with open_postgresql(connection(self._settings.location), compiled, name=name) as side:
             yield side
-
-
-def _chosen(source: str, rows: Rows) -> str:
-    if not rows.columns and not rows.where:
-        return source
-    where = f" WHERE {rows.where}" if rows.where else ""
-    return f"SELECT {_listed(rows, '*')} FROM ({source}) AS s{where}"
-
-
-def _listed(rows: Rows, otherwise: str) -> str:
-    named = (f"{quote(column)} AS {quote(name)}" for name, column in rows.columns.items())
-    return ", ".join(named) or otherwise

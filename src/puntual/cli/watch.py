@@ -90,6 +90,9 @@ def command(
     if as_of is not None and until is None and not once:
         raise click.BadParameter("a simulated clock needs --until or --once", param_hint="--as-of")
     watch: Clock = SystemClock() if as_of is None else SteppedClock(as_of)
+    if env is not None:
+        schedule = "the deployed schedule starts the runs, and its watchdog sees that they start"
+        reading.only_here(reading.read(root, env), schedule)
     places.make_folder(places.state_folder(root))
     background = None
     if daemon:

@@ -18,6 +18,8 @@ from puntual.model.source import StreamSource
 
 _SIGNS = ("ECC_NIST_P256", "SIGN_VERIFY")
 _KEYED = ("HMAC_256", "GENERATE_VERIFY_MAC")
+FLEETING_DAYS = 7
+"""How long the manifests of COPY and what a comparison unloads are kept."""
 
 
 class Storage(Construct):
@@ -48,7 +50,9 @@ class Storage(Construct):
         self.log_key = self._never_read("LogKey", "signs checkpoints of the ledger", _SIGNS)
         self.pseudonym_key = self._never_read("PseudonymKey", "makes pseudonyms", _KEYED)
         self.logs = self._logs(options)
-        self.lake = self._bucket("Lake", self.lake_key, versions=True)
+        # Manifests and copies that loads and comparisons leave: kept elsewhere, or not at all.
+        fleeting = f"{project.name}/loads/"
+        self.lake = self._bucket("Lake", self.lake_key, versions=True, fleeting=fleeting)
         self.deliveries = self._bucket("Deliveries", self.deliveries_key, versions=True)
         self.evidence = self._bucket(
             "Evidence", self.evidence_key, versions=True, locked_days=options.evidence_days
@@ -128,7 +132,13 @@ class Storage(Construct):
         return bucket
 
     def _bucket(
-        self, name: str, key: kms.CfnKey, *, versions: bool, locked_days: int = 0
+        self,
+        name: str,
+        key: kms.CfnKey,
+        *,
+        versions: bool,
+        locked_days: int = 0,
+        fleeting: str = "",
     ) -> s3.CfnBucket:
         lock = s3.CfnBucket.ObjectLockConfigurationProperty(
             object_lock_enabled="Enabled",
@@ -162,7 +172,8 @@ class Storage(Construct):
                         abort_incomplete_multipart_upload=s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
                             days_after_initiation=1
                         ),
-                    )
+                    ),
+                    *([_soon_gone(fleeting)] if fleeting else []),
                 ]
             ),
             object_lock_configuration=lock if locked_days else None,
@@ -220,6 +231,19 @@ class Storage(Construct):
                     stream, "KDS3", "A key of our own says who may read; it rotates every year."
                 )
                 yield stream
+
+
+def _soon_gone(prefix: str) -> s3.CfnBucket.RuleProperty:
+    """Remove what lies below a prefix, with its versions, after some days."""
+    return s3.CfnBucket.RuleProperty(
+        id="what-loads-leave",
+        status="Enabled",
+        prefix=prefix,
+        expiration_in_days=FLEETING_DAYS,
+        noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
+            noncurrent_days=FLEETING_DAYS
+        ),
+    )
 
 
 def _owned() -> iam.PolicyDocument:

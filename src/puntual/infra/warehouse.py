@@ -37,7 +37,14 @@ class Warehouse(Construct):
                     resources=[f"{lake}/{p}/*" for p in ("curated", "loads", "validate")],
                 ),
                 iam.PolicyStatement(
-                    sid="Key", actions=["kms:Decrypt"], resources=[storage.lake_key.attr_arn]
+                    sid="Unload",
+                    actions=["s3:PutObject"],
+                    resources=[f"{lake}/loads/unloaded/*"],
+                ),
+                iam.PolicyStatement(
+                    sid="Key",
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=[storage.lake_key.attr_arn],
                 ),
             ],
         )

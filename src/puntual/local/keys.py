@@ -280,11 +280,14 @@ class LocalKeys:
         if not key.counts(position):
             raise too_late(key, position)
         made = self._sign(key, envelope.pae)
-        path = self._folder / "approvals" / statement / key.keyid
+        self._keep(statement, key.keyid, made.signature)
+        return key.keyid
+
+    def _keep(self, statement: str, keyid: str, signature: bytes) -> None:
+        path = self._folder / "approvals" / statement / keyid
         with translated(str(path)):
             make_folder(path.parent)
-            self._place(path, made.signature, 0o640)
-        return key.keyid
+            self._place(path, signature, 0o640)
 
     def approvals(self, statement: str) -> Mapping[str, bytes]:
         """Return the signatures of people over a statement, by keyid."""

@@ -60,7 +60,7 @@ def pack(books: Books, files: Mapping[str, bytes]) -> dict[str, bytes]:
         EvidenceError: V4004, V4005.
     """
     data = files[STATEMENT]
-    index, leaf = attested(books, sha256(data))
+    index, leaf = attested(books.ledger, sha256(data))
     report = statement.decode(data).delivery.partition("/")[0]
     note = books.ledger.checkpoint(index)
     made = checkpoints.decode(note)

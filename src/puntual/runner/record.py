@@ -29,13 +29,14 @@ from puntual.evidence.trust import Role, Trust
 from puntual.model.delivery import Reason
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Attest, Decide, Deliver, Land, Step
-from puntual.ports.ledger import Books
+from puntual.ports.ledger import Books, Ledger
 from puntual.runner import checkpoint
 from puntual.runner.checkpoint import Published, Store
 from puntual.runner.policies_told import LAID_DOWN, changed, laid_down
 from puntual.runner.world import DayRun
 
 ATTESTED, _PLAN = b'"event":"attest"', b'"event":"plan"'
+_APPROVAL = b'"event":"approval"'
 """What canonical entries of these events hold, and no others (a quote in a text is escaped)."""
 
 
@@ -69,7 +70,9 @@ def follow(run: DayRun, step: Step) -> None:
         PermanentError: T2001, V5001, V5002, T1001, T1002, T1003.
     """
     if run.world.books is not None and _ends(run, step):
-        catch_up(record_of(run), plan=run)
+        record = record_of(run)
+        also = _signed(record, run, step) if isinstance(step, Deliver) else ()
+        catch_up(record, plan=run, also=tuple(also))
 
 
 def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told] = ()) -> None:
@@ -108,6 +111,37 @@ def catch_up(record: Record, *, plan: DayRun | None = None, also: Sequence[Told]
         for u, t in told
     ]
     ledger.append(entries, epoch=record.epoch)
+
+
+def _signed(record: Record, run: DayRun, step: Deliver) -> Iterator[Told]:
+    """
+    Tell of the approvers of what was delivered, where nobody did when they signed.
+
+    Who signs beside a run of this machine puts it on record himself; where a project is
+    deployed the machine is the only writer.
+    """
+    made = run.published.get(f"attest:{step.report}")
+    digest = "" if made is None else statement_of(made.manifest)
+    if not digest or not record.books.signer.approvals(digest):
+        return
+    ledger = record.books.ledger
+    position, _ = attested(ledger, digest)
+    told = set()
+    for index, data in ledger.backwards():
+        if index < position:
+            break
+        if _APPROVAL in data:
+            facts = decode(data).told.facts
+            told.add((facts.get("statement"), facts.get("keyid")))
+    for keyid, name in sorted(approvers(record.books, digest, position).items()):
+        if (digest, keyid) not in told:
+            facts = {"statement": digest, "keyid": keyid, "name": name}
+            yield Told(
+                event=Event.APPROVAL,
+                step=f"attest:{step.report}",
+                reference_date=run.date.isoformat(),
+                facts=facts,
+            )
 
 
 def attested_anew(run: DayRun, step: Attest) -> None:
@@ -153,9 +187,10 @@ def waits(run: DayRun, report: str) -> Reason | None:
     names = approvers(books, digest, _position(books, made.manifest))
     if len(names) >= needed:
         return None
+    env = f" --env {run.project.away}" if run.project.away else ""
     sentence = (
         f"waits for {needed - len(names)} of {needed} approvers to sign statement {digest[:12]}: "
-        f"puntual key sign -r {report} -d {run.date.isoformat()} --name NAME"
+        f"puntual key sign{env} -r {report} -d {run.date.isoformat()} --name NAME"
     )
     return Reason(code="P3011", about=report, sentence=sentence)
 
@@ -168,7 +203,7 @@ def standing_completeness(run: DayRun, report: str) -> str:
 
 
 def _position(books: Books, made: Manifest) -> int:
-    return attested(books, statement_of(made))[0]
+    return attested(books.ledger, statement_of(made))[0]
 
 
 def approvers(books: Books, digest: Digest, position: int) -> dict[str, str]:
@@ -294,14 +329,14 @@ def _published(
             )
 
 
-def attested(books: Books, digest: Digest) -> tuple[int, bytes]:
+def attested(ledger: Ledger, digest: Digest) -> tuple[int, bytes]:
     """
     Return where the ledger tells of a statement, and how; the last time, if more than once.
 
     Raises:
         EvidenceError: V4004; V4005 it does not.
     """
-    for index, data in books.ledger.backwards():
+    for index, data in ledger.backwards():
         if ATTESTED in data and decode(data).told.facts.get("statement") == digest:
             return index, data
     raise EvidenceError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -179,6 +179,23 @@ def _copy(load: Load, copied: Copied) -> tuple[str, ...]:
         f"COPY {copied.table} FROM {literal(copied.manifest)} IAM_ROLE {role} "
         "FORMAT AS PARQUET MANIFEST",
     )
+
+
+def unload(table: str, day: date, columns: Iterable[str], target: str, role: str) -> str:
+    """
+    Return the statement that writes a day's rows of a table as Parquet, which keeps their types.
+
+    Args:
+        table: Which table.
+        day: The reference date.
+        columns: Those that are written.
+        target: `s3://` address of a folder that is empty; ends with a stroke.
+        role: `default`, or the ARN of a role, by which it is written.
+    """
+    listed = ", ".join(map(quote, columns))
+    select = f"SELECT {listed} FROM {quote(table)} WHERE {DAY} = {_date(day)}"
+    by = "default" if role == "default" else literal(role)
+    return f"UNLOAD ({literal(select)}) TO {literal(target)} IAM_ROLE {by} FORMAT AS PARQUET"
 
 
 def _staged_rows(load: Load) -> str:
