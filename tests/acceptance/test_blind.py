@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 from support.small import (
+    AS_OF,
     CONTRACT,
     DAY,
+    MODEL,
     ROWS,
     SETTINGS,
     drop,
@@ -89,6 +91,49 @@ controls:
 """
 
 
+SUMS_OF_NOTHING = """\
+controls:
+  - id: fees_tie
+    kind: business
+    equal:
+      left:
+        query: >-
+          SELECT coalesce(sum(amount), 0) AS amount FROM movements
+          WHERE reference_date = :reference_date AND client_id = 'FEES'
+        sum: amount
+      right:
+        query: >-
+          SELECT coalesce(sum(amount), 0) AS amount FROM movements
+          WHERE reference_date = :reference_date AND payment_id = 'fee'
+        sum: amount
+  - id: nothing_owed
+    kind: business
+    equal:
+      left: {warehouse: movements, sum: amount, where: "client_id = 'c4'"}
+      right: {curated: movements, sum: amount, where: "client_id = 'c4'"}
+"""
+
+
+def test_equal_queries_that_agree_on_no_row_are_told_so_and_stages_whose_rows_are_zero_are_not(
+    tmp_path: Path,
+) -> None:
+    """No row of FEES is there; c4 has one of 0.00."""
+    zero = (*ROWS, "p5;c4;0.00;2026-03-02")
+    for name, text, told in (
+        ("nothing", SUMS_OF_NOTHING, ["fees_tie"]),
+        ("agreed", SUMS_OF_NOTHING.replace("  - id", "  - may_be_empty: true\n    id"), []),
+    ):
+        root = write_project(tmp_path / name, **{"controls/controls.yaml": text})
+        drop(root, zero)
+        vouch(root, 5, "330.35")
+        ran = run_day(root)
+        assert ran.code == 0, ran.out + ran.err
+        found = puntual(root, "reconcile", "-d", DAY, "--json").data["findings"]
+        assert isinstance(found, list)
+        blind = [f for f in found if f["code"] == "R5002"]
+        assert [f["rule"].removesuffix("_planted") for f in blind] == told
+
+
 def test_a_control_that_agrees_on_no_row_is_told_that_it_does(tmp_path: Path) -> None:
     """No row of either condition is there: zero is zero, whatever happens to the rows."""
     nobody = "SELECT count(*) FROM movements WHERE client_id = 'nobody'"
@@ -108,3 +153,36 @@ def test_a_control_that_agrees_on_no_row_is_told_that_it_does(tmp_path: Path) ->
         blind = [f for f in found if f["code"] == "R5002"]
         assert [f["rule"].removesuffix("_planted") for f in blind] == told
     assert "zero against zero" in puntual(tmp_path / "nothing", "reconcile", "-d", DAY).out
+
+
+def test_a_model_that_nothing_compares_with_its_source_is_told_in_every_form_and_holds_nothing(
+    tmp_path: Path,
+) -> None:
+    """It leaves the refund of -20.25 out, and every table after it does."""
+    settings = SETTINGS.replace("    carries: payments\n", "")
+    model = MODEL.rstrip() + " WHERE amount > 0\n"
+    write_project(tmp_path, **{"puntual.yaml": settings, "models/movements.sql": model})
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    checked = puntual(tmp_path, "check", "--as-of", AS_OF)
+    assert checked.code == 0, checked.out
+    assert "models/movements.sql:1" in checked.out
+    assert "C1307" in checked.out
+    ran = run_day(tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    asked = ("reconcile", "-d", DAY)
+    shown = puntual(tmp_path, *asked)
+    whole = " ".join(shown.out.split())
+    assert shown.code == 0
+    assert "1 model is compared by nothing: movements" in whole
+    assert "all seen;" not in whole
+    assert "R5005 movements: nothing compares it with what it is made from" in whole
+    data = puntual(tmp_path, *asked, "--json").data
+    (found,) = [f for f in data["findings"] if f["code"] == "R5005"]  # type: ignore[attr-defined]
+    assert (found["verdict"], found["on_fail"]) == ("unknown", "flag")
+    assert "movements_uncompared" in puntual(tmp_path, *asked, "--format", "junit").out
+    lines = puntual(tmp_path, *asked, "--format", "csv").out.splitlines()
+    assert "model,movements,,,,,,,,not compared,,," in lines
+    listed = puntual(tmp_path, "exceptions", "-d", DAY, "--json").data["exceptions"]
+    (entry,) = [e for e in listed if e["code"] == "R5005"]  # type: ignore[attr-defined]
+    assert entry["effect"] == "named here; nothing is left out"

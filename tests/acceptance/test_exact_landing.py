@@ -185,6 +185,41 @@ def test_a_sum_of_29_digits_is_compared_exactly(tmp_path: Path) -> None:
     assert done.code == 0, done.out + done.err
 
 
+WIDEST = "9999999999999999999999999999999999.9999"
+
+
+def _of_38_digits(root: Path, rows: tuple[str, ...], total: str) -> Ran:
+    wide = CONTRACT.replace("DECIMAL(18,2)", "DECIMAL(38,4)")
+    layout = LAYOUT.replace("scale: 2", "scale: 4")
+    write_project(
+        root,
+        **{
+            "contracts/payments.odcs.yaml": wide,
+            "reports/payments_daily/layout.yaml": layout,
+            "controls/controls.yaml": "controls: []\n",
+        },
+    )
+    drop(root, rows)
+    vouch(root, len(rows), total)
+    return run_day(root)
+
+
+@pytest.mark.row("f53")
+def test_a_control_records_sum_may_have_the_38_digits_that_a_decimal_has(tmp_path: Path) -> None:
+    rows = (f"p1;c1;{WIDEST};{DAY}", f"p2;c1;0.0001;{DAY}", f"p3;c2;-0.0001;{DAY}")
+    done = _of_38_digits(tmp_path / "right", rows, WIDEST)
+    assert done.code == 0, done.out + done.err
+    assert _of_38_digits(tmp_path / "other", rows, f"{WIDEST[:-1]}8").code == 1
+
+
+@pytest.mark.row("f53")
+def test_a_sum_of_more_than_38_digits_stops_the_run_and_sends_nothing(tmp_path: Path) -> None:
+    rows = (f"p1;c1;{WIDEST};{DAY}", f"p2;c1;{WIDEST};{DAY}")
+    done = _of_38_digits(tmp_path, rows, "19999999999999999999999999999999999.9998")
+    assert (done.code, "Q1002" in done.out + done.err) == (3, True)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("amount", [1e15, 2.5e17, 0.00001, 1e-7, 12.34])
 def test_a_real_of_any_size_is_in_both_sums_of_sqlite(tmp_path: Path, amount: float) -> None:
     _real(tmp_path, amount)

@@ -201,6 +201,44 @@ def test_a_form_that_is_not_there_is_refused(
     assert f"{what[0]} is shown as text or json, not as {form}" in ran.err
 
 
+EXTREMES = """\
+controls:
+  - id: extremes
+    kind: end_to_end
+    left: {raw: payments}
+    right: {warehouse: movements, where: "amount < 200"}
+    by: [client_id]
+    measures: [{max: amount}, {distinct: [payment_id]}]
+  - id: silent
+    kind: business
+    left: SELECT max(amount) FROM movements WHERE client_id = 'nobody'
+    right: SELECT 0
+"""
+
+
+def test_a_csv_line_says_which_group_which_values_and_why(tmp_path: Path) -> None:
+    """c1 has two payments, of 100.00 and 250.50; 250.50 is not on the right."""
+    files = {"contracts/payments.odcs.yaml": PUBLIC, "controls/controls.yaml": EXTREMES}
+    write_project(tmp_path, **files)
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    ran = run_day(tmp_path)
+    assert ran.code == 1, ran.out + ran.err
+    lines = list(csv.DictReader(io.StringIO(within(tmp_path, "--format", "csv").out)))
+    assert not any(None in line or None in line.values() for line in lines)
+    shown = ("name", "measure", "left_value", "right_value", "residual", "state", "group")
+    told = [tuple(line[c] for c in shown) for line in lines if line["what"] == "control"]
+    assert told == [
+        ("extremes", "", "", "", "", "mismatched", ""),
+        ("extremes", "max amount", "250.50", "100.00", "150.50", "mismatched", "client_id c1"),
+        ("extremes", "distinct payment_id", "2", "1", "1", "mismatched", "client_id c1"),
+        ("silent", "value", "", "0", "", "unknown", ""),
+    ]
+    why = {line["name"]: line["reason"] for line in lines if line["reason"]}
+    assert why["extremes"].startswith("1 of 3 groups; the first, client_id c1: max amount 250.50")
+    assert why["silent"] == "query: no answer: null"
+
+
 def test_no_rows_are_an_empty_list_and_a_table_without_lines(unsummed: Path) -> None:
     data = json.loads(within(unsummed, "--rows", "--json").out)["data"]
     assert (data["rows"], data["differ_since"]) == ([], [])

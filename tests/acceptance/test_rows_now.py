@@ -202,3 +202,8 @@ def test_rows_that_a_declared_filter_left_out_are_no_missing_rows(tmp_path: Path
     assert shown.code == 0, shown.out
     assert "missing" not in shown.out
     assert "1 rows left by declared filters" in shown.out
+    assert "1 left with a reason: --explained names them" in shown.out
+    named = within(tmp_path, "--rows", "movements:curated", "--explained", "--unmask")
+    assert named.code == 0, named.out
+    assert "filtered payment_id=p3" in words(named)
+    assert "a declared filter of movements" in named.out

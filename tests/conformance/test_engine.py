@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from puntual.checks.comparable import no_number
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import PermanentError
 from puntual.model.check import (
@@ -844,6 +845,40 @@ class EngineSuite:
             for f in files
         )
         assert one == same != other
+
+    def test_a_text_is_digested_as_the_number_that_the_other_side_has(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        """007 is 7, and a null is a null on both."""
+        kinds = {"m": ColumnType(kind=Kind.DECIMAL, precision=38, scale=2)}
+        files = [
+            self.table(folder, k=["a", "b", "c"], m=values)
+            for folder, values in zip(
+                folders(tmp_path, 3),
+                (
+                    pa.array(["007", "-1.50", None], pa.string()),
+                    pa.array([Decimal("7"), Decimal("-1.5"), None], pa.decimal128(9, 1)),
+                    pa.array([Decimal("-1.5"), Decimal("7"), None], pa.decimal128(9, 1)),
+                ),
+                strict=True,
+            )
+        ]
+        text, number, exchanged = (
+            engine.totals((f,), ("k", "m"), (), algorithm="md5-60x2", types=kinds).key_digest
+            for f in files
+        )
+        assert text == number != exchanged
+
+    def test_a_text_that_is_no_number_exactly_is_found_on_every_engine(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        some = ["12", "0012", "+5", "-1.50", "1.000", "1.505", " 1", "1\n", "", "1e3", "-", "٣"]
+        file = self.table(tmp_path, t=pa.array([*some, "9" * 37, None], pa.string()))
+        day = replace(self.day(), tables={"rows": (file,)})
+        kind = ColumnType(kind=Kind.DECIMAL, precision=38, scale=2)
+        asked = f"SELECT t FROM rows WHERE {no_number('t', kind)} ORDER BY t"
+        (found,) = engine.query(asked, day, limit=None).columns
+        assert set(found) == {"1.505", " 1", "1\n", "", "1e3", "-", "٣", "9" * 37}
 
     def test_totals_of_no_file_are_zero(self, engine: Engine) -> None:
         found = engine.totals((), ("k",), ("m",), algorithm="duckdb-hash-2")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from support.postgres import postgres_server, with_database
 
 from puntual.checks.encoding import VECTORS, Vector, bucket, digest, encode, key_types, text_of
+from puntual.engines.dialect import digest as duck
 from puntual.engines.dialect.sql import literal
-from puntual.engines.duckdb import digest as duck
 from puntual.engines.duckdb.session import Limits, Session
 from puntual.engines.duckdb.side import DuckDBSide
 from puntual.engines.postgresql import digest as pg

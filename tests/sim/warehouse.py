@@ -13,6 +13,7 @@ from datetime import date
 from typing import cast
 
 from puntual.errors import EvidenceError, PermanentError, TransientError
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
@@ -75,12 +76,33 @@ class TinyWarehouse:
         return self.server.log.get((table, reference_date), (None, 0))[0]
 
     def totals(
-        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
-        """Count, sum and digest a day's rows."""
+        """Count, sum and digest a day's rows, which have one type each."""
         self._reach()
         rows = self.server.rows.get((table, reference_date), [])
         return totals(rows, key, measures, ALGORITHM)
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """Name no column: rows have no types of their own here."""
+        return {}
+
+    def digest_query(
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """Name what is digested: no SQL is read here."""
+        return f"digest of {table}"
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int | None) -> Answer:
         """Answer one of the project's queries."""

@@ -10,7 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from puntual.checks.encoding import digest
 from puntual.errors import EvidenceError, PermanentError, ProjectError
+from puntual.model.contract import ColumnType, Kind
 from puntual.model.manifest import Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder, Warehouse
@@ -53,6 +55,13 @@ def small(order: LoadOrder, path: Path, sql: str, **more: object) -> LoadOrder:
         "manifest": M2,
     }
     return replace(order, **(given | more))  # type: ignore[arg-type]
+
+
+def of_rows(*encodings: str) -> Totals:
+    """Count and digest of rows by their encodings, in Python (docs/reference/digest.md)."""
+    halves = [digest(encoding) for encoding in encodings]
+    high, low = (sum(half) for half in zip(*halves, strict=True))
+    return Totals(records=len(halves), key_digest=f"{high}:{low}", algorithm="md5-60x2")
 
 
 class WarehouseSuite:
@@ -274,6 +283,45 @@ class WarehouseSuite:
         assert (after.records, after.sums) == (before.records, before.sums)
         assert after.key_digest != before.key_digest
         assert after.algorithm == warehouse.digest_algorithm
+
+    def test_a_digest_of_another_scale_is_that_of_the_values_and_its_statement_says_the_same(
+        self, warehouse: Warehouse, order: LoadOrder, tmp_path: Path
+    ) -> None:
+        """Amounts of DECIMAL(18,2), DECIMAL(20,4) and BIGINT, written for decimals of 4 and 0."""
+        key = ("k", "amount", "n")
+        values = "VALUES ('a', 1.50, 7), ('b', -2.00, 0), ('c', NULL, NULL)"
+        totals = {}
+        for table, kind in (("narrow", "DECIMAL(18,2)"), ("wide", "DECIMAL(20,4)")):
+            sql = (
+                f"SELECT k::VARCHAR AS k, amount::{kind} AS amount, n::BIGINT AS n "
+                f"FROM ({values}) AS t (k, amount, n)"
+            )
+            path = tmp_path / f"{table}.parquet"
+            warehouse.load(small(order, path, sql, table=table, expected=Totals(records=3)))
+            for scale in (0, 4):
+                number = ColumnType(kind=Kind.DECIMAL, precision=38, scale=scale)
+                types = {"amount": number, "n": number}
+                totals[table, scale] = warehouse.totals(table, FRIDAY, key, (), types=types)
+                query = warehouse.digest_query(table, FRIDAY, key, types=types)
+                assert "SELECT count(*)" in query.replace("COUNT", "count")
+                assert table in query
+        whole = of_rows("t1:an1.5;n7;", "t1:bn-2;n0;", "t1:cn;n;")
+        assert totals["narrow", 0] == totals["wide", 0] == whole
+        exact = of_rows("t1:an1.5000;n7.0000;", "t1:bn-2.0000;n0.0000;", "t1:cn;n;")
+        assert totals["narrow", 4] == totals["wide", 4] == exact
+        assert warehouse.columns("wide")["amount"] == "DECIMAL(20,4)"
+        assert warehouse.digest_query("nothing", FRIDAY, key) == ""
+        assert not warehouse.columns("nothing")
+
+    def test_a_column_that_cannot_be_read_as_it_is_asked_is_refused(
+        self, warehouse: Warehouse, order: LoadOrder
+    ) -> None:
+        warehouse.load(order)
+        number = {"note": ColumnType(kind=Kind.DECIMAL, precision=38, scale=2)}
+        with pytest.raises(ProjectError, match="R6001"):
+            warehouse.totals("events", FRIDAY, ("note",), (), types=number)
+        with pytest.raises(ProjectError, match="R6001"):
+            warehouse.digest_query("events", FRIDAY, ("note",), types=number)
 
     def test_values_come_back_exactly_and_in_duckdbs_words(
         self, warehouse: Warehouse, order: LoadOrder

@@ -47,6 +47,58 @@ def common(left: ColumnType | None, right: ColumnType | None) -> ColumnType | No
     return None
 
 
+def number_of_both(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:
+    """
+    Return the number as which a text and a number can be compared; None for another pair.
+
+    Only where every text reads as that number exactly (`no_number`) may the two be compared.
+    """
+    kinds = (left, right)
+    numbers = [k for k in kinds if k is not None and k.kind in _NUMBERS]
+    texts = [k for k in kinds if k is not None and k.kind is Kind.TEXT]
+    if not (numbers and texts):
+        return None
+    return ColumnType(kind=Kind.DECIMAL, precision=38, scale=numbers[0].scale)
+
+
+def numbers_of_texts(
+    found: Mapping[str, ColumnType | None], types: Mapping[str, ColumnType]
+) -> dict[str, ColumnType]:
+    """
+    Return the columns that are texts and are to be read as numbers, with the number's type.
+
+    Args:
+        found: The columns of a side.
+        types: As what columns are read.
+    """
+    return {
+        name: kind
+        for name, kind in types.items()
+        if kind.kind is Kind.DECIMAL and _is_text(found.get(name))
+    }
+
+
+def _is_text(found: ColumnType | None) -> bool:
+    return found is not None and found.kind is Kind.TEXT
+
+
+def no_number(column: str, kind: ColumnType) -> str:
+    """
+    Return the condition, in DuckDB's dialect, of a text that does not read as a number exactly.
+
+    What reads as one is digits with a sign or without, before the point as many as the type holds
+    and any zeros in front, behind it as many and any zeros after them: `0012`, `-1.50`. No blank,
+    no exponent, no other mark: to read those would be a guess. A null is no text.
+
+    Args:
+        column: The quoted name.
+        kind: The number's type.
+    """
+    decimals = f"[0-9]{{0,{kind.scale}}}0*" if kind.scale else "0+"
+    pattern = f"[+-]?0*[0-9]{{1,{max(kind.precision - kind.scale, 1)}}}([.]{decimals})?"
+    return f"{column} IS NOT NULL AND NOT regexp_full_match({column}, '{pattern}')"
+
+
 def common_shape(
     left: Mapping[str, ColumnType | None],
     right: Mapping[str, ColumnType | None],
@@ -73,14 +125,7 @@ def common_shape(
                 raise no_such_column(name, side)
         kind = common(left[name], right[name])
         if kind is None:
-            raise ProjectError(
-                "R6001",
-                f"column {name} has no exact type on both sides",
-                where=f"column {name}",
-                expected="two texts, two numbers, two dates, two instants or two booleans",
-                observed=f"{shown(left[name])} and {shown(right[name])}",
-                next_step=f"CAST {name} in the query of one side; a float is never compared.",
-            )
+            raise none_in_common(name, left[name], right[name])
         found[name] = kind
     return Shape(key=key, columns=found)
 
@@ -114,6 +159,18 @@ def not_exact(column: str, word: str) -> ProjectError:
         expected="text, integer, decimal, date, timestamp or boolean",
         observed=word,
         next_step=f"CAST {column} in the model; a float is never compared.",
+    )
+
+
+def none_in_common(column: str, left: ColumnType | None, right: ColumnType | None) -> ProjectError:
+    """Return the complaint about a column whose two types cannot be read as one exactly."""
+    return ProjectError(
+        "R6001",
+        f"column {column} has no exact type on both sides",
+        where=f"column {column}",
+        expected="two texts, two numbers, two dates, two instants or two booleans",
+        observed=f"{shown(left)} and {shown(right)}",
+        next_step=f"CAST {column} in the query of one side; a float is never compared.",
     )
 
 

@@ -26,6 +26,7 @@ from puntual.model.control import (
     GroupState,
     MeasureResult,
     SideResult,
+    StagedSide,
 )
 from puntual.model.finding import Finding, Verdict
 
@@ -59,11 +60,14 @@ class Measured:
         side: How it is shown.
         groups: By key; the whole day has the key ().
         lacks: Why it has no groups: `UNKNOWN` or `UNVERIFIED`, with `side.reason`; None: it has.
+        carried: Each of its rows is a source's row: none was made of nothing, as a total of no
+            row is.
     """
 
     side: SideResult
     groups: Mapping[Key, Group] = field(default_factory=dict)
     lacks: ControlState | None = None
+    carried: bool = False
 
 
 def added(groups: Iterable[tuple[Mapping[Key, Group], bool]]) -> dict[Key, Group]:
@@ -112,7 +116,8 @@ def judge(
     lacks = {side.lacks for side in (left, right)} - {None}
     groups = () if lacks else tuple(_groups(rule, left, right, explained))
     counts = Counter(g.state.value for g in groups)
-    state, reason = _state(rule, left, right, groups)
+    gone = sum(g.rows or 0 for part in explained.values() for g in part.values())
+    state, reason = _state(rule, left, right, groups, gone)
     first = rule.first_day == day and state is ControlState.UNVERIFIED
     return ControlResult(
         id=rule.id,
@@ -220,9 +225,13 @@ def _measure(
 
 
 def _state(
-    rule: ControlRule, left: Measured, right: Measured, groups: tuple[GroupResult, ...]
+    rule: ControlRule,
+    left: Measured,
+    right: Measured,
+    groups: tuple[GroupResult, ...],
+    gone: int,
 ) -> tuple[ControlState, str]:
-    """Return how a control stands, and why it is not matched."""
+    """Return how a control stands, and why it is not matched; `gone` rows are explained."""
     for state in (ControlState.UNKNOWN, ControlState.UNVERIFIED):
         lacking = [m.side for m in (left, right) if m.lacks is state]
         if lacking:
@@ -236,7 +245,27 @@ def _state(
     empty = [m.side.name for m in (left, right) if m.side.rows == 0]
     if empty and not rule.may_be_empty:
         return ControlState.EMPTY, f"no row in {' and '.join(empty)}: nothing was compared"
-    return ControlState.MATCHED, ""
+    alone = _on_one_side(rule, left, right, gone)
+    return (ControlState.MISMATCHED, alone) if alone else (ControlState.MATCHED, "")
+
+
+def _on_one_side(rule: ControlRule, left: Measured, right: Measured, gone: int) -> str:
+    """
+    Say that all rows stand on one side and were not explained; "" where that cannot be said.
+
+    It is what `_groups` says of a group. Rows are compared with rows alone: a query's answer, a
+    report's line or a total may be a row that was made of nothing, and under another condition
+    other rows are counted.
+    """
+    conditions = {(t.where, t.refers) for t in (*rule.left, *rule.right)}
+    staged = all(isinstance(t.side, StagedSide) for t in (*rule.left, *rule.right))
+    if rule.absent_is_zero or not staged or len(conditions) > 1:
+        return ""
+    for full, none in ((left, right), (right, left)):
+        rows = full.side.rows or 0
+        if none.side.rows == 0 and full.carried and rows > (gone if full is left else 0):
+            return f"{rows:,} rows in {full.side.name}, and none in {none.side.name}"
+    return ""
 
 
 def _broken(rule: ControlRule, groups: tuple[GroupResult, ...], broken: list[GroupResult]) -> str:
@@ -245,14 +274,18 @@ def _broken(rule: ControlRule, groups: tuple[GroupResult, ...], broken: list[Gro
 
 
 def _told(rule: ControlRule, group: GroupResult) -> str:
-    where = ", ".join(
-        f"{name} {'null' if value is None else value}"
-        for name, value in zip(rule.by, group.key, strict=True)
-    )
+    where = named(rule.by, group.key)
     alone = {GroupState.MISSING: "on the left only", GroupState.EXTRA: "on the right only"}
     wrong = [m for m in group.measures if not m.matched] or list(group.measures[:1])
     said = "; ".join(told(m) for m in wrong)
     return ": ".join(filter(None, (where, alone.get(group.state, ""), said)))
+
+
+def named(by: Iterable[str], key: Key) -> str:
+    """Return a group in words: each column of the grain with its value."""
+    return ", ".join(
+        f"{name} {'null' if value is None else value}" for name, value in zip(by, key, strict=True)
+    )
 
 
 def told(measure: MeasureResult) -> str:
@@ -308,12 +341,42 @@ def _without(result: MeasureResult, left: bool, right: bool) -> MeasureResult:
     )
 
 
+def not_due(rule: ControlRule, left: str, right: str, reason: str) -> ControlResult:
+    """
+    Return a control that is not judged on this date.
+
+    Args:
+        rule: The control.
+        left: What its left side is called.
+        right: What its right side is called.
+        reason: Why nothing is compared, in one sentence.
+
+    Returns:
+        No numbers, and nothing that happens because of it, whatever was declared.
+    """
+    return ControlResult(
+        id=rule.id,
+        kind=rule.kind,
+        form=rule.form,
+        state=ControlState.NOT_DUE,
+        left=SideResult(name=left),
+        right=SideResult(name=right),
+        by=rule.by,
+        reason=reason,
+        severity=rule.severity,
+        on_fail=OnFail.CONTINUE,
+        basis=rule.basis,
+        description=rule.description,
+    )
+
+
 def finding(result: ControlResult) -> Finding:
     """
     Turn a judged control into its finding.
 
     Returns:
-        R3001 pass or fail, R3002 unknown, R3003 unverified, R3004 nothing was compared.
+        R3001 pass or fail, R3002 unknown, R3003 unverified, R3004 nothing was compared, R3005
+        not due.
     """
     code, verdict, word = _SAID[result.state]
     about = result.description.rstrip(".")
@@ -343,6 +406,7 @@ _SAID: Mapping[ControlState, tuple[str, Verdict, str]] = {
     ControlState.UNKNOWN: ("R3002", Verdict.UNKNOWN, "has no answer"),
     ControlState.UNVERIFIED: ("R3003", Verdict.UNKNOWN, "cannot be verified"),
     ControlState.EMPTY: ("R3004", Verdict.UNKNOWN, "compared nothing"),
+    ControlState.NOT_DUE: ("R3005", Verdict.NOT_DUE, "is not due"),
 }
 
 

@@ -96,7 +96,8 @@ def _of_hop(hop: Hop, number: int) -> Observer:
         Asked(kind=MeasureKind.COUNT),
         *(Asked(kind=MeasureKind.SUM, columns=(c,)) for c in sorted(hop.residual_sums)),
     )
-    digests = (hop.digested,) if hop.keys_agree is not None and hop.digested else ()
+    compared = hop.keys_agree is not None or hop.undigested
+    digests = (hop.digested,) if compared and hop.digested else ()
     side = StagedSide(stage=Stage.CURATED, dataset=hop.dataset)
     scan = Scan(side=side, by=(PLANTED,))
     look = Look(

@@ -15,7 +15,7 @@ from functools import reduce
 
 from puntual.checks.parts import differing, named, unsettled, unsummed
 from puntual.model.check import OnFail, Severity
-from puntual.model.control import Explanation, Hop, HopPart
+from puntual.model.control import Explanation, Hop, HopPart, Undigested
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Totals
 
@@ -36,6 +36,8 @@ def hop(
     *,
     digest_of_rest: bool = False,
     digested: tuple[str, ...] = (),
+    undigested: tuple[Undigested, ...] = (),
+    keyed: bool = True,
 ) -> Hop:
     """
     Compare two sides of one step to the right.
@@ -50,6 +52,8 @@ def hop(
         digest_of_rest: The left side's key digest was made without the rows that left, so that
             keys can be compared although some did.
         digested: The columns of both sides' key digests.
+        undigested: Columns of the key and measures that are not in them.
+        keyed: Whether a column of a key is in them.
 
     Returns:
         The hop with its residual: before − explained − after.
@@ -60,6 +64,9 @@ def hop(
             dataset=dataset, left=left, right=right, before=before, after=after, explained=causes
         )
     gone = sum(e.totals.records for e in causes)
+    agree = _keys_agree(before, after) if digest_of_rest or not gone else None
+    if agree and (not keyed or any(u.key for u in undigested)):
+        agree = None
     return Hop(
         dataset=dataset,
         left=left,
@@ -72,8 +79,9 @@ def hop(
             column: _residual(column, before, after, causes)
             for column in sorted(before.sums.keys() & after.sums.keys())
         },
-        keys_agree=_keys_agree(before, after) if digest_of_rest or not gone else None,
+        keys_agree=agree,
         digested=digested,
+        undigested=undigested,
     )
 
 
@@ -131,9 +139,65 @@ def findings_of(hops: Iterable[Hop], controls: Iterable[Finding] = ()) -> tuple[
 
     Returns:
         For each hop one finding: R1001 (source) or R2001 pass or fail, R2002 when only the keys
-        differ, R1002 (source) or R2003 unknown; then the controls' findings.
+        differ, R1002 (source) or R2003 unknown; then R5004, which flags, for each hop that has
+        columns that it did not compare; then the controls' findings.
     """
-    return (*(_finding(h) for h in hops), *controls)
+    hops = tuple(hops)
+    lacking = (_undigested(h) for h in hops if h.undigested)
+    return (*(_finding(h) for h in hops), *lacking, *controls)
+
+
+def _undigested(found: Hop) -> Finding:
+    """Return what a hop says of columns that it did not compare; its places and sums it did."""
+    return Finding(
+        code="R5004",
+        rule=f"{found.dataset}_undigested",
+        dataset=found.dataset,
+        verdict=Verdict.UNKNOWN,
+        severity=Severity.WARN,
+        on_fail=OnFail.FLAG,
+        message=f"{found.dataset}: {found.left} and {found.right} were not compared in full",
+        expected="each column of the key and each measure that both have compared row by row",
+        observed=f"not compared: {listed(found.undigested)}",
+    )
+
+
+def uncompared(model: str, inputs: Iterable[str]) -> Finding:
+    """
+    Return what a day says of a model that nothing compares with what it is made from.
+
+    Args:
+        model: Its name.
+        inputs: The datasets that it reads.
+    """
+    return Finding(
+        code="R5005",
+        rule=f"{model}_uncompared",
+        dataset=model,
+        verdict=Verdict.UNKNOWN,
+        severity=Severity.WARN,
+        on_fail=OnFail.FLAG,
+        message=f"{model}: nothing compares it with what it is made from",
+        expected="`carries`, or a control between the two",
+        observed=f"made from {' and '.join(inputs)}; no hop, control or tie has a side on both",
+    )
+
+
+def listed(columns: Iterable[Undigested]) -> str:
+    """Return columns that were not compared with the reason: `client_id (text → integer)`."""
+    return ", ".join(f"{u.column} ({u.why})" for u in columns)
+
+
+def keys_said(found: Hop) -> str:
+    """Say in words what the digests of a hop say, and which columns are not in them."""
+    word = _KEYS[found.keys_agree]
+    if not found.undigested:
+        return word
+    keys = [u for u in found.undigested if u.key]
+    if found.keys_agree is None and keys:
+        word = f"{word}: {listed(keys)}"
+    rest = [u for u in found.undigested if not u.key or found.keys_agree is not None]
+    return f"{word}; not compared: {listed(rest)}" if rest else word
 
 
 def first_break(hops: Iterable[Hop]) -> Hop | None:
@@ -217,7 +281,7 @@ def _measured(found: Hop) -> str:
     parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
     parts += [told] if (told := named(found)) else []
     parts += [f"{explained:,} rows explained"] if explained else []
-    parts.append(_KEYS[found.keys_agree])
+    parts.append(keys_said(found))
     return ", ".join(parts)
 
 

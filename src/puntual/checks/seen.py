@@ -304,8 +304,32 @@ def _and(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def sentence(results: Sequence[PlantedFault]) -> str:
-    """Say what became of the planted faults, in one line: all seen, or what nobody sees."""
+def sentence(
+    results: Sequence[PlantedFault],
+    *,
+    undigested: Sequence[str] = (),
+    uncompared: Sequence[str] = (),
+) -> str:
+    """
+    Say what became of the planted faults, in one line: all seen, or what nobody sees.
+
+    Args:
+        results: Who sees which fault.
+        undigested: What hops do not compare: no fault is planted there, so none is seen.
+        uncompared: Models that are compared with nothing they are made from.
+    """
+    found = [f"nothing looks at {what}" for what in undigested]
+    if uncompared:
+        several = f"{len(uncompared)} model{'s are' if len(uncompared) > 1 else ' is'}"
+        found.append(f"{several} compared by nothing: {', '.join(uncompared)}")
+    said = _sentence(results)
+    if not found:
+        return said
+    where = " where anything looks" if ": all seen" in said else ""
+    return f"{said.replace(': all seen', f': all seen{where}')}; {'; '.join(found)}"
+
+
+def _sentence(results: Sequence[PlantedFault]) -> str:
     planted = [r for r in results if r.applies]
     missed = [r for r in planted if not r.seen_by]
     kinds, datasets = len({r.fault for r in planted}), len({r.dataset for r in planted})

@@ -19,7 +19,7 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.owed import scheduled
-from puntual.cli.shown import delivery_json, glyph
+from puntual.cli.shown import delivery_json, glyph, tables_apart
 from puntual.cli.vantage import Vantage, vantage
 from puntual.errors import ProjectError
 from puntual.model.codes import CODES, Code
@@ -144,6 +144,9 @@ def _why(delivery: Delivery, ahead: Ahead, env: str | None) -> list[str]:
         lines.append(f"   {reason.code}  {reason.about}: {reason.sentence}")
         if reason.code in CODES:
             lines.append(f"          {CODES[reason.code].repair}")
+        for table in tables_apart([reason]):
+            anew = f"{text.in_env('run', env)} --from load:{table} -d {day}"
+            lines.append(f"          altered after it was loaded: {anew}")
     if not held:
         lines.append(
             f"  next      {text.in_env('run', env)} -d {day} again: it continues where it stopped"

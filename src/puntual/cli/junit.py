@@ -2,8 +2,8 @@
 A day's reconciliation for continuous integration: JUnit XML, and CSV.
 
 A break is a failure, what could not be measured an error, a warning passes with its text and is
-never skipped, which would hide it (ux.md 5). Text of others is made printable: XML has no place
-for control characters.
+never skipped, which would hide it (ux.md 5). Skipped is a tie that is not due on that date. Text
+of others is made printable: XML has no place for control characters.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from puntual.checks import parts
-from puntual.checks.control import told
-from puntual.checks.reconcile import unmeasured
+from puntual.checks.control import named, told
+from puntual.checks.reconcile import listed, unmeasured
 from puntual.cli.reconciled import (
     PLANTED,
     Reconciled,
@@ -25,7 +25,14 @@ from puntual.cli.reconciled import (
     total,
 )
 from puntual.cli.waterfall import part_lines, residual_line, totals_line
-from puntual.model.control import ControlResult, ControlState, Hop, HopPart
+from puntual.model.control import (
+    ControlResult,
+    ControlState,
+    GroupState,
+    Hop,
+    HopPart,
+    MeasureResult,
+)
 from puntual.model.finding import Finding, Verdict
 from puntual.model.shown import no_formula, printable
 
@@ -66,9 +73,12 @@ def junit(
         "failures": str(sum(c.find("failure") is not None for c in cases)),
         "errors": str(sum(c.find("error") is not None for c in cases)),
     }
+    skipped = str(sum(c.find("skipped") is not None for c in cases))
     root = ET.Element("testsuites", {"name": "puntual reconcile", **counts})
     suite = ET.SubElement(
-        root, "testsuite", {"name": f"reconcile {found.day.isoformat()}", **counts, "skipped": "0"}
+        root,
+        "testsuite",
+        {"name": f"reconcile {found.day.isoformat()}", **counts, "skipped": skipped},
     )
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(
@@ -131,6 +141,8 @@ def _of_control(result: ControlResult, rows: Sequence[str]) -> ET.Element:
     )
     if result.state is ControlState.MATCHED:
         _said(case, text)
+    elif result.state is ControlState.NOT_DUE:
+        _child(case, "skipped", f"not due: {result.reason}", text)
     elif control_is_warning(result):
         _said(case, f"severity=warn\n{result.state.value}: {result.reason}\n{text}")
     elif result.state is ControlState.MISMATCHED:
@@ -149,18 +161,30 @@ def _of_planted(finding: Finding) -> ET.Element:
 
 HEAD = (
     "what", "name", "left", "right", "measure", "left_value", "right_value", "explained",
-    "residual", "state", "basis",
+    "residual", "state", "basis", "group", "reason",
 )  # fmt: skip
 
 
 def csv_of(found: Reconciled) -> str:
-    """Return the day as CSV: a line for each measure of each hop and control."""
+    """
+    Return the day as CSV: a line for each measure of each hop and control.
+
+    Of a control with groups there is a line more for each measure of each group that does not
+    agree, as far as its result names them, with the group's own state.
+
+    A model that nothing compares has a line of its own: no line would say that nothing is wrong.
+    """
     lines: list[tuple[str, ...]] = [HEAD]
     for hop in found.hops:
         lines += _lines_of_hop(hop)
     for control in found.controls:
         lines += _lines_of_control(control)
-    return table(lines)
+    lines += [
+        ("model", f.dataset, "", "", "", "", "", "", "", "not compared", "")
+        for f in found.findings
+        if f.code == "R5005"
+    ]
+    return table([line + ("",) * (len(HEAD) - len(line)) for line in lines])
 
 
 def table(lines: list[tuple[str, ...]]) -> str:
@@ -202,10 +226,18 @@ def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
         )
     yield (
         "hop", hop.dataset, hop.left, hop.right, "keys", "", "", "", "",
-        {True: "agrees", False: "broken", None: "not compared"}[hop.keys_agree], "",
+        _keys_state(hop), "",
     )  # fmt: skip
     for part in hop.parts:
         yield from _lines_of_part(hop, part)
+
+
+def _keys_state(hop: Hop) -> str:
+    state = {True: "agrees", False: "broken", None: "not compared"}[hop.keys_agree]
+    if not hop.undigested:
+        return state
+    lacking = listed(hop.undigested)
+    return f"{state}: {lacking}" if hop.keys_agree is None else f"{state}; not compared: {lacking}"
 
 
 def _lines_of_part(hop: Hop, part: HopPart) -> Iterator[tuple[str, ...]]:
@@ -226,17 +258,24 @@ def _lines_of_part(hop: Hop, part: HopPart) -> Iterator[tuple[str, ...]]:
 
 def _lines_of_control(result: ControlResult) -> Iterator[tuple[str, ...]]:
     about = ("control", result.id, result.left.name, result.right.name)
+    basis, reason = result.basis, printable(result.reason)
     for measure in result.totals:
-        explained = [f"{c} {v:f}" for c, v in sorted(measure.explained.items())]
-        yield (
-            *about,
-            measure.name,
-            measure.left or "",
-            measure.right or "",
-            "; ".join(explained),
-            "" if measure.residual is None else f"{measure.residual:f}",
-            result.state.value,
-            result.basis,
-        )
+        yield (*about, *_values(measure), result.state.value, basis, "", reason)
     if not result.totals:
-        yield (*about, "", "", "", "", "", result.state.value, result.basis)
+        yield (*about, "", "", "", "", "", result.state.value, basis, "", reason)
+    for group in result.groups:
+        if group.state is not GroupState.MATCHED:
+            key = printable(named(result.by, group.key))
+            for measure in group.measures:
+                yield (*about, *_values(measure), group.state.value, basis, key, "")
+
+
+def _values(measure: MeasureResult) -> tuple[str, ...]:
+    """Return a measure's name, both sides, what is explained, and what remains."""
+    return (
+        measure.name,
+        measure.left or "",
+        measure.right or "",
+        "; ".join(f"{c} {v:f}" for c, v in sorted(measure.explained.items())),
+        "" if measure.residual is None else f"{measure.residual:f}",
+    )

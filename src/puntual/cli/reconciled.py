@@ -14,12 +14,12 @@ from puntual.cli.text import in_env
 from puntual.errors import ProjectError
 from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.check import Severity
-from puntual.model.control import ControlKind, ControlResult, ControlState, Hop
-from puntual.model.finding import Finding, Verdict
+from puntual.model.control import ControlKind, ControlResult, Hop
+from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest
 from puntual.model.planted import PlantedFault
 
-PLANTED = frozenset({"R5001", "R5002"})
+PLANTED = frozenset({"R5001", "R5002", "R5004", "R5005"})
 """Codes of findings about the comparisons themselves: no break of the day."""
 
 
@@ -58,7 +58,7 @@ class Reconciled:
         """Whether every hop and control agrees; a fault that nobody sees breaks nothing."""
         standing = (f for f in self.findings if f.code not in PLANTED)
         hops = any(is_broken(h) or is_unknown(h) for h in (*self.hops, *self.elsewhere))
-        return not hops and all(f.verdict is Verdict.PASS for f in standing)
+        return not hops and not any(f.verdict.is_open for f in standing)
 
 
 def reconciled(
@@ -172,4 +172,4 @@ def hop_state(hop: Hop) -> str:
 
 def control_is_warning(result: ControlResult) -> bool:
     """Say whether a control that does not agree is a warning and no failure."""
-    return result.severity is Severity.WARN and result.state is not ControlState.MATCHED
+    return result.severity is Severity.WARN and result.state.is_open

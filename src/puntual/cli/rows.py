@@ -12,7 +12,7 @@ from puntual.cli.reconciled import Reconciled, hop_name
 from puntual.cli.wrap import wrapped
 from puntual.errors import ProjectError
 from puntual.model.broken_row import BrokenRow, BrokenRows, Cells
-from puntual.model.control import ControlResult, ControlState, Hop, Stage
+from puntual.model.control import ControlResult, Hop, Stage
 from puntual.model.masked import Mask, Pseudonym, exact_text
 from puntual.model.shown import told_apart
 from puntual.runner.breaks import behind
@@ -62,7 +62,7 @@ def _last(hop: Hop) -> str:
 def _first(found: Reconciled) -> tuple[About, ...]:
     if found.first_break is not None:
         return (found.first_break,)
-    return tuple(c for c in found.controls if c.state is not ControlState.MATCHED)[:1]
+    return tuple(c for c in found.controls if c.state.is_open)[:1]
 
 
 def loads(found: Reconciled) -> tuple[Hop, ...]:

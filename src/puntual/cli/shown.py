@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from puntual.cli.text import in_env
-from puntual.model.delivery import Completeness, Delivery, State
+from puntual.model.delivery import Completeness, Delivery, Reason, State
 from puntual.model.notice import Notice
 
 GLYPH = {
@@ -53,6 +54,13 @@ def delivery_lines(
     if delivery.state is State.HELD:
         lines.append(f"   next: {in_env('explain', env)} {delivery.id.report} -d {day}")
     return lines
+
+
+def tables_apart(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    """Return the tables that do not hold what was loaded, of the reasons for which one is held."""
+    hop = ":curated-warehouse"
+    apart = [r for r in reasons if r.code in ("R2001", "R2002") and r.about.endswith(hop)]
+    return tuple(dict.fromkeys(r.about.removesuffix(hop) for r in apart))
 
 
 def delivery_json(delivery: Delivery) -> dict[str, object]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from puntual.checks import parts
 from puntual.checks.control import told
-from puntual.checks.reconcile import unmeasured
+from puntual.checks.reconcile import keys_said, listed, unmeasured
 from puntual.checks.seen import sentence, unseen_before_loading
 from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
 from puntual.cli.text import in_env
@@ -30,6 +30,7 @@ _OF_CONTROL = {
     ControlState.UNVERIFIED: "?",
     ControlState.UNKNOWN: "?",
     ControlState.EMPTY: "?",
+    ControlState.NOT_DUE: "○",
 }
 _WORDS = {"agrees": "agree", "explained": "explained", "broken": "broken", "unknown": "unknown"}
 _KEYS = {True: "keys agree", False: "KEYS DIFFER", None: "keys not compared"}
@@ -39,10 +40,14 @@ def lines(found: Reconciled) -> Iterator[str]:
     """Yield the waterfall of a day, no line longer than 100 characters."""
     states = Counter(hop_state(h) for h in found.hops)
     standing = ", ".join(f"{states[s]} {_WORDS[s]}" for s in GLYPH if states[s])
+    lacking = sum(bool(h.undigested) for h in found.hops)
+    standing += f" ({lacking} not in full)" if lacking else ""
     matched = sum(c.state is ControlState.MATCHED for c in found.controls)
+    idle = sum(c.state is ControlState.NOT_DUE for c in found.controls)
+    not_due = f", {idle} not due" if idle else ""
     yield (
         f" {'●' if found.ok else '✕'} {found.day.isoformat()}   {len(found.hops)} hops: {standing}"
-        f"   controls: {matched} of {len(found.controls)} matched"
+        f"   controls: {matched} of {len(found.controls) - idle} matched{not_due}"
     )
     for dataset in dict.fromkeys(h.dataset for h in found.hops):
         hops = [h for h in found.hops if h.dataset == dataset]
@@ -128,6 +133,9 @@ def _details(hop: Hop) -> Iterator[str]:
     """Yield what explains a hop, and what remains where something does or may."""
     state = hop_state(hop)
     if state == "agrees":
+        if hop.undigested:
+            said = f"{hop.left} → {hop.right}: {keys_said(hop)}"
+            yield from wrapped(said, "   ? ", hang="     ")
         return
     yield f"   {GLYPH[state]} {hop.left} → {hop.right}"
     for explained in hop.explained:
@@ -170,7 +178,7 @@ def residual_line(hop: Hop) -> str:
         return f"unknown: {unmeasured(hop)}"
     sums = "".join(f"  {name} {value:,f}" for name, value in sorted(hop.residual_sums.items()))
     left = f"   {unmeasured(hop)}" if hop_state(hop) == "unknown" else ""
-    return f"{hop.residual_records:,} rows{sums}   {_KEYS[hop.keys_agree]}{left}"
+    return f"{hop.residual_records:,} rows{sums}   {keys_said(hop)}{left}"
 
 
 def _tie(hop: Hop) -> Iterator[str]:
@@ -190,7 +198,8 @@ def _tie(hop: Hop) -> Iterator[str]:
 
 def _control(result: ControlResult) -> Iterator[str]:
     head = f"   {_OF_CONTROL[result.state]} {result.kind.value.ljust(11)}{result.id.ljust(28)}"
-    yield _fit(f"{head} {result.state.value.ljust(11)} {result.basis}", WHOLE).rstrip()
+    state = result.state.value.replace("_", " ")
+    yield _fit(f"{head} {state.ljust(11)} {result.basis}", WHOLE).rstrip()
     said = result.reason if result.state is not ControlState.MATCHED else _totals(result)
     if said:
         yield from wrapped(said, "       ")
@@ -206,7 +215,10 @@ def _planted(found: Reconciled) -> Iterator[str]:
     if found.planted is None:
         return
     missed = [f for f in found.findings if f.code in PLANTED and f.verdict is not Verdict.PASS]
-    yield from wrapped(f"{'◐' if missed else '●'} {sentence(found.planted)}", " ")
+    unseen = [f"{listed(h.undigested)} of {h.dataset}" for h in found.hops if h.undigested]
+    alone = [f.dataset for f in missed if f.code == "R5005"]
+    said = sentence(found.planted, undigested=unseen, uncompared=alone)
+    yield from wrapped(f"{'◐' if missed else '●'} {said}", " ")
     for finding in missed:
         yield from wrapped(f"{finding.code} {finding.message}", "   ")
     for line in unseen_before_loading(found.planted):
@@ -226,7 +238,7 @@ def _end(found: Reconciled) -> Iterator[str]:
         yield f" next: {in_env('reconcile', found.env)} -d {day} --rows"
         return
     yield from wrapped(standing(found), " ")
-    wrong = [c for c in found.controls if c.state is not ControlState.MATCHED]
+    wrong = [c for c in found.controls if c.state.is_open]
     if wrong:
         yield f" next: {in_env('reconcile', found.env)} -d {day} --rows {wrong[0].id}"
 
@@ -234,7 +246,7 @@ def _end(found: Reconciled) -> Iterator[str]:
 def standing(found: Reconciled) -> str:
     """Say in one sentence what is not broken, and everything that does not agree all the same."""
     of = f" of {found.dataset}" if found.dataset else ""
-    wrong = sum(c.state is not ControlState.MATCHED for c in found.controls)
+    wrong = sum(c.state.is_open for c in found.controls)
     unknown = [h for h in found.hops if hop_state(h) == "unknown"]
     names = ", ".join(f"{h.dataset} {h.left} → {h.right}" for h in unknown)
     elsewhere = {h.dataset for h in found.elsewhere if hop_state(h) in ("broken", "unknown")}

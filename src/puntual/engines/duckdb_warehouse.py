@@ -13,8 +13,10 @@ from uuid import uuid4
 
 import duckdb
 
+from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import loads
-from puntual.engines.dialect.fast import FAST, fast_sql
+from puntual.engines.dialect.digest import totals_sql
+from puntual.engines.dialect.fast import FAST
 from puntual.engines.dialect.loads import DAY, LOG
 from puntual.engines.dialect.sql import compile_sql, quote
 from puntual.errors import (
@@ -24,6 +26,7 @@ from puntual.errors import (
     machine_fault,
 )
 from puntual.failpoints import failpoint
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
@@ -107,20 +110,66 @@ class DuckDBWarehouse:
         return None if entry is None else entry[0]
 
     def totals(
-        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the day's rows; a table that does not exist has none.
 
         Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of the type that is asked.
             PermanentError: T4002; T3001.
             TransientError: T4003 another process holds the file.
         """
         try:
-            connection = self._reader()
-            if not _columns(connection, table):
-                return loads.no_rows(measures, self.digest_algorithm if key else "")
-            return _totals(connection, table, reference_date, key, measures)
+            return _totals(self._reader(), table, reference_date, key, measures, types)
+        except duckdb.Error as exc:
+            raise fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """
+        Return a table's columns with their types in DuckDB's words; see the port.
+
+        Raises:
+            PermanentError: T4002.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            return _columns(self._reader(), table)
+        except duckdb.Error as exc:
+            raise fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def digest_query(
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return the SELECT with which `totals` counts and digests; see the port.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of the type that is asked.
+            PermanentError: T4002.
+            TransientError: T4003 another process holds the file.
+        """
+        try:
+            held = _columns(self._reader(), table)
+            algorithm = FAST if types is None else ALGORITHM
+            return (
+                totals_sql(
+                    table, reference_date, key, (), held, algorithm=algorithm, as_types=types
+                )
+                if held
+                else ""
+            )
         except duckdb.Error as exc:
             raise fault(exc, f"warehouse table {table}", "T4002") from exc
 
@@ -218,7 +267,7 @@ class DuckDBWarehouse:
             _shape(connection, order, columns)
             _replace(connection, order, columns)
             failpoint("warehouse.inserted")
-            held = _totals(connection, order.table, order.reference_date, (), order.measures)
+            held = _totals(connection, order.table, order.reference_date, (), order.measures, None)
             loads.verify(order, held)
             _log(connection, order, columns)
             failpoint("warehouse.logged")
@@ -384,21 +433,24 @@ def _totals(
     reference_date: date,
     key: tuple[str, ...],
     measures: tuple[str, ...],
+    types: Mapping[str, ColumnType] | None,
 ) -> Totals:
-    hashed = dict.fromkeys((*key, *measures)) if key else {}
-    parts = ["count(*)"] + [f"coalesce(sum({quote(name)}), 0)" for name in measures]
-    if hashed:
-        parts.append(f"coalesce(sum({fast_sql(hashed)}), 0)")
-    row = connection.execute(
-        f"SELECT {', '.join(parts)} FROM {quote(table)} WHERE {DAY} = ?", (reference_date,)
-    ).fetchone()
+    algorithm = "" if not key else FAST if types is None else ALGORITHM
+    held = _columns(connection, table)
+    if not held:
+        return loads.no_rows(measures, algorithm)
+    statement = totals_sql(
+        table, reference_date, key, measures, held, algorithm=algorithm, as_types=types
+    )
+    row = connection.execute(statement).fetchone()
     if row is None:
         raise AssertionError("an aggregate has one row")
+    digest = ":".join(map(str, row[1 + len(measures) :]))
     return Totals(
         records=row[0],
         sums={name: Decimal(row[i + 1]) for i, name in enumerate(measures)},
-        key_digest=str(row[-1]) if hashed else "",
-        algorithm=DuckDBWarehouse.digest_algorithm if hashed else "",
+        key_digest=(digest if row[0] else "0") if key else "",
+        algorithm=algorithm,
     )
 
 

@@ -35,7 +35,12 @@ _FACETS = {
     "sql": ("1-1-0", "SQLJobFacet"),
     "test": ("1-0-1", "TestRunFacet"),
 }
-_STATUS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.UNKNOWN: "skip"}
+_STATUS = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "fail",
+    Verdict.UNKNOWN: "skip",
+    Verdict.NOT_DUE: "skip",
+}
 
 Event = dict[str, object]
 

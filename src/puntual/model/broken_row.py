@@ -28,11 +28,17 @@ class RowClass(StrEnum):
     QUARANTINED = "quarantined"
     DUPLICATE = "duplicate"
     LATE = "late"
+    FILTERED = "filtered"
 
     @property
     def explained(self) -> bool:
         """Whether the row left with a reason, so that no residual comes of it."""
-        return self in (RowClass.QUARANTINED, RowClass.DUPLICATE, RowClass.LATE)
+        return self in (
+            RowClass.QUARANTINED,
+            RowClass.DUPLICATE,
+            RowClass.LATE,
+            RowClass.FILTERED,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

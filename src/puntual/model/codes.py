@@ -394,10 +394,13 @@ _C: tuple[Code, ...] = (
     ),
     Code(
         "C1307",
-        "a table that nothing proves",
-        "A loaded model carries no source one for one, so no hop reaches it, and no "
-        "control or tie asks about it. Rows lost in it would not be seen. A warning.",
-        "Declare `carries`, or a control that compares it with what it was made from.",
+        "a model that nothing compares with what it is made from",
+        "The model is loaded, or what is loaded is made from it. It carries no source one for "
+        "one, so no hop reaches it, and no control, reconciliation of a contract or tie has one "
+        "side on it (or on a table or report made from it) and another on what it is made from. "
+        "Rows and money lost in it would not be seen. A warning.",
+        "Declare `carries` where its rows are a source's, else a control of two sides: its sum and "
+        "count against those of what it is made from (docs/how-to/reconcile.md).",
     ),
     Code(
         "C1308",
@@ -1098,7 +1101,8 @@ _R: tuple[Code, ...] = (
         "Two neighbouring hops were compared: what came in, less what quarantine, duplicates "
         "and late rows explain, less what came out. The residual should be zero.",
         "`puntual reconcile` names the first hop that broke; look at the rows that are on one"
-        " side only.",
+        " side only. A table that was altered after it was loaded is loaded anew: "
+        "`puntual run --from load:TABLE -d DATE`.",
     ),
     Code(
         "R2002",
@@ -1107,7 +1111,8 @@ _R: tuple[Code, ...] = (
         "keys and measures differ: rows or values were exchanged, or errors offset each other.",
         "`puntual reconcile --rows` names the rows: a model exchanged values or put a zero for a "
         "null (give a column that is not the source's another name), the warehouse was changed "
-        "outside puntual, or a key is not what the contract says.",
+        "outside puntual (`puntual run --from load:TABLE` loads it anew), or a key is not what the "
+        "contract says.",
     ),
     Code(
         "R2003",
@@ -1121,7 +1126,7 @@ _R: tuple[Code, ...] = (
         "a declared control's answer",
         "Both sides of a control were compared exactly, within the declared tolerance.",
         "Run both queries of the result with `puntual query`; correct the data at its source, "
-        "or the control when it is wrong.",
+        "or the control when it is wrong. The next run asks a source database again.",
     ),
     Code(
         "R3002",
@@ -1147,6 +1152,15 @@ _R: tuple[Code, ...] = (
         "See why the side is empty; where that is right, declare `may_be_empty: true`.",
     ),
     Code(
+        "R3005",
+        "a tie that is not due",
+        "One of the reports that a tie reads is not owed on this reference date, or has not been "
+        "sent yet while a version of the other that was sent is replaced. Nothing was compared, "
+        "and nothing waits for it.",
+        "Nothing is to be done: the tie is judged on the dates on which its reports are owed, "
+        "when the one that is sent last is made.",
+    ),
+    Code(
         "R4001",
         "the warehouse does not hold what was loaded",
         "Inside the transaction of a load, the count or a sum of the day in the table "
@@ -1169,12 +1183,12 @@ _R: tuple[Code, ...] = (
         "a control is blind to what it measures",
         "A planted fault changed a column that the control says it measures, and its difference "
         "did not move; or no fault that changes what it reads moves its difference beyond its "
-        "tolerance, and it sees nothing; or its two queries agreed on zero, and no fault changes "
-        "either. A green answer of this control proves less than it says.",
+        "tolerance, and it sees nothing; or its two queries agreed on zero throughout, and no "
+        "fault changes either. A green answer of this control proves less than it says.",
         "Look at both its queries in `puntual reconcile --json`; a measure of the wrong column, or "
         "two sides that read the same rows, cannot differ, and a tolerance above every amount "
-        "never will. Of zero against zero: correct a condition that no row meets, use `equal`, "
-        "which counts rows, or declare `may_be_empty: true` where nothing is right.",
+        "never will. Of zero against zero: correct a condition that no row meets, use `equal` of "
+        "tables, which counts their rows, or declare `may_be_empty: true` where nothing is right.",
     ),
     Code(
         "R5003",
@@ -1182,6 +1196,26 @@ _R: tuple[Code, ...] = (
         "What `puntual reconcile` was asked to show is not in that day.",
         "`puntual reconcile -d DATE` names hops and controls; `--rows` names rows by key and by "
         "raw object and position.",
+    ),
+    Code(
+        "R5004",
+        "columns that a hop did not compare",
+        "A model carries a source, and a column of the key, or a measure, is not in the digest of "
+        "their rows: its types have no exact value in common, a text does not read as the number "
+        "that the other side has, the source does not call it a measure, or no column of the "
+        "source's key is in the model. Rows, sums and places were compared; this column may have "
+        "been exchanged between rows unseen.",
+        "Let the model keep the source's column under its name and type (beside the new one), or "
+        "declare it a measure in the contract; a column that is another thing needs another name.",
+    ),
+    Code(
+        "R5005",
+        "a model that nothing compared",
+        "The model reached the warehouse, and no hop, control or tie has one side on it (or on "
+        "what is made from it) and another on what it is made from. What it lost is lost on both "
+        "sides of every comparison that follows, and those agree.",
+        "Declare `carries` where its rows are a source's, else a control of two sides: its sum and "
+        "count against those of what it is made from.",
     ),
     Code(
         "R6001",

@@ -251,7 +251,8 @@ class ControlState(StrEnum):
 
     `UNVERIFIED`: there is nothing to compare with (no control record, no yesterday). `UNKNOWN`:
     a side could not be read, or gave no answer. `EMPTY`: a side has no row, and nobody said
-    that it may have none.
+    that it may have none. `NOT_DUE`: it reads a report that is not owed on this date, or that is
+    still to be sent and is tied then.
     """
 
     MATCHED = "matched"
@@ -259,6 +260,12 @@ class ControlState(StrEnum):
     UNVERIFIED = "unverified"
     UNKNOWN = "unknown"
     EMPTY = "empty"
+    NOT_DUE = "not_due"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to be seen to: it was due, and is not matched."""
+        return self not in (ControlState.MATCHED, ControlState.NOT_DUE)
 
 
 class GroupState(StrEnum):
@@ -406,6 +413,22 @@ class HopPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undigested:
+    """
+    A column that should be in a hop's digests and is not.
+
+    Attributes:
+        column: Its name.
+        why: In words: `text → integer`, `not in movements`.
+        key: It is one of a key; else a measure.
+    """
+
+    column: str
+    why: str
+    key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """
     One step to the right in a dataset's waterfall.
@@ -420,9 +443,11 @@ class Hop:
         residual_records: before − explained − after; None when a side is missing.
         residual_sums: The same for each measure both sides have.
         keys_agree: Whether the key digests agree; None when they cannot be compared because
-            rows left on the way or a side has no digest.
+            rows left on the way or a side has no digest, or when they agree and a column of a
+            key, or every one, is not in them.
         digested: The columns of both digests: the key, then the measures; empty where none was
             made.
+        undigested: Columns of the key and measures that are not in the digests, with the reason.
         parts: From the source to raw: each file or shard for which the source gave totals.
     """
 
@@ -436,4 +461,5 @@ class Hop:
     residual_sums: Mapping[str, Decimal] = field(default_factory=dict)
     keys_agree: bool | None = None
     digested: tuple[str, ...] = ()
+    undigested: tuple[Undigested, ...] = ()
     parts: tuple[HopPart, ...] = ()

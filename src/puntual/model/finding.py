@@ -11,11 +11,22 @@ from puntual.model.check import OnFail, Severity
 
 
 class Verdict(StrEnum):
-    """Not measured is not passed."""
+    """
+    Not measured is not passed.
+
+    `NOT_DUE`: there is nothing to measure on this date, and nobody waits for it: no pass, and
+    nothing that stands in the way.
+    """
 
     PASS = "pass"  # noqa: S105
     FAIL = "fail"
     UNKNOWN = "unknown"
+    NOT_DUE = "not_due"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to be seen to: it failed, or was not measured."""
+        return self in (Verdict.FAIL, Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,8 @@ class Project:
         notices: Who is told of what, in the order declared.
         place: Where the environment runs that was read: `local` or `aws`.
         away: The name of that environment where it is not this machine; else "".
+        uncompared: Models that reach a loaded table and that no hop, control or tie compares with
+            anything they are made from, sorted.
         environments: Every environment that is declared → where it runs.
         digest: SHA-256 over every file that was read, by path.
     """
@@ -120,5 +122,6 @@ class Project:
     notices: tuple[Route, ...] = ()
     place: str = LOCAL
     away: str = ""
+    uncompared: tuple[str, ...] = ()
     environments: Mapping[str, str] = field(default_factory=dict)
     digest: str

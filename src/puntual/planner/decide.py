@@ -230,7 +230,7 @@ def _must_pass(on_fail: OnFail) -> bool:
 def _stands(finding: Finding) -> bool:
     """Say whether a finding holds the delivery; quarantine holds only when not measured."""
     match finding.verdict:
-        case Verdict.PASS:
+        case Verdict.PASS | Verdict.NOT_DUE:
             return False
         case Verdict.FAIL:
             return finding.on_fail is OnFail.HOLD
@@ -253,7 +253,7 @@ def _said_by_seal(finding: Finding, answers: Answers) -> bool:
 
 
 def _is_exception(finding: Finding) -> bool:
-    return finding.verdict is not Verdict.PASS and not _stands(finding)
+    return finding.verdict.is_open and not _stands(finding)
 
 
 def _reason(finding: Finding) -> Reason:

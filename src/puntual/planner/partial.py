@@ -235,7 +235,7 @@ def _clause_for(
 
 
 def _of_check(clause: Clause, reason: Reason, case: Case) -> Clause | Reason:
-    found = [f for f in case.findings if f.rule == reason.about and f.verdict is not Verdict.PASS]
+    found = [f for f in case.findings if f.rule == reason.about and f.verdict.is_open]
     rows = [f.rows for f in found if f.verdict is Verdict.FAIL]
     if not rows or len(rows) != len(found):
         return _beyond("P3007", clause, f"{clause.check} ({clause.id}) was not measured")

@@ -213,7 +213,37 @@ class Engine(Protocol):
                 every engine); "" for no digest.
             without: Parquet files of (`_object`, `_position`): these rows are left out.
             types: Of columns that `md5-60x2` is to write for another type than their own, which
-                both sides of a comparison have in common.
+                both sides of a comparison have in common. A text is read as a decimal that is
+                asked for; one that is none counts as null, so the caller has seen that none is
+                (`checks.comparable.no_number`).
+        """
+
+    def digest_query(
+        self,
+        dataset: str,
+        columns: Mapping[str, str],
+        day: date,
+        key: tuple[str, ...],
+        *,
+        algorithm: str,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return a SELECT that counts and digests a dataset's day as `totals` does, for a person.
+
+        It is in DuckDB's words whatever the engine is, and can be run by `puntual query`: count,
+        then the digest's one or two sums.
+
+        Args:
+            dataset: Its name, a table with a column `reference_date` there.
+            columns: Its columns, with their types in DuckDB's words.
+            day: The day.
+            key: Columns of the digest.
+            algorithm: As in `totals`.
+            types: As in `totals`.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of an exact type.
         """
 
     def plant(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from puntual.model.contract import ColumnType
 from puntual.ports.side import Side
 
 
@@ -19,10 +20,12 @@ class Rows:
     Attributes:
         columns: Name in the comparison → the dataset's column; empty: all under their own.
         where: A condition on a row, in DuckDB's dialect; "" for all.
+        numbers: Texts of files that are read as numbers, each as the type: null where one is none.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    numbers: Mapping[str, ColumnType] = field(default_factory=dict)
 
 
 class Sides(Protocol):

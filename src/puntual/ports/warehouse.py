@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 
@@ -66,9 +67,50 @@ class Warehouse(Protocol):
         """Return the manifest that the load log holds for a table's day."""
 
     def totals(
-        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
-        """Count, sum and digest the day's rows, as `Engine.totals` does."""
+        """
+        Count, sum and digest the day's rows, as `Engine.totals` does.
+
+        Args:
+            table: The table.
+            reference_date: Its day.
+            key: Columns of the key digest, with the measures; empty: no digest.
+            measures: Columns to sum.
+            types: Of columns that are to be written for another type than their own, which both
+                sides of a comparison have in common; the digest is `md5-60x2` then.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or cannot be read so exactly.
+        """
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """
+        Return a table's columns with their types in DuckDB's words, in order.
+
+        A column of a type that is not exact may be absent; all are where there is no such table.
+        """
+
+    def digest_query(
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return the SELECT with which `totals` counts and digests, in the warehouse's own words.
+
+        A person can run it as it stands: count, then the digest's one or two sums. Empty where
+        there is no such table.
+        """
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int | None) -> Answer:
         """

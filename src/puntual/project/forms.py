@@ -25,7 +25,14 @@ from puntual.project.complaints import suggest
 from puntual.project.datasets import check_number
 from puntual.project.projections import FLOAT
 from puntual.project.section import Section
-from puntual.project.sides import ReadMeasure, check_sides, loose, measure_of, read_measures
+from puntual.project.sides import (
+    ReadMeasure,
+    check_sides,
+    declared_unit,
+    loose,
+    measure_of,
+    read_measures,
+)
 from puntual.project.terms import ReadTerm, check_asked, read_terms
 
 VALUE = ControlMeasure(name="value", kind=MeasureKind.VALUE)
@@ -231,15 +238,20 @@ def _roll_forward(outer: Section, inner: Section, known: Known) -> Declared | No
     side = StagedSide(stage=Stage.WAREHOUSE, dataset=dataset)
     asked = (Asked(kind=MeasureKind.SUM, columns=(balance,)),)
     before = StagedSide(stage=Stage.WAREHOUSE, dataset=dataset, previous=True)
+    right = Term(side=side, asked=asked, by=by)
+    units = frozenset(
+        known.unit(t.side, c) for t in (right, *moved) for a in t.asked for c in a.columns
+    )
+    read = ReadMeasure(asked=asked[0], unit=unit, tolerance=tolerance, section=outer, key="")
     return Declared(
         form=Form.ROLL_FORWARD,
         left=(Term(side=before, asked=asked, by=by), *moved),
-        right=(Term(side=side, asked=asked, by=by),),
+        right=(right,),
         measures=(
             ControlMeasure(
                 name=f"sum {balance}",
                 kind=MeasureKind.SUM,
-                unit=unit or known.unit(side, balance),
+                unit=declared_unit(outer, read, unit, units - {""}),
                 tolerance=tolerance or Decimal(0),
             ),
         ),

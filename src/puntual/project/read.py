@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from puntual.errors import Complaint, ProjectError
 from puntual.model.check import Check
-from puntual.model.control import ControlRule, QuerySide, StagedSide, Term
+from puntual.model.control import ControlRule
 from puntual.model.policy import Policy
 from puntual.model.project import AWS, LOCAL, Project
 from puntual.model.report import Calendar, Report
@@ -31,6 +30,7 @@ from puntual.project.runs import check_steps
 from puntual.project.section import Section, open_yaml
 from puntual.project.settings import FILE, Settings, read_settings
 from puntual.project.strangers import strangers
+from puntual.project.uncompared import uncompared, warn_of_uncompared
 from puntual.project.yaml import load
 
 
@@ -126,7 +126,8 @@ def lint(
     check_steps(settings.run_section, project)
     if AWS in (settings.place, *settings.environments.values()):
         check_on_spark(folder, datasets, _listed(folder, Complaints(), "checks"), complaints)
-    _unproven(settings, project)
+    project = replace(project, uncompared=uncompared(project))
+    warn_of_uncompared(project, folder, complaints)
     strangers(folder, complaints)
     found = complaints.sorted()
     right = not complaints.errors
@@ -318,31 +319,3 @@ def _policies(folder: Folder, complaints: Complaints, project: Project) -> dict[
     found = {n: read_policy(s, n, s.source.sha256, ruled) for n, s in sections.items()}
     check_together(sections, found)
     return found
-
-
-def _unproven(settings: Settings, project: Project) -> None:
-    """Warn of loaded models that no hop reaches and no control or tie asks about."""
-    terms = [t for c in project.controls.values() for t in (*c.left, *c.right)]
-    asked = " ".join(
-        [text for t in terms for text in _asks(t)]
-        + [tie.query for r in project.reports.values() for tie in r.ties]
-    )
-    for table in project.warehouse.tables:
-        model = project.models.get(table)
-        if model is None or model.carries or re.search(rf"\b{table}\b", asked, re.IGNORECASE):
-            continue
-        message = f"nothing proves '{table}': it carries no source, and no control or tie asks it"
-        hint = "declare `carries`, or a control that compares it with what it was made from"
-        (settings.warehouse_section or settings.top).complain(
-            "C1307", message, hint=hint, severity="warning"
-        )
-
-
-def _asks(term: Term) -> Iterator[str]:
-    """Yield the names of tables that a control's term reads, or the SQL that names them."""
-    if isinstance(term.side, QuerySide):
-        yield term.side.sql
-    elif isinstance(term.side, StagedSide):
-        yield term.side.dataset
-    if term.refers is not None:
-        yield term.refers.dataset

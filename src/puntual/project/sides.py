@@ -16,6 +16,7 @@ from puntual.model.control import (
 )
 from puntual.project.around import Known
 from puntual.project.complaints import suggest
+from puntual.project.projections import CLOCK
 from puntual.project.section import Section
 from puntual.project.terms import KINDS, ReadTerm, check_asked, check_column, shown
 from puntual.project.yaml import Mapping, Scalar, Sequence
@@ -161,7 +162,7 @@ def measure_of(
         outer, named = loose(section)
         inherits = tolerance is None and read.asked.kind is not MeasureKind.DIGEST
         tolerance = outer if inherits else tolerance
-        unit = unit or named or _declared_unit(section, read, terms, known)
+        unit = _unit(section, read, unit or named, terms, known)
     if tolerance and not unit:
         message = f"the tolerance of {read.asked.name} has no unit"
         place = "tolerance" if read.section.mapping.entry("tolerance") else None
@@ -196,19 +197,65 @@ def _never_near(read: ReadMeasure, terms: tuple[ReadTerm, ...], known: Known) ->
     return ""
 
 
-def _declared_unit(
-    section: Section, read: ReadMeasure, terms: tuple[ReadTerm, ...], known: Known
+def _unit(
+    section: Section, read: ReadMeasure, named: str, terms: tuple[ReadTerm, ...], known: Known
 ) -> str:
-    """Return the unit that the measured columns have in their contracts and models."""
-    units = {
-        known.unit(t.side, t.called(c)): t for t in terms for c in (t.own or read.asked).columns
-    }
-    units.pop("", None)
+    """Return a measure's unit; a digest has none, and compares each column with its like."""
+    of_columns = [
+        frozenset(known.unit(t.side, t.called(c)) for t, c in zip(terms, same, strict=True)) - {""}
+        for same in zip(*((t.own or read.asked).columns for t in terms), strict=False)
+    ]
+    if read.asked.kind is MeasureKind.DIGEST:
+        for units in of_columns:
+            declared_unit(section, read, "", units, read.section)
+        return ""
+    return declared_unit(section, read, named, frozenset().union(*of_columns), read.section)
+
+
+def declared_unit(
+    section: Section,
+    read: ReadMeasure,
+    named: str,
+    units: frozenset[str],
+    *inner: Section,
+) -> str:
+    """
+    Return the unit of a measure: what its columns are declared in, else what is named.
+
+    A name beside the measure is for columns of which nothing is declared; it makes no dollars of
+    pesos, and nothing agree that is of two units.
+
+    Args:
+        section: The control, where its unit and tolerance may stand.
+        read: The measure.
+        named: The unit that is written for it; "" where none is.
+        units: The units in which its columns are declared.
+        inner: Where its unit and tolerance stand rather.
+    """
     if len(units) > 1:
         message = f"{read.asked.name}: {' against '.join(sorted(units))}"
         hint = "amounts of different units are not compared; convert one in its model"
         section.complain("C1308", message, read.key or None, hint=hint)
-    return min(units) if units else ""
+    elif named and units and named not in units:
+        (declared,) = units
+        at, place = next(
+            ((s, p) for s in (*inner, section) for p in _LOOSE if _names_unit(s, p)), (section, "")
+        )
+        message = f"{read.asked.name} is declared in {declared}, not in {named}"
+        hint = f"unit: {declared}, or leave it out; convert amounts in their model"
+        at.complain("C1308", message, place or None, hint=hint)
+    return min(units) if units else named
+
+
+_LOOSE = ("tolerance", "unit")
+
+
+def _names_unit(section: Section, key: str) -> bool:
+    """Say whether a unit is named under a key of a section: its own, or its tolerance's."""
+    if key == "unit":
+        return section.has("unit")
+    tolerance = section.mapping.get("tolerance")
+    return isinstance(tolerance, Mapping) and tolerance.entry("unit") is not None
 
 
 def check_sides(
@@ -243,12 +290,33 @@ def check_sides(
         if measure.asked.kind in (MeasureKind.MIN, MeasureKind.MAX):
             for column in measure.asked.columns:
                 _kinds(measure.section, column, terms, measure.section.spot(measure.key))
+        if measure.asked.kind is MeasureKind.DIGEST:
+            for column in measure.asked.columns:
+                spot = measure.section.spot(measure.key)
+                _kinds(measure.section, column, terms, spot, zoneless=True)
 
 
-def _kinds(section: Section, name: str, terms: tuple[ReadTerm, ...], spot: object) -> None:
-    """Complain about a column that is of another type on another side."""
+def _kinds(
+    section: Section,
+    name: str,
+    terms: tuple[ReadTerm, ...],
+    spot: object,
+    *,
+    zoneless: bool = False,
+) -> None:
+    """
+    Complain about a column that is of another type on another side.
+
+    Args:
+        section: Where it is named.
+        name: What the control calls it.
+        terms: Of both sides.
+        spot: Where it stands.
+        zoneless: An instant without a zone is one of UTC, as in a digest.
+    """
     found = {t.kind(name): t for t in terms if t.kind(name)}
-    groups = {"number" if k in _NUMBERS else k for k in found}
+    like = dict.fromkeys(_NUMBERS, "number") | ({CLOCK: Kind.TIMESTAMP.value} if zoneless else {})
+    groups = {like.get(k, k) for k in found}
     if len(groups) > 1:
         said = " against ".join(f"{k} ({shown(t)})" for k, t in sorted(found.items()))
         hint = "nothing is cast to compare it; cast one of them in its model"

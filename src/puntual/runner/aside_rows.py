@@ -1,5 +1,5 @@
 """
-The rows that left with a reason: set aside by the contract or by a check, duplicates, late ones.
+The rows that left with a reason: set aside by the contract or a check, duplicates, late, filtered.
 
 They are counted always, and named where that is asked: their residual is zero.
 """
@@ -20,6 +20,7 @@ _ASIDE = """
 SELECT class, reason, column_name, _object, _position {measures} FROM set_aside
 ORDER BY class, reason, _object, _position
 """
+_COUNTED = "SELECT count(*) FROM offending"
 _OFFENDING = "SELECT _object, _position FROM offending ORDER BY _object, _position"
 
 
@@ -79,6 +80,40 @@ def with_checks(drill: Drill, rows: BrokenRows, table: str) -> BrokenRows:
                 for held, position in zip(*answer.columns, strict=True)
             ]
     known = Known(run=run, dataset=origin or table, key=run.key(origin or table), measures=())
+    return _joined(drill, rows, counts, named_rows(drill, tuple(named), known))
+
+
+def with_filtered(
+    drill: Drill, rows: BrokenRows, origin: str, gone: tuple[str, ...], *, model: str
+) -> BrokenRows:
+    """
+    Add the rows of a source that a model's declared filters left out.
+
+    Args:
+        drill: What is asked for.
+        rows: What was found.
+        origin: The source.
+        gone: Files of the places of those rows.
+        model: The model.
+    """
+    if not gone:
+        return rows
+    run = drill.run
+    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"offending": gone})
+    ((times,),) = run.world.engine.query(_COUNTED, day, limit=None).columns
+    named: list[BrokenRow] = []
+    if drill.explained:
+        answer = run.world.engine.query(_OFFENDING, day, limit=drill.limit)
+        named += [
+            BrokenRow(
+                of_class=RowClass.FILTERED,
+                reason=f"a declared filter of {model}",
+                place=Place(object=str(held), position=int(str(position))),
+            )
+            for held, position in zip(*answer.columns, strict=True)
+        ]
+    known = Known(run=run, dataset=origin, key=run.key(origin), measures=())
+    counts = {RowClass.FILTERED: int(str(times))}
     return _joined(drill, rows, counts, named_rows(drill, tuple(named), known))
 
 

@@ -13,15 +13,17 @@ from dataclasses import replace
 
 from puntual.checks import parts
 from puntual.checks.measures import quoted
+from puntual.checks.reconcile import listed
 from puntual.model.broken_row import BrokenRows
 from puntual.model.control import Hop, Stage
 from puntual.model.manifest import ObjectRef
 from puntual.ports.sides import Rows
 from puntual.runner import load as loading
-from puntual.runner.aside_rows import with_aside, with_checks
+from puntual.runner.aside_rows import with_aside, with_checks, with_filtered
 from puntual.runner.file_rows import behind_file
 from puntual.runner.reconcile import filtered
 from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of, shaped
+from puntual.runner.shared import shared
 from puntual.runner.sources import raw_day
 from puntual.runner.work import scratch
 from puntual.runner.world import DayRun
@@ -151,22 +153,25 @@ def _of_model(drill: Drill, hop: Hop, about: str) -> BrokenRows:
     run, dataset = drill.run, hop.dataset
     origin = run.origin(dataset) or dataset
     measures = tuple(sorted(hop.residual_sums))
-    digested = tuple(c for c in hop.digested if c not in PLACE)
     filters = run.project.models[dataset].filters
     with scratch(run, f"rows-{dataset}") as folder:
         gone = filtered(run, dataset, origin, folder) if filters else ()
+        by = shared(run, dataset, origin, gone)
+        before, after = Rows(numbers=by.before), Rows(numbers=by.after)
         found = compared(
             drill,
-            drill.sides.files(run.files(origin), Rows(), name=f"curated {origin}", without=gone),
-            drill.sides.files(run.files(dataset), Rows(), name=f"curated {dataset}"),
+            drill.sides.files(run.files(origin), before, name=f"curated {origin}", without=gone),
+            drill.sides.files(run.files(dataset), after, name=f"curated {dataset}"),
             key=PLACE,
-            columns=tuple(dict.fromkeys((*digested, *measures))),
+            columns=tuple(dict.fromkeys((*by.columns, *measures))),
         )
-    known = Known(run=run, dataset=origin, key=run.key(origin), measures=measures)
-    rows = rows_of(drill, found, known, about)
-    left_out = sum(e.totals.records for e in hop.explained)
-    notes = (*rows.notes, *([f"{left_out:,} rows left by declared filters"] if left_out else []))
-    return replace(rows, dataset=origin, notes=notes)
+        known = Known(run=run, dataset=origin, key=run.key(origin), measures=measures)
+        rows = rows_of(drill, found, known, about)
+        notes = [f"not compared: {listed(by.undigested)}"] if by.undigested else []
+        left_out = sum(e.totals.records for e in hop.explained)
+        notes += [f"{left_out:,} rows left by declared filters"] if left_out else []
+        rows = replace(rows, dataset=origin, notes=(*rows.notes, *notes))
+        return with_filtered(drill, rows, origin, gone, model=dataset)
 
 
 def _of_load(drill: Drill, table: str, about: str) -> BrokenRows:

@@ -18,7 +18,6 @@ from puntual.model.broken_row import BrokenRow, BrokenRows, ChangedCell, RowClas
 from puntual.model.control import (
     ControlResult,
     ControlRule,
-    ControlState,
     GroupResult,
     GroupState,
     Stage,
@@ -54,7 +53,7 @@ def behind_control(drill: Drill, rule: ControlRule, result: ControlResult) -> Br
         PermanentError: What is stored cannot be read.
     """
     notes = tuple(_notes(result))
-    if result.state is ControlState.MATCHED:
+    if not result.state.is_open:
         return BrokenRows(dataset="", about=rule.id, notes=notes)
     term = next((t for t in (*rule.left, *rule.right) if t.refers is not None), None)
     if term is not None and isinstance(term.side, StagedSide):

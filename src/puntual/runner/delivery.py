@@ -17,7 +17,6 @@ from puntual.evidence.manifest import encode
 from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
 from puntual.failpoints import failpoint
-from puntual.model.check import OnFail
 from puntual.model.control import Hop
 from puntual.model.delivery import (
     Completeness,
@@ -56,7 +55,7 @@ from puntual.runner.compared import controls_of, report_rows
 from puntual.runner.decision import findings_of_day, seals_of
 from puntual.runner.measure import ReportRows
 from puntual.runner.proofs import number
-from puntual.runner.sources import findings_of
+from puntual.runner.sources import findings_of, holding
 from puntual.runner.work import key_of, manifest, prefix
 from puntual.runner.world import DayRun
 
@@ -85,11 +84,7 @@ def decision_of(decided: Manifest, made: Published | None) -> Decision:
     decision = from_json(Decision, decided.facts["decision"])
     if made is None or decision.completeness is None:
         return decision
-    wrong = [
-        f
-        for f in findings_of(made.manifest)
-        if f.verdict is not Verdict.PASS and f.on_fail is OnFail.HOLD
-    ]
+    wrong = holding(made.manifest)
     if not wrong:
         return decision
     reasons = tuple(
@@ -136,14 +131,14 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
     if laid.data is not None:
         back = read_back(report.layout, laid.data, answer.names, answer.types)
         problems = compare(*shape, answer.columns, facts, back)
-        rows = None if back.problems else report_rows(report.layout, back)
+        rows = None if back.problems else report_rows(report.layout, back, facts.version)
         where = prefix(run, "reports", report.name, key_of(run, step.id, inputs))
         stored = run.world.objects.put_bytes(
             where, laid.data, suffix=".report", records=_rows(answer), role="report"
         )
         objects = (stored,)
         failpoint("report.stored")
-    results, compared = controls_of(run, step, rows) if ties.of_warehouse else ((), {})
+    results, compared = controls_of(run, step, inputs, rows) if ties.of_warehouse else ((), {})
     findings = (
         *findings_of_layout(report.name, problems),
         *algebra.findings_of(ties.hops),

@@ -41,9 +41,23 @@ def expected(run: DayRun, dataset: str) -> Totals:
     )
 
 
-def load(run: DayRun, step: Load, inputs: Mapping[str, Digest], *, anew: bool = False) -> Manifest:
+def load(
+    run: DayRun,
+    step: Load,
+    inputs: Mapping[str, Digest],
+    *,
+    anew: bool = False,
+    name: Digest = "",
+) -> Manifest:
     """
-    Load one table's day in one transaction; `anew` also where the log says that it is there.
+    Load one table's day in one transaction.
+
+    Args:
+        run: The day.
+        step: Which table.
+        inputs: What goes into the step.
+        anew: Also where the log says that it is there.
+        name: What the log calls it; the step's key unless given.
 
     Raises:
         EvidenceError: R4001 the table does not hold what was expected; nothing changed.
@@ -58,7 +72,7 @@ def load(run: DayRun, step: Load, inputs: Mapping[str, Digest], *, anew: bool = 
         without=without(run, step.table),
         measures=run.measures(step.table),
         expected=totals,
-        manifest=key_of(run, step.id, inputs),
+        manifest=name or key_of(run, step.id, inputs),
         epoch=run.epoch,
         anew=anew,
     )

@@ -50,10 +50,11 @@ _PARAMETER = re.compile(r"(?<![:\w]):reference_date\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRows:
-    """A report's file as it was read back: a column for each detail field."""
+    """A version of a report's file as it was read back: a column for each detail field."""
 
     columns: Mapping[str, Sequence[object]]
     records: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Readings:
         run: The day.
         rules: The controls.
         step: The step that asks, for its scratch folder and its recorded answers.
-        reports: The files of reports that have been made, by report.
+        reports: The files of reports, by report; of one that has none, why.
 
     Attributes:
         concealment: Lays pseudonyms over what may not be shown.
@@ -95,7 +96,7 @@ class Readings:
         rules: Iterable[ControlRule],
         *,
         step: str,
-        reports: Mapping[str, ReportRows] | None = None,
+        reports: Mapping[str, ReportRows | str] | None = None,
     ) -> None:
         """Ask nothing yet."""
         self._run = run
@@ -126,13 +127,17 @@ class Readings:
         known = not lacking and all(c is not None for c in counts)
         return Measured(
             side=SideResult(
-                name=_joined(terms),
+                name=side_name(terms, self._reports),
                 queries=tuple(r.query for r in readings),
                 rows=sum(c for c in counts if c is not None) if known else None,
                 reason="; ".join(r.reason for r in lacking),
             ),
             groups={} if lacking else groups,
             lacks=_worst(lacking),
+            carried=all(
+                isinstance(t.side, StagedSide) and self._run.origin(t.side.dataset) is not None
+                for t in terms
+            ),
         )
 
     def raw(self, dataset: str, asked: Sequence[str], aside: tuple[str, ...]) -> list[Answer]:
@@ -184,14 +189,18 @@ class Readings:
 
     def _measured(self, rule: ControlRule, term: Term) -> Reading:
         """Return all that is asked of a place: digests are taken, the rest is selected."""
-        digests = key_digests(self._run, rule, term)
+        try:
+            digests = key_digests(self._run, rule, term)
+        except ProjectError as exc:
+            reason = f"{exc.code} {exc.message}: {exc.observed}"
+            return Reading(lacks=_UNKNOWN, reason=reason)
         if digests is None:
             return self._scanned(term)
         if len(digests.values) == len(term.asked):
             found = Reading(groups={(): Group(rows=digests.rows, values=())}, query=digests.query)
         else:
             found = self._scanned(term)
-            found = replace(found, query=f"{found.query} -- {digests.query}")
+            found = replace(found, query=f"{found.query};\n{digests.query}")
         return replace(
             found,
             groups={
@@ -306,11 +315,11 @@ class Readings:
         return Reading(query=query, groups={(): Group(rows=record.count, values=tuple(values))})
 
     def _report(self, side: ReportSide, term: Term) -> Reading:
-        file = self._reports.get(side.report)
-        query = f"the file of report {side.report}, read back through its layout"
-        if file is None:
-            reason = f"no file of {side.report} was made for this day"
-            return Reading(query=query, lacks=_UNKNOWN, reason=reason)
+        file = self._reports.get(side.report, f"no file of {side.report} was made for this day")
+        called = _report_name(side.report, self._reports)
+        query = f"the file of {called}, read back through its layout"
+        if isinstance(file, str):
+            return Reading(query=query, lacks=_UNKNOWN, reason=file)
         tally = Tally(term.asked, by=term.by, rows=term.rows)
         try:
             tally.add(file.columns, file.records)
@@ -321,7 +330,8 @@ class Readings:
     def _database(self, rule: ControlRule, side: DatabaseSide, term: Term, name: str) -> Reading:
         """Ask a source database; what it answered is recorded, since it may not again."""
         before = self._run.recorded.get(self._step)
-        recorded = before.facts.get("databases") if before is not None else None
+        kept = self._run.answered.get(self._step)
+        recorded = before.facts.get("databases") if before is not None else kept
         if isinstance(recorded, Mapping) and name in recorded:
             self.databases[name] = recorded[name]
             return _from_record(recorded[name])
@@ -430,13 +440,27 @@ def _worst(lacking: Sequence[Reading]) -> ControlState | None:
     return _UNVERIFIED if states else None
 
 
-def _joined(terms: Sequence[Term]) -> str:
+def side_name(terms: Sequence[Term], reports: Mapping[str, ReportRows | str]) -> str:
+    """
+    Return what a side is called: its terms with their signs, reports with their versions.
+
+    Args:
+        terms: At least one.
+        reports: The files of reports, by report; of one that has none, why.
+    """
     signs = [" − " if t.minus else " + " for t in terms]
     signs[0] = "− " if terms[0].minus else ""
-    return "".join(s + _named(t) for s, t in zip(signs, terms, strict=True))
+    return "".join(s + _named(t, reports) for s, t in zip(signs, terms, strict=True))
 
 
-def _named(term: Term) -> str:
+def _report_name(report: str, reports: Mapping[str, ReportRows | str]) -> str:
+    file = reports.get(report)
+    return (
+        f"report {report} v{file.version}" if isinstance(file, ReportRows) else f"report {report}"
+    )
+
+
+def _named(term: Term, reports: Mapping[str, ReportRows | str]) -> str:
     side: Side = term.side
     match side:
         case StagedSide(previous=True):
@@ -447,7 +471,7 @@ def _named(term: Term) -> str:
             return f"{side.stage.value} {side.dataset}{where}{to}"
         case ReportSide():
             rows = ", ".join(f"{k} {v}" for k, v in sorted(term.rows.items()))
-            return f"report {side.report}" + (f" ({rows})" if rows else "")
+            return _report_name(side.report, reports) + (f" ({rows})" if rows else "")
         case QuerySide():
             return "query"
         case DatabaseSide():

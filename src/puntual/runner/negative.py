@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from decimal import Decimal
 
 from puntual.checks.planted import OF, Observer, observers
 from puntual.checks.seen import judge
@@ -19,7 +18,6 @@ from puntual.model.control import (
     ControlRule,
     ControlState,
     Hop,
-    MeasureKind,
     QuerySide,
     Term,
 )
@@ -80,7 +78,7 @@ def _zeros(
     run: DayRun, rules: Iterable[ControlRule], results: Iterable[ControlResult]
 ) -> Iterator[str]:
     """
-    Yield the controls of a person's SQL whose two sides read tables and are both zero.
+    Yield the controls of a person's SQL whose two sides read tables and are zero throughout.
 
     A side of no table is what its author expects, such as no orphan; of a sum over no row only
     `may_be_empty` says that it may be one.
@@ -91,9 +89,14 @@ def _zeros(
         read = all(any(side) for side in sides)
         found = rows[rule.id]
         if read and not rule.may_be_empty and found.state is ControlState.MATCHED:
-            values = [Decimal(v) for m in found.totals for v in (m.left, m.right) if v is not None]
-            if rule.measures[0].kind is MeasureKind.VALUE and not any(values):
+            measures = (*found.totals, *(m for g in found.groups for m in g.measures))
+            if measures and all(_is_zero(v) for m in measures for v in (m.left, m.right)):
                 yield rule.id
+
+
+def _is_zero(value: str | None) -> bool:
+    """Say whether a measure is the number 0; a date, a digest and no answer are not."""
+    return value is not None and re.fullmatch(r"-?0+(\.0+)?", value) is not None
 
 
 def _tables_of(run: DayRun, term: Term) -> tuple[str, ...]:

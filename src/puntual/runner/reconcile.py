@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Context
 
 from puntual.checks import control as judging
 from puntual.checks import reconcile as algebra
-from puntual.checks.comparable import common, declared
 from puntual.checks.encoding import ALGORITHM
 from puntual.evidence.digest import sha256
 from puntual.evidence.facts import to_json
 from puntual.model.check import Check, RowRule
-from puntual.model.contract import ColumnType
 from puntual.model.control import ControlResult, ControlRule, Explanation, Hop, StagedSide
 from puntual.model.manifest import Digest, Manifest, Totals
 from puntual.model.plan import Reconcile
@@ -22,12 +20,11 @@ from puntual.runner.explained import explained
 from puntual.runner.measure import Readings, ReportRows, before
 from puntual.runner.negative import plant
 from puntual.runner.profile import profile
-from puntual.runner.sources import columns_of, seal_of, set_aside_of
+from puntual.runner.restate import YESTERDAY
+from puntual.runner.shared import PLACE, Shared, shared
+from puntual.runner.sources import seal_of, set_aside_of
 from puntual.runner.work import manifest, scratch
 from puntual.runner.world import DayRun
-
-PLACE = ("_object", "_position")
-"""The columns that say which raw record a row came from."""
 
 
 def reconcile(run: DayRun, step: Reconcile, inputs: Mapping[str, Digest]) -> Manifest:
@@ -44,7 +41,10 @@ def reconcile(run: DayRun, step: Reconcile, inputs: Mapping[str, Digest]) -> Man
     rules = [r for _, r in sorted(run.project.controls.items()) if not r.reports]
     results, facts = measure(run, rules, step=step.id)
     planted, blind = plant(run, hops, rules, results)
-    findings = (*algebra.findings_of(tuple(hops)), *map(judging.finding, results), *blind)
+    models = run.project.models
+    alone = (algebra.uncompared(name, models[name].inputs) for name in run.project.uncompared)
+    compared = (*algebra.findings_of(tuple(hops)), *map(judging.finding, results))
+    findings = (*compared, *blind, *alone)
     facts |= planted | profile(run)
     return manifest(
         run,
@@ -60,7 +60,7 @@ def measure(
     rules: Iterable[ControlRule],
     *,
     step: str,
-    reports: Mapping[str, ReportRows] | None = None,
+    reports: Mapping[str, ReportRows | str] | None = None,
 ) -> tuple[tuple[ControlResult, ...], dict[str, object]]:
     """
     Measure and judge controls.
@@ -69,7 +69,7 @@ def measure(
         run: The day.
         rules: The controls.
         step: The id of the step that does it.
-        reports: The files of reports that have been made, by report.
+        reports: The files of reports, by report; of one that has none, why.
 
     Returns:
         The results in the order of the rules, and what the step's manifest says of them:
@@ -106,19 +106,19 @@ def is_unanswered(made: Manifest) -> bool:
 
 def yesterdays(run: DayRun) -> dict[str, Digest]:
     """
-    Return for each table that is rolled forward whether the day before it is loaded.
+    Return for each table that is rolled forward which load of the day before the warehouse holds.
 
-    It goes into the step's key, so that a roll-forward that had no yesterday is done again when
-    it has one.
+    It goes into the step's key, so that a roll-forward that had no yesterday, or whose yesterday
+    was loaded otherwise since, is done again.
     """
     found: dict[str, Digest] = {}
     for rule in run.project.controls.values():
         for term in (*rule.left, *rule.right):
             if isinstance(term.side, StagedSide) and term.side.previous:
                 day = before(run, rule.calendar)
-                loaded = day and run.world.warehouse.loaded(term.side.dataset, day)
-                word = "loaded" if loaded else "not loaded"
-                found[f"yesterday:{term.side.dataset}"] = sha256(f"{day} {word}".encode())
+                load = day and run.world.warehouse.loaded(term.side.dataset, day)
+                name = f"{YESTERDAY}{term.side.dataset}"
+                found[name] = sha256(f"{day} {load or 'not loaded'}".encode())
     return found
 
 
@@ -153,58 +153,36 @@ def _model_hops(run: DayRun, name: str) -> tuple[Hop, ...]:
     origin = run.project.models[name].carries
     if origin is None:
         return ()
-    left = f"curated {origin}"
-    shared = _shared(run, name, origin)
-    digested = (*PLACE, *shared.columns)
-    after = _digested(run, name, shared)
-    if not run.project.models[name].filters:
-        before = _digested(run, origin, shared)
-        return (algebra.hop(name, left, "curated", before, after, digested=digested),)
+    filters = run.project.models[name].filters
     with scratch(run, f"reconcile-{name}") as folder:
-        without = filtered(run, name, origin, folder)
-        kept = _digested(run, origin, shared, without)
-        gone = _less(
-            run.curated(origin).totals,
-            run.world.engine.totals(
-                run.files(origin), (), run.measures(origin), algorithm="", without=without
-            ),
-        )
-    before = replace(kept, records=run.curated(origin).totals.records)
-    aside = (Explanation(cause="filtered", totals=gone),)
+        without = filtered(run, name, origin, folder) if filters else ()
+        by = shared(run, name, origin, without)
+        before = _digested(run, origin, by, without)
+        gone = _left_out(run, origin, without) if filters else None
+    if filters:
+        before = replace(before, records=run.curated(origin).totals.records)
     return (
         algebra.hop(
-            name, left, "curated", before, after, aside, digest_of_rest=True, digested=digested
+            name,
+            f"curated {origin}",
+            "curated",
+            before,
+            _digested(run, name, by),
+            () if gone is None else (Explanation(cause="filtered", totals=gone),),
+            digest_of_rest=bool(filters),
+            digested=(*PLACE, *by.columns),
+            undigested=by.undigested,
+            keyed=by.keyed,
         ),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """
-    What a model has from its source under the same name.
-
-    Attributes:
-        columns: Keys of either, then measures of both, each sorted.
-        types: As which they are digested; None where the two have the same types, so that each
-            is digested as it is, by the engine's fastest way.
-    """
-
-    columns: tuple[str, ...]
-    types: Mapping[str, ColumnType] | None
-
-
-def _shared(run: DayRun, name: str, origin: str) -> _Shared:
-    before, after = (dict(columns_of(run.curated(d))) for d in (origin, name))
-    keys = sorted({*run.key(origin), *run.key(name)} - {*PLACE})
-    measures = sorted({*run.measures(origin)} & {*run.measures(name)})
-    found = {
-        column: kind
-        for column in dict.fromkeys((*keys, *measures))
-        if column in before and column in after
-        if (kind := common(declared(before[column]), declared(after[column]))) is not None
-    }
-    same = all(before[column] == after[column] for column in found)
-    return _Shared(columns=tuple(found), types=None if same else found)
+def _left_out(run: DayRun, origin: str, without: tuple[str, ...]) -> Totals:
+    """Return what a model's declared filters leave out of its source."""
+    kept = run.world.engine.totals(
+        run.files(origin), (), run.measures(origin), algorithm="", without=without
+    )
+    return _less(run.curated(origin).totals, kept)
 
 
 def filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...]:
@@ -224,15 +202,15 @@ def filtered(run: DayRun, name: str, origin: str, folder: str) -> tuple[str, ...
     return (found.path,) if found.path else ()
 
 
-def _digested(run: DayRun, dataset: str, shared: _Shared, without: tuple[str, ...] = ()) -> Totals:
+def _digested(run: DayRun, dataset: str, by: Shared, without: tuple[str, ...] = ()) -> Totals:
     engine = run.world.engine
     found = engine.totals(
         run.files(dataset),
-        (*PLACE, *shared.columns),
+        (*PLACE, *by.columns),
         (),
-        algorithm=engine.digest_algorithm if shared.types is None else ALGORITHM,
+        algorithm=engine.digest_algorithm if by.types is None else ALGORITHM,
         without=without,
-        types=shared.types,
+        types=by.types,
     )
     return replace(found, sums=run.curated(dataset).totals.sums)
 
@@ -250,7 +228,7 @@ def _load_hop(run: DayRun, table: str) -> Hop:
         run.files(table), key, measures, algorithm=algorithm, without=left_out
     )
     whole = run.curated(table).totals
-    after = run.world.warehouse.totals(table, run.date, key, measures)
+    after = loaded(run, table)
     aside = _less(whole, kept)
     explained = (Explanation(cause="quarantined: checks", totals=aside),) if left_out else ()
     before = Totals(
@@ -269,6 +247,18 @@ def _load_hop(run: DayRun, table: str) -> Hop:
         digest_of_rest=True,
         digested=tuple(dict.fromkeys((*key, *measures))),
     )
+
+
+def loaded(run: DayRun, table: str) -> Totals:
+    """
+    Count, sum and digest what the warehouse holds of a table's day.
+
+    Raises:
+        ProjectError: R6001, R6002 a column is not there, or is not exact.
+        PermanentError: T4002 the warehouse refuses.
+        TransientError: It does not answer.
+    """
+    return run.world.warehouse.totals(table, run.date, run.key(table), run.measures(table))
 
 
 def _less(whole: Totals, part: Totals) -> Totals:

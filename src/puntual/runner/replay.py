@@ -170,6 +170,8 @@ def remember(run: DayRun, archive: Archive) -> None:
     """
     Load a day as it is published, for reports that look back at earlier days.
 
+    The load log calls it as the day's own load did: that is what a roll-forward says of it.
+
     Raises:
         EvidenceError: V1001, V1002 what was published is missing or altered; R4001.
         PermanentError: The warehouse refuses.
@@ -178,7 +180,9 @@ def remember(run: DayRun, archive: Archive) -> None:
     run.published = archive.published(archive.pointed(run.plan))
     for step in run.plan.steps:
         if isinstance(step, Load) and step.id in run.published:
-            load.load(run, step, {"published": run.published[step.id].digest})
+            published = run.published[step.id]
+            name = str(published.manifest.facts["loaded"])
+            load.load(run, step, {"published": published.digest}, name=name)
 
 
 def _damaged(objects: Objects, landed: Iterable[Published]) -> Iterable[EvidenceError]:

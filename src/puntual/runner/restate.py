@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VERSION = "version"
 SUPERSEDES = "supersedes"
+YESTERDAY = "yesterday:"
+"""In front of a table, among the inputs of `reconcile`: which load of the day before it was."""
 FIRST_SENT = "first_sent_at"
 """In a deliver manifest of a later version: when the first one was sent."""
 
@@ -201,7 +203,8 @@ def _landed(made: Manifest) -> object:
 
 def _ruled(made: Manifest) -> object:
     own = {k: d for k, d in made.inputs.items() if not _is_step(k)}
-    return {k: d for k, d in own.items() if not k.startswith(("reports/", "stands_in"))}
+    data = ("stands_in", YESTERDAY)
+    return {k: d for k, d in own.items() if not k.startswith(("reports/", *data))}
 
 
 def _laid_out(made: Manifest) -> object:

@@ -140,7 +140,9 @@ def _notes(found: Comparison) -> Iterator[str]:
     if found.outcome is Outcome.EMPTY_REFERENCE:
         yield f"{found.left.name} has no row: nothing was compared"
     if found.outcome is Outcome.EQUAL:
-        yield f"{found.left.rows or 0:,} rows on both sides agree in every column compared"
+        names = [c for c in found.shape.columns if c not in PLACE]
+        said = f": {', '.join(names)}" if names else ": none but their places"
+        yield f"{found.left.rows or 0:,} rows on both sides agree in every column compared{said}"
 
 
 def _row(shape: Shape, difference: RowDifference, known: Known) -> BrokenRow:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from puntual.model.manifest import Digest, Manifest
 from puntual.runner import checkpoint
 from puntual.runner.checkpoint import Published
-from puntual.runner.restate import version_of
+from puntual.runner.restate import version, version_of
 from puntual.runner.work import manifest
 from puntual.runner.world import DayRun
 
@@ -61,6 +61,21 @@ def unfinished(run: DayRun, report: str) -> Mapping[str, Published]:
         digest = attested.inputs[step]
         found[step] = Published(digest=digest, manifest=_read(run, digest))
     return found
+
+
+def is_owed(run: DayRun, report: str) -> bool:
+    """
+    Say whether a report is still to be made or sent in this run.
+
+    What was begun to be sent is only finished, and what was sent stays.
+
+    Raises:
+        EvidenceError: V1001, V1002 a manifest is missing or altered.
+    """
+    if unfinished(run, report):
+        return False
+    sent = checkpoint.read(run.world, f"deliver:{report}", run.date)
+    return sent is None or version_of(sent.manifest) < version(run, report)
 
 
 def _begun(run: DayRun, report: str) -> Digest | None:

@@ -27,8 +27,9 @@ def waits(run: DayRun, report: str, decision: Decision) -> Reason | None:
         EvidenceError: P3045 a signature was altered.
     """
     if not run.send:
+        named = " ".join(f"-r {name}" for name in sorted(run.restatements))
         sentence = (
-            f"the next version is made; it is sent by: puntual amend -r {report} "
+            f"the next version is made; it is sent by: puntual amend {named} "
             f"-d {run.date.isoformat()} --reason TEXT --yes"
         )
         return Reason(code="P3013", about=report, sentence=sentence)

@@ -12,6 +12,7 @@ from puntual.evidence import declared
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.evidence.records import RECORD_ROOT
 from puntual.failpoints import failpoint
+from puntual.model.check import OnFail
 from puntual.model.contract import Column, Contract, Kind
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
@@ -50,6 +51,13 @@ def seal_of(published: Manifest) -> Seal:
 def findings_of(published: Manifest) -> tuple[Finding, ...]:
     """Return the findings that a manifest carries, in the order in which they were made."""
     return list_from_json(Finding, published.facts["findings"])
+
+
+def holding(published: Manifest) -> tuple[Finding, ...]:
+    """Return the findings of a step for which what it made is held."""
+    return tuple(
+        f for f in findings_of(published) if f.verdict.is_open and f.on_fail is OnFail.HOLD
+    )
 
 
 def land(run: DayRun, step: Land) -> Manifest:

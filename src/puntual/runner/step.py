@@ -45,6 +45,7 @@ from puntual.runner import (
     governing,
     intact,
     load,
+    looked_again,
     proofs,
     reconcile,
     record,
@@ -272,6 +273,8 @@ def walk(run: DayRun, step: Step, *, anew: bool, begun: Callable[[], None]) -> s
         _after(run, step, before)
         return SKIPPED
     begun()
+    if before is not None and not anew and before.manifest.key == key_of(run, step.id, inputs):
+        run.answered[step.id] = looked_again.answered(before.manifest)
     made = _carry_out(run, step, inputs, anew=anew)
     failpoint("step.carried")
     published = checkpoint.commit(run.world, made, epoch=run.epoch)
@@ -298,7 +301,11 @@ def _may_go_on(run: DayRun, step: MakeReport | Attest | Deliver | Rehearse) -> b
 
 def _still_stands(run: DayRun, step: Step, before: Published, inputs: Mapping[str, Digest]) -> bool:
     key = key_of(run, step.id, inputs)
-    if before.manifest.key != key or reconcile.is_unanswered(before.manifest):
+    if before.manifest.key != key:
+        return False
+    if isinstance(step, Reconcile | MakeReport) and looked_again.is_open(
+        run, step, before.manifest
+    ):
         return False
     if isinstance(step, Decide) and decision.is_due(run, before.manifest):
         return False
@@ -333,9 +340,9 @@ def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
             return {report.file: report.digest} | governing.laid_down(run, step.report)
         case MakeReport():
             report = project.reports[step.report]
-            others = compared.files_compared(run, step.report)
             more = _plan_b_inputs(run, step) | restate.inputs(run, step.report)
-            return {report.file: report.digest} | others | more
+            own = {report.file: report.digest} | more
+            return own | compared.files_compared(run, step.report, own)
         case Attest() | Deliver():
             report = project.reports[step.report]
             return {report.file: report.digest} | restate.reasons(run, step.report)

@@ -28,7 +28,7 @@ from puntual.model.plan import (
 from puntual.runner import route
 from puntual.runner.flow import Failed, Retried
 from puntual.runner.packing import STAMPED
-from puntual.runner.sources import seal_of, set_aside_of
+from puntual.runner.sources import holding, seal_of, set_aside_of
 from puntual.runner.world import DayRun
 
 
@@ -62,11 +62,14 @@ def summary(run: DayRun, step: Step) -> str:
 
 def _made(made: Manifest) -> str:
     findings = list_from_json(Finding, made.facts["findings"])
-    wrong = [f for f in findings if f.verdict is not Verdict.PASS]
+    wrong = [f for f in findings if f.verdict.is_open]
+    idle = sorted(f.rule for f in findings if f.verdict is Verdict.NOT_DUE)
     rows = f"{made.facts['file_name']} {made.totals.records:,} rows"
     if not wrong:
-        return f"{rows}, read back"
-    what = f"{rows}, held" if made.of_role("report") else f"{made.facts['file_name']} not made"
+        not_due = f"; {', '.join(idle)} not due" if idle else ""
+        return f"{rows}, read back{not_due}"
+    word = "held" if holding(made) else "read back"
+    what = f"{rows}, {word}" if made.of_role("report") else f"{made.facts['file_name']} not made"
     return f"{what}, {len(wrong)} findings: {', '.join(sorted({f.code for f in wrong})[:3])}"
 
 

@@ -72,6 +72,8 @@ class DayRun:
         damaged: Why what a step had committed before is made again, by step id.
         recorded: In a replay, what the steps of the day had committed, by step id: a source
             database answers once, on the day.
+        answered: What source databases have answered before, by step id: what agreed is not
+            asked again where the step is done again for the same inputs.
         restatements: The next versions that are made of what was delivered, by report.
         fault: Why the full report could not be made, where the plan is without warehouse.
         send: What is made is also sent; False: it is made to be looked at.
@@ -86,6 +88,7 @@ class DayRun:
     published: dict[str, Published]
     damaged: dict[str, EvidenceError] = field(default_factory=dict)
     recorded: dict[str, Manifest] = field(default_factory=dict)
+    answered: dict[str, Mapping[str, object]] = field(default_factory=dict)
     restatements: Mapping[str, Restatement] = field(default_factory=dict)
     fault: str = ""
     send: bool = True

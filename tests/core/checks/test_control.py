@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from puntual.checks.control import MOST_GROUPS, Group, Key, Measured, Value, add
 from puntual.evidence.facts import from_json, to_json
 from puntual.model.check import OnFail
 from puntual.model.control import (
+    Asked,
     Cause,
     ControlKind,
     ControlMeasure,
@@ -21,7 +23,11 @@ from puntual.model.control import (
     ControlRule,
     ControlState,
     MeasureKind,
+    QuerySide,
     SideResult,
+    Stage,
+    StagedSide,
+    Term,
 )
 from puntual.model.finding import Verdict
 
@@ -184,6 +190,66 @@ def test_nothing_agrees_with_nothing_only_where_that_is_declared(rows: tuple[int
     assert (result.state, finding(result).code) == (ControlState.EMPTY, "R3004")
     assert finding(result).verdict is Verdict.UNKNOWN
     assert judged(left, right, rule(may_be_empty=True)).state is ControlState.MATCHED
+
+
+RAW, LOADED = (
+    (Term(side=StagedSide(stage=stage, dataset=name), asked=(Asked(kind=MeasureKind.SUM),)),)
+    for stage, name in ((Stage.RAW, "payments"), (Stage.WAREHOUSE, "movements"))
+)
+REFUNDS = tuple(replace(term, where="refund") for term in LOADED)
+QUERY = (Term(side=QuerySide(sql="SELECT 1 AS amount"), asked=RAW[0].asked),)
+GONE: Mapping[Cause, Mapping[Key, Group]] = {
+    Cause.LATE: {(): Group(rows=2, values=(D("40.00"),))},
+    Cause.DUPLICATES: {(): Group(rows=1, values=(D("-40.00"),))},
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "over", "explained", "state"),
+    [
+        ((3, 0), {}, {}, ControlState.MISMATCHED),
+        ((0, 3), {}, {}, ControlState.MISMATCHED),
+        ((0, 0), {}, {}, ControlState.MATCHED),
+        ((3, 0), {"explained_by": tuple(GONE)}, GONE, ControlState.MATCHED),
+        ((4, 0), {"explained_by": tuple(GONE)}, GONE, ControlState.MISMATCHED),
+        ((3, 0), {"right": REFUNDS}, {}, ControlState.MATCHED),
+        ((3, 0), {"left": REFUNDS, "right": REFUNDS}, {}, ControlState.MISMATCHED),
+        ((3, 0), {"right": QUERY}, {}, ControlState.MATCHED),
+        ((3, 0), {"absent_is_zero": True}, {}, ControlState.MATCHED),
+    ],
+    ids=[
+        "right_has_none",
+        "left_has_none",
+        "both_have_none",
+        "all_are_explained",
+        "three_of_four_are_explained",
+        "another_condition",
+        "the_same_condition",
+        "a_query",
+        "absent_is_zero",
+    ],
+)
+def test_what_may_be_empty_excuses_two_sides_without_a_row_and_not_one(
+    rows: tuple[int, int],
+    over: dict[str, object],
+    explained: Mapping[Cause, Mapping[Key, Group]],
+    state: ControlState,
+) -> None:
+    """A sum of 0 on both sides, as of +100 and -100 against nothing."""
+    left = replace(day(D(0), rows[0]), carried=True)
+    right = replace(day(D(0), rows[1], "right"), carried=True)
+    declared = rule(**({"left": RAW, "right": LOADED, "may_be_empty": True} | over))
+    result = judged(left, right, declared, explained)
+    assert result.state is state, result.reason
+    if state is ControlState.MISMATCHED:
+        assert f"{max(rows)} rows in" in finding(result).observed
+
+
+def test_a_row_that_a_model_may_have_made_of_nothing_is_no_row_that_was_lost() -> None:
+    """A model's one line of zeros, made of a source without a row."""
+    made = day(D(0), 1, "right")
+    declared = rule(left=RAW, right=LOADED, may_be_empty=True)
+    assert judged(day(D(0), 0), made, declared).state is ControlState.MATCHED
 
 
 def test_the_maximum_of_no_row_on_both_sides_is_agreed_where_both_may_be_empty() -> None:

@@ -158,6 +158,47 @@ def test_a_number_that_must_be_so_and_parts_of_a_whole_can_fail(tmp_path: Path) 
     assert lint(write(tmp_path, controls(text)))[1] == ()
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("SELECT count(*) FROM credits", "SELECT count(c.product) FROM credits c"),
+        ("SELECT count(*) FROM credits WHERE product = 'A'", "SELECT count(*) FROM credits c"),
+        (
+            "SELECT count(*) FROM credits WHERE product = 'A'",
+            "SELECT count(*) FROM credits WHERE product = 'a'",
+        ),
+        (
+            "SELECT count(a.product) FROM credits a JOIN movements b ON a.credit_id = b.credit_id",
+            "SELECT count(b.product) FROM credits b JOIN movements a ON a.credit_id = b.credit_id",
+        ),
+    ],
+)
+def test_two_selects_that_read_otherwise_can_fail(tmp_path: Path, left: str, right: str) -> None:
+    text = f"{HEAD}    left: {left}\n    right: {right}\n"
+    assert lint(write(tmp_path, controls(text)))[1] == ()
+
+
+def test_a_digest_reads_an_instant_without_a_zone_as_one_of_utc(tmp_path: Path) -> None:
+    clock = FILES["puntual.yaml"].replace(
+        "warehouse:\n", "  clock: {key: [movement_id]}\nwarehouse:\n", 1
+    )
+    model = (
+        "SELECT event_id AS movement_id, occurred_at AT TIME ZONE 'UTC' AS occurred_at"
+        " FROM card_events"
+    )
+    text = STORED.replace("curated: movements", "curated: clock").replace(
+        "[movement_id]", "[movement_id], columns: [occurred_at]"
+    )
+    files = {"puntual.yaml": clock, "models/clock.sql": model, "checks/rules.yaml": "checks: []\n"}
+    complaints = lint(write(tmp_path, controls(text) | files))[1]
+    assert [c for c in complaints if c.severity == "error"] == []
+
+
+def test_another_condition_on_a_row_can_fail(tmp_path: Path) -> None:
+    text = equal(GOOD + ', where: "amount > 0"', GOOD + ', where: "amount >= 0"')
+    assert lint(write(tmp_path, controls(text)))[1] == ()
+
+
 def test_a_filter_that_the_model_declares_explains(tmp_path: Path) -> None:
     text = SIDES.replace("[late, duplicates, quarantined]", "[filtered]")
     assert one(tmp_path, text, **{"puntual.yaml": FILTERED}).explained_by == (Cause.FILTERED,)
@@ -251,6 +292,23 @@ REFUSED = [
     ),
     (sides('tolerance: "0.05"', 'tolerance: "-0.05"'), "C1011  a tolerance cannot be negative"),
     (sides('tolerance: "0.05"', "tolerance: 0.05"), "C1010  'tolerance' must be text"),
+    (
+        equal("query: SELECT 331.00 AS amount, sum: amount").rstrip()
+        + '\n    tolerance: {amount: "1", unit: USD}\n',
+        "7:5  C1308  sum amount is declared in MXN, not in USD",
+    ),
+    (
+        sides('tolerance: "0.05"', 'unit: rows, tolerance: "0.05"'),
+        "9:29  C1308  sum amount is declared in MXN, not in rows",
+    ),
+    (
+        SIDES.replace(', tolerance: "0.05"', "") + "    unit: USD\n",
+        "C1308  sum amount is declared in MXN, not in USD",
+    ),
+    (
+        ROLL + "    unit: USD\n",
+        "C1308  sum balance is declared in MXN, not in USD",
+    ),
     # places
     (sides("raw: card_events", "source: card_events"), "C1308  a control record knows no groups"),
     (
@@ -277,6 +335,12 @@ REFUSED = [
     (
         STORED.replace("measures:", "by: [credit_id]\n    measures:"),
         "C1308  no digest is taken by credit_id",
+    ),
+    (
+        STORED.replace(
+            "{curated: movements}", "{curated: movements, columns: {amount: credit_id}}"
+        ).replace("[movement_id]", "[movement_id], columns: [amount]"),
+        "C1308  'amount': decimal (warehouse movements) against text (curated movements)",
     ),
     # tolerances that nothing is measured against
     (
@@ -314,6 +378,17 @@ REFUSED = [
     (
         HEAD + "    left: SELECT sum(balance) FROM credits\n"
         "    right: |\n      select SUM(balance) -- all\n      from credits\n",
+        "5:5  C1311  both sides are the same",
+    ),
+    (equal(GOOD, GOOD + ', where: "true"'), "4:5  C1311  both sides are the same"),
+    (equal(GOOD + ', where: "(1 = 1)"'), "4:5  C1311  both sides are the same"),
+    (
+        equal(GOOD + ', where: "amount<>0"', GOOD + ', where: "(Amount <> 0) -- all"'),
+        "4:5  C1311  both sides are the same",
+    ),
+    (
+        HEAD + "    left: SELECT sum(balance) FROM credits WHERE product = 'A'\n"
+        "    right: SELECT sum(c.Balance) AS total FROM Credits AS c WHERE c.product = 'A'\n",
         "5:5  C1311  both sides are the same",
     ),
     (HEAD + "    left: SELECT 0\n    right: SELECT 1 - 1\n", "C1311  neither side reads a table"),
@@ -375,6 +450,25 @@ def test_amounts_of_two_units_are_not_compared(tmp_path: Path) -> None:
     dollars = FILES["puntual.yaml"].replace("unit: MXN", "unit: USD")
     files = {**controls(equal("warehouse: credits, sum: balance")), "puntual.yaml": dollars}
     assert "C1308  sum balance: MXN against USD" in shown(lint(write(tmp_path, files))[1])
+
+
+@pytest.mark.parametrize("named", ["    unit: MXN\n", '    tolerance: {amount: "1", unit: MXN}\n'])
+def test_a_named_unit_makes_no_pesos_of_dollars(tmp_path: Path, named: str) -> None:
+    dollars = FILES["puntual.yaml"].replace("unit: MXN", "unit: USD")
+    files = {**controls(equal("warehouse: credits, sum: balance", more=named))}
+    said = shown(lint(write(tmp_path, files | {"puntual.yaml": dollars}))[1])
+    assert "C1308  sum balance: MXN against USD" in said
+
+
+def test_a_unit_is_named_again_or_where_none_is_declared(tmp_path: Path) -> None:
+    """Of a query nothing is declared, and MXN is what movements declares."""
+    text = equal("query: SELECT 1 AS n, sum: n", "query: SELECT 2 AS n, sum: n FROM credits")
+    query = text.replace("SELECT 2 AS n, sum: n FROM credits", "SELECT 2 AS n FROM credits, sum: n")
+    dollars = query + '    tolerance: {amount: "1", unit: USD}\n'
+    pesos = SIDES.replace('"0.05"', '{amount: "0.05", unit: MXN}').replace("id: arrive", "id: y")
+    project = read_project(write(tmp_path, controls(dollars + pesos)))
+    assert project.controls["x"].measures[0].unit == "USD"
+    assert [m.unit for m in project.controls["y"].measures] == ["rows", "MXN", "rows"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What the engines share: SQL carried over, rules judged, and what is said of a load."""
+"""What the engines share: SQL carried over, digests, rules judged, what is said of a load."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
+from puntual.engines.dialect.digest import totals_sql
 from puntual.engines.dialect.fast import FAST
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
@@ -252,6 +253,24 @@ class DuckDBEngine:
                 without=without,
                 types=types,
             )
+
+    def digest_query(
+        self,
+        dataset: str,
+        columns: Mapping[str, str],
+        day: date,
+        key: tuple[str, ...],
+        *,
+        algorithm: str,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return a SELECT that counts and digests a dataset's day; see the port.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of an exact type.
+        """
+        return totals_sql(dataset, day, key, (), columns, algorithm=algorithm, as_types=types)
 
     def plant(
         self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str

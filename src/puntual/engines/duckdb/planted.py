@@ -15,9 +15,9 @@ from decimal import Context, Decimal
 import pyarrow as pa
 
 from puntual.checks.comparable import declared
+from puntual.engines.dialect.digest import digested
 from puntual.engines.dialect.fast import fast_sql
 from puntual.engines.dialect.sql import bind_names, literal, parameters, quote
-from puntual.engines.duckdb.digest import digested
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import PARAMETER
 from puntual.errors import PermanentError

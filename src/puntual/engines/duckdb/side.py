@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from puntual.checks.comparable import declared
+from puntual.engines.dialect import digest
 from puntual.engines.dialect.sql import quote
-from puntual.engines.duckdb import digest
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import scan
 from puntual.model.contract import ColumnType

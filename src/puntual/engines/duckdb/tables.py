@@ -11,6 +11,7 @@ import duckdb
 from puntual.engines.dialect.sql import bind_names, literal, parameters, quote
 from puntual.engines.duckdb.session import Session
 from puntual.errors import PermanentError
+from puntual.model.contract import ColumnType
 from puntual.ports.engine import DataFile, Day
 
 PARAMETER = "reference_date"
@@ -36,6 +37,17 @@ def scan(files: tuple[str, ...]) -> str:
     """Return a table function over Parquet files, their columns matched by name."""
     listed = ", ".join(literal(f) for f in files)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+def as_numbers(source: str, columns: Mapping[str, ColumnType]) -> str:
+    """Return a SELECT of another's rows whose texts are read as numbers, null where none is."""
+    if not columns:
+        return source
+    read = (
+        f"TRY_CAST({quote(name)} AS DECIMAL({kind.precision},{kind.scale})) AS {quote(name)}"
+        for name, kind in columns.items()
+    )
+    return f"SELECT * REPLACE ({', '.join(read)}) FROM ({source})"
 
 
 def data_files(session: Session, paths: Sequence[str]) -> tuple[DataFile, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from puntual.checks.comparable import declared, not_exact
+from puntual.checks.comparable import declared, not_exact, numbers_of_texts
 from puntual.checks.encoding import ALGORITHM
+from puntual.engines.dialect.digest import digested
 from puntual.engines.dialect.fast import FAST, fast_sql
 from puntual.engines.dialect.loads import no_rows
 from puntual.engines.dialect.sql import quote
-from puntual.engines.duckdb.digest import digested
 from puntual.engines.duckdb.session import Session
-from puntual.engines.duckdb.tables import scan
+from puntual.engines.duckdb.tables import as_numbers, scan
 from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
 
@@ -71,6 +71,10 @@ def _digested(
     if algorithm != ALGORITHM:
         raise ValueError(f"no such digest algorithm: {algorithm}")
     types = session.columns(rows)
+    texts = numbers_of_texts({c: declared(w) for c, w in types.items()}, as_types)
+    if texts:
+        rows = as_numbers(rows, texts)
+        types = session.columns(rows)
     kinds: dict[str, ColumnType] = {}
     for name in columns:
         kind = as_types.get(name, declared(types[name]))

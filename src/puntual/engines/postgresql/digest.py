@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import assert_never
 
 from puntual.checks.comparable import no_such_column, not_as_declared, readable
@@ -321,35 +322,40 @@ def of_word(word: str) -> Typed:
 
 def totals_sql(
     table: str,
+    day: date,
     key: tuple[str, ...],
     measures: tuple[str, ...],
     types: Mapping[str, str],
     *,
+    as_types: Mapping[str, ColumnType] | None = None,
     utf8: bool = True,
 ) -> str:
     """
     Return a SELECT of count, each measure's sum, and the halves' sums where there is a key.
 
     Args:
-        table: The table; its day is the one parameter.
+        table: The table.
+        day: Its day.
         key: Columns of the digest, with the measures; empty: no digest.
         measures: Columns to sum.
         types: Column → type in DuckDB's words, of the table's columns of exact types.
+        as_types: Of columns that are written for another type than their own.
         utf8: The database's own encoding is UTF-8.
 
     Raises:
-        ProjectError: R6002 a column is not of an exact type, or not there.
+        ProjectError: R6001 a column cannot be read as it is asked; R6002 it is not of an exact
+            type, or not there.
     """
     found = {name: of_word(word) for name, word in types.items()}
     parts = ["count(*)", *(f"coalesce(sum({quote(name)}), 0)" for name in measures)]
-    source = f"{quote(table)} WHERE reference_date = %s"
+    source = f"{quote(table)} WHERE reference_date = DATE '{day.isoformat()}'"
     if key:
         columns: dict[str, ColumnType] = {}
         for name in dict.fromkeys((*key, *measures)):
             kind = found[name].type if name in found else None
             if kind is None:
                 raise no_such_column(name, types)
-            columns[name] = kind
+            columns[name] = (as_types or {}).get(name, kind)
         kept = {name: quote(name) for name in measures}
         rows = digested(f"SELECT * FROM {source}", found, columns, keep=kept, utf8=utf8)
         source = f"({rows}) AS digests"

@@ -19,6 +19,7 @@ from puntual.engines.postgresql.answers import converted, shape, tables_of
 from puntual.engines.postgresql.digest import totals_sql
 from puntual.engines.postgresql.rows import copy_lines, duckdb_type, file_columns, postgresql_type
 from puntual.errors import PermanentError, PuntualError, TransientError
+from puntual.model.contract import ColumnType
 from puntual.model.manifest import Digest, Totals
 from puntual.ports.engine import Answer
 from puntual.ports.warehouse import LoadOrder
@@ -100,17 +101,58 @@ class PostgreSQLWarehouse:
         return None if entry is None else entry[0]
 
     def totals(
-        self, table: str, reference_date: date, key: tuple[str, ...], measures: tuple[str, ...]
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        measures: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
     ) -> Totals:
         """
         Count, sum and digest the day's rows; a table that does not exist has none.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of the type that is asked.
+            PermanentError: T4002.
+            TransientError: T4003.
+        """
+        try:
+            return _totals(self._connected(), table, reference_date, key, measures, types)
+        except psycopg.Error as exc:
+            raise _fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def columns(self, table: str) -> Mapping[str, str]:
+        """
+        Return a table's columns with their types in DuckDB's words; see the port.
 
         Raises:
             PermanentError: T4002.
             TransientError: T4003.
         """
         try:
-            return _totals(self._connected(), table, reference_date, key, measures)
+            return _columns(self._connected(), table)
+        except psycopg.Error as exc:
+            raise _fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def digest_query(
+        self,
+        table: str,
+        reference_date: date,
+        key: tuple[str, ...],
+        *,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return the SELECT with which `totals` counts and digests; see the port.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of the type that is asked.
+            PermanentError: T4002.
+            TransientError: T4003.
+        """
+        try:
+            return _totals_sql(self._connected(), table, reference_date, key, (), types)
         except psycopg.Error as exc:
             raise _fault(exc, f"warehouse table {table}", "T4002") from exc
 
@@ -184,7 +226,7 @@ def _load(connection: _Connection, order: LoadOrder) -> bool:
     columns = _order_columns(order)
     _shape(connection, order.table, columns)
     _replace(connection, order, columns)
-    held = _totals(connection, order.table, order.reference_date, (), order.measures)
+    held = _totals(connection, order.table, order.reference_date, (), order.measures, None)
     loads.verify(order, held)
     connection.execute(
         f"INSERT INTO {LOG} VALUES (%s, %s, %s, %s, %s, %s) "
@@ -286,14 +328,13 @@ def _totals(
     reference_date: date,
     key: tuple[str, ...],
     measures: tuple[str, ...],
+    types: Mapping[str, ColumnType] | None,
 ) -> Totals:
     algorithm = PostgreSQLWarehouse.digest_algorithm if key else ""
-    types = _columns(connection, table)
-    if not types:
+    statement = _totals_sql(connection, table, reference_date, key, measures, types)
+    if not statement:
         return loads.no_rows(measures, algorithm)
-    utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
-    statement = totals_sql(table, key, measures, types, utf8=utf8)
-    row = connection.execute(statement.encode(), (reference_date,)).fetchone()
+    row = connection.execute(statement.encode()).fetchone()
     if row is None:
         raise AssertionError("an aggregate has one row")
     return Totals(
@@ -302,6 +343,22 @@ def _totals(
         key_digest=(f"{row[-2]}:{row[-1]}" if row[0] else "0") if key else "",
         algorithm=algorithm,
     )
+
+
+def _totals_sql(
+    connection: _Connection,
+    table: str,
+    reference_date: date,
+    key: tuple[str, ...],
+    measures: tuple[str, ...],
+    types: Mapping[str, ColumnType] | None,
+) -> str:
+    """Return the statement of `totals`; empty where there is no such table."""
+    held = _columns(connection, table)
+    if not held:
+        return ""
+    utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
+    return totals_sql(table, reference_date, key, measures, held, as_types=types, utf8=utf8)
 
 
 def _reason(error: psycopg.Error) -> str:

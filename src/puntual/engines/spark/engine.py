@@ -161,6 +161,26 @@ class SparkEngine:
                 types=types,
             )
 
+    def digest_query(
+        self,
+        dataset: str,
+        columns: Mapping[str, str],
+        day: date,
+        key: tuple[str, ...],
+        *,
+        algorithm: str,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> str:
+        """
+        Return a SELECT in DuckDB's words, in which people ask the curated data; see the port.
+
+        Raises:
+            ProjectError: R6001, R6002 a column is not there, or not of an exact type.
+        """
+        return self._beside.digest_query(
+            dataset, columns, day, key, algorithm=algorithm, types=types
+        )
+
     def plant(
         self, samples: tuple[Sample, ...], looks: tuple[Look, ...], *, day: date, zone: str
     ) -> Planted:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from puntual.checks.comparable import not_exact
+from puntual.checks.comparable import not_exact, numbers_of_texts
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect.loads import no_rows
 from puntual.engines.spark.curate import exact_sum
@@ -51,6 +51,7 @@ def totals(
     asked = [F.count("*"), *(exact_sum(rows, m) for m in measures)]
     if taken:
         columns = tuple(dict.fromkeys((*key, *measures)))
+        rows = _as_numbers(rows, types or {})
         found = {f.name: f.dataType for f in rows.schema.fields}
         kinds: dict[str, ColumnType] = {}
         for name in columns:
@@ -68,3 +69,12 @@ def totals(
         key_digest=digest if taken and answer[0] else "0" if taken else "",
         algorithm=algorithm if taken else "",
     )
+
+
+def _as_numbers(rows: DataFrame, types: Mapping[str, ColumnType]) -> DataFrame:
+    """Read texts as the numbers that are asked for; null where a text is none."""
+    found = {f.name: declared(f.dataType) for f in rows.schema.fields}
+    for name, kind in numbers_of_texts(found, types).items():
+        word = f"DECIMAL({kind.precision},{kind.scale})"
+        rows = rows.withColumn(name, F.expr(f"TRY_CAST(`{name}` AS {word})"))
+    return rows

@@ -8,10 +8,19 @@ for the type that is declared; nothing is rounded and no float is read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import assert_never
 
-from puntual.checks.comparable import declared, no_such_column, not_as_declared, readable
+from puntual.checks.comparable import (
+    declared,
+    no_such_column,
+    not_as_declared,
+    not_exact,
+    readable,
+)
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
+from puntual.engines.dialect.fast import FAST, fast_sql
+from puntual.engines.dialect.loads import DAY
 from puntual.engines.dialect.sql import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
 from puntual.model.difference import Shape
@@ -103,6 +112,56 @@ def digested(
     """
     row = encoding_sql(tuple(columns), types, columns, zone)
     return _halves(source, row, keep or {}, where="")
+
+
+def totals_sql(
+    table: str,
+    day: date,
+    key: tuple[str, ...],
+    measures: tuple[str, ...],
+    types: Mapping[str, str],
+    *,
+    algorithm: str,
+    as_types: Mapping[str, ColumnType] | None = None,
+) -> str:
+    """
+    Return a SELECT of count, each measure's sum, and the digest's sums where there is a key.
+
+    Args:
+        table: The table, with a column `reference_date`.
+        day: Its day.
+        key: Columns of the digest, with the measures; empty: no digest.
+        measures: Columns to sum.
+        types: Column → type in DuckDB's words.
+        algorithm: `duckdb-hash-2` or `md5-60x2`.
+        as_types: Of columns that `md5-60x2` is to write for another type than their own.
+
+    Raises:
+        ProjectError: R6001, R6002 a column is not there, or not of an exact type.
+    """
+    columns = tuple(dict.fromkeys((*key, *measures))) if key else ()
+    source = f"{quote(table)} WHERE {DAY} = DATE '{day.isoformat()}'"
+    digests: tuple[str, ...] = ()
+    if columns and algorithm == FAST:
+        digests = (fast_sql(columns),)
+    elif columns:
+        kinds = {name: _kind(name, types, as_types or {}) for name in columns}
+        rows = digested(
+            f"SELECT * FROM {source}", types, kinds, keep={m: quote(m) for m in measures}
+        )
+        digests, source = ("digest_high", "digest_low"), f"({rows}) AS digests"
+    sums = (f"coalesce(sum({part}), 0)" for part in (*map(quote, measures), *digests))
+    return f"SELECT {', '.join(('count(*)', *sums))} FROM {source}"
+
+
+def _kind(name: str, types: Mapping[str, str], as_types: Mapping[str, ColumnType]) -> ColumnType:
+    """Return the type for which a column is written: the one that is asked, or its own."""
+    if name not in types:
+        raise no_such_column(name, types)
+    kind = as_types.get(name, declared(types[name]))
+    if kind is None:
+        raise not_exact(name, types[name])
+    return kind
 
 
 def buckets_sql(

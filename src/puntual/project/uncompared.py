@@ -1,0 +1,163 @@
+"""
+Finds models that nothing compares with what they are made from.
+
+Rows and money that such a model loses are lost on both sides of everything that is compared after
+it, so that every hop, control and tie agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import sqlglot
+
+from puntual.model.control import (
+    ControlRule,
+    DatabaseSide,
+    QuerySide,
+    ReportSide,
+    Side,
+    StagedSide,
+    Term,
+)
+from puntual.model.project import Model, Project
+from puntual.project.complaints import At, Complaints
+from puntual.project.files import Folder
+from puntual.project.queries import read_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reads:
+    """
+    What one side of a comparison reads.
+
+    Attributes:
+        datasets: Sources and models.
+        outside: It asks a source's database itself.
+        within: Two of its datasets are compared by it alone: it is somebody's query.
+        to: The dataset in which its rows must have their counterpart.
+    """
+
+    datasets: frozenset[str] = frozenset()
+    outside: bool = False
+    within: bool = False
+    to: str = ""
+
+
+def uncompared(project: Project) -> tuple[str, ...]:
+    """
+    Return the models that reach a loaded table and are compared with nothing they are made from.
+
+    A model is compared where it carries a source, or hands on the rows of one to a model that
+    does; or where a control, a reconciliation of a contract or a tie has a side on it, or on a
+    table or report that is made from it, and another on a source or model that it is made from,
+    or in a source's database. That its rows refer to such a table does not count, since a row
+    that it lost refers to nothing; nor does a model that carries a source and looks it up.
+
+    Args:
+        project: Read; its SQL is one SELECT each.
+
+    Returns:
+        Their names, sorted.
+    """
+    above = {name: _above(name, project.models) for name in project.models}
+    comparisons = tuple(_comparisons(project))
+    loaded, handing = set(project.warehouse.tables), set(_handing(project.models, above))
+    found = []
+    for name in sorted(n for n in project.models if above[n]):
+        below = {name, *(m for m in above if name in above[m])}
+        if name in handing or not below & loaded:
+            continue
+        if not any(_compares(sides, below, above[name]) for sides in comparisons):
+            found.append(name)
+    return tuple(found)
+
+
+def warn_of_uncompared(project: Project, folder: Folder, complaints: Complaints) -> None:
+    """Warn of the models that nothing compares with what they are made from (C1307)."""
+    for name in project.uncompared:
+        model = project.models[name]
+        made_from = " and ".join(model.inputs) or "nothing"
+        source, _ = folder.read(model.file)
+        complaints.add(
+            "C1307",
+            f"nothing compares '{name}' with what it is made from: {made_from}",
+            source,
+            At(line=1, column=1),
+            hint="declare `carries`, or a control with one side on it and the other on that",
+            severity="warning",
+        )
+
+
+def _above(name: str, models: Mapping[str, Model]) -> frozenset[str]:
+    """Return every dataset that a model is made from, at any remove."""
+    found: set[str] = set()
+    left = list(models[name].inputs)
+    while left:
+        dataset = left.pop()
+        if dataset not in found:
+            found.add(dataset)
+            left += models[dataset].inputs if dataset in models else ()
+    return frozenset(found)
+
+
+def _handing(models: Mapping[str, Model], above: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """
+    Yield the models that carry a source, and those through which its rows come to them.
+
+    Where a model reads its source itself, the other models that it reads add to its rows.
+    """
+    for model in models.values():
+        if model.carries is None:
+            continue
+        left = [model.name]
+        while left:
+            name = left.pop()
+            yield name
+            if model.carries not in models[name].inputs:
+                left += [m for m in models[name].inputs if model.carries in above.get(m, ())]
+
+
+def _comparisons(project: Project) -> Iterator[tuple[_Reads, ...]]:
+    for control in project.controls.values():
+        yield tuple(_of_control(control, project))
+    for report in project.reports.values():
+        for tie in report.ties:
+            yield (
+                _Reads(datasets=_tables(report.sql)),
+                _Reads(datasets=_tables(tie.query), within=True),
+            )
+
+
+def _of_control(control: ControlRule, project: Project) -> Iterator[_Reads]:
+    for term in (*control.left, *control.right):
+        yield _reads(term, term.side, project)
+
+
+def _reads(term: Term, side: Side, project: Project) -> _Reads:
+    to = term.refers.dataset if term.refers is not None else ""
+    match side:
+        case StagedSide(dataset=dataset):
+            return _Reads(datasets=frozenset({dataset}), to=to)
+        case QuerySide(sql=sql):
+            return _Reads(datasets=_tables(sql), within=True, to=to)
+        case ReportSide(report=name):
+            report = project.reports.get(name)
+            return _Reads(datasets=_tables(report.sql) if report else frozenset())
+        case DatabaseSide():
+            return _Reads(outside=True)
+
+
+def _tables(sql: str) -> frozenset[str]:
+    return frozenset(read_tables(sqlglot.parse_one(sql, read="duckdb"))) if sql else frozenset()
+
+
+def _compares(sides: tuple[_Reads, ...], below: set[str], above: frozenset[str]) -> bool:
+    """Say whether a comparison has a model, or what is made from it, beside its origins."""
+    made = [bool(s.datasets & below) for s in sides]
+    of = [s.outside or bool(s.datasets & above) for s in sides]
+    if any(m and o and s.within for m, o, s in zip(made, of, sides, strict=True)):
+        return True
+    origins = any(o and not m for m, o in zip(made, of, strict=True))
+    return origins and (any(made) or any(s.to in below for s in sides))
