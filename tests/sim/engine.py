@@ -197,10 +197,16 @@ class TinyEngine:
         return f"digest of {dataset}"
 
     def query(self, sql: str, day: Day, *, limit: int | None) -> Answer:
-        """Answer plan B, and the two questions that the runner asks of what was set aside."""
+        """Answer plan B, and what the runner asks of rows that were set aside or carried."""
         known = self.queries.get(" ".join(sql.split()))
         if known is not None:
             return known({name: read(files) for name, files in day.tables.items()})
+        if "carried" in day.tables:
+            asked = sql.count(
+                "FILTER"
+            )  # of columns whose values are numbers here, whatever is said
+            names = tuple(f"n{i}" for i in range(asked))
+            return Answer(names=names, types=("BIGINT",) * asked, columns=((0,),) * asked)
         aside = read(day.tables["set_aside"])
         if "row_number()" in sql:
             names = ("class", "reason", "_object", "_position")
