@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -219,7 +220,17 @@ def test_every_dataset_has_the_laptops_digest(
 
 
 OF_A_PLACE = frozenset(
-    {"object", "position", "sample", "places", "shown", "key_digest", "algorithm", "hops"}
+    {
+        "object",
+        "position",
+        "sample",
+        "places",
+        "shown",
+        "key_digest",
+        "algorithm",
+        "hops",
+        "manifest",
+    }
 )
 """Two stores of the same records have other objects, and another engine another digest."""
 
@@ -227,7 +238,6 @@ LOOKS = (
     ("explain", "credit_daily", "-d", FRIDAY),
     ("exceptions", "-d", FRIDAY),
     ("reconcile", "-d", FRIDAY),
-    ("reconcile", "-d", FRIDAY, "--profile"),
     ("reconcile", "-d", FRIDAY, "--rows"),
     ("lineage", "credit_daily", "-d", FRIDAY, "--row", "line:2", "--column", "charges",
      "--left-out"),
@@ -238,7 +248,10 @@ def _said(value: Any) -> Any:
     """Return what is said, without the names of a place."""
     if isinstance(value, dict):
         return {k: _said(v) for k, v in value.items() if k not in OF_A_PLACE}
-    return [_said(v) for v in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_said(v) for v in value]
+    # What stands for a value that may not be shown is made with the secret of its place.
+    return re.sub(r" #[0-9a-f]{6}›", "›", value) if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: " ".join(look[:1] + look[3:4]))
