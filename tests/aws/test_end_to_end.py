@@ -341,7 +341,7 @@ def test_a_row_that_was_altered_in_redshift_is_named_with_its_raw_place(
 def test_classified_values_of_a_deployed_day_are_not_revealed_by_a_command(
     bank: Bank, friday: Any
 ) -> None:
-    for look in (LOOKS[4], LOOKS[5]):
+    for look in LOOKS[-2:]:
         asked = bank.puntual(*look, "--unmask", "--env", ENV)
         assert asked.code == 2, asked.out + asked.err
         assert "C1913" in asked.err
