@@ -368,7 +368,7 @@ def test_a_person_signs_a_delivery_with_a_key_of_his_own_and_only_then_it_is_sen
     finally:
         back = bank.puntual("key", "require", "--full", "0", "--env", ENV)
         assert back.code == 0, back.err
-    shown = bank.puntual("ledger", "show", "-n", "30", "--json", "--env", ENV)
+    shown = bank.puntual("ledger", "show", "-n", "200", "--json", "--env", ENV)
     events = [e["event"] for e in json.loads(shown.out)["data"]["entries"]]
     assert events.count("approval") == 2  # one for each report
     assert "key" in events
