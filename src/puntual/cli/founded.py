@@ -88,10 +88,7 @@ def deployed(name: str) -> Founded:
         TransientError: T5001, T5002, T5003.
         EvidenceError: V2001, V2002 the trust file was altered.
     """
-    from puntual.aws.clients import client
-    from puntual.aws.deployment import settings_of
-
-    return _opened(_signer(name, settings_of(name, client("lambda"))), begun=False)
+    return _opened(signer(name), begun=False)
 
 
 def signer(name: str) -> KmsSigner:

@@ -29,7 +29,6 @@ from puntual.evidence.digest import sha256
 from puntual.evidence.ledger import STATEMENT, Event, Told
 from puntual.evidence.trust import COMPLETENESS, Role, Trust
 from puntual.local.disk import translated
-from puntual.model.project import AWS, Project
 from puntual.ports.ledger import Ledger
 from puntual.runner.record import Record, attested, catch_up
 
@@ -260,12 +259,12 @@ def export(
 
 def _in_force(root: Path, env: str | None) -> tuple[Trust, bytes]:
     """Return the trust file in force: here, or where the environment's project is deployed."""
-    read = reading.read(root, env) if env else None
-    if read is None or read.place != AWS:
+    there = reading.deployed(root, env)
+    if there is None:
         keys = _keys(root)
         return keys.current, keys.trust()
-    with remote.led_to_stage(root, env or ""):
-        found = founded.deployed(read.name)
+    with remote.led_to_stage(root, there.away):
+        found = founded.deployed(there.name)
     return found.current, found.data
 
 
@@ -289,7 +288,7 @@ def _of_people(root: Path, env: str | None, role: Role, name: str) -> None:
     Raises:
         ProjectError: C1913.
     """
-    if _deployed(root, env) is not None and role is not Role.APPROVER:
+    if reading.deployed(root, env) is not None and role is not Role.APPROVER:
         raise ProjectError(
             "C1913",
             f"a key of {role.value} of a deployed project is KMS's, and made by its deployment",
@@ -298,12 +297,6 @@ def _of_people(root: Path, env: str | None, role: Role, name: str) -> None:
             observed=f"one of {role.value}",
             next_step="`puntual key revoke` ends it; a stack with other keys is deployed then",
         )
-
-
-def _deployed(root: Path, env: str | None) -> Project | None:
-    """Return the project where its environment is on AWS; None where it is this machine."""
-    read = reading.read(root, env) if env else None
-    return read if read is not None and read.place == AWS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,7 +322,7 @@ class _Desk:
 @contextmanager
 def _signing(root: Path, env: str | None) -> Iterator[_Desk]:
     """Hold the run's lease, and lend what a person signs with; or what is deployed."""
-    if (there := _deployed(root, env)) is not None:
+    if (there := reading.deployed(root, env)) is not None:
         from puntual.cli.deployed_keys import deployed_keys
 
         with archived(root, env) as archive:
@@ -365,10 +358,10 @@ def _changing(
     Of a deployed project the next run puts it on record: it has one writer.
     """
     by = key_file(root_key, passphrase)
-    if (there := _deployed(root, env)) is not None:
+    if (there := reading.deployed(root, env)) is not None:
         from puntual.cli.deployed_keys import deployed_keys
 
-        with remote.led_to_stage(root, env or ""):
+        with remote.led_to_stage(root, there.away):
             yield deployed_keys(root, there.name), founded.ledger(there.name).size, by
         return
     read, watch = reading.read(root, env), clock(None)

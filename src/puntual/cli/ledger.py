@@ -20,7 +20,6 @@ from puntual.evidence.ledger import Entry, Event, Told, decode
 from puntual.evidence.signed_log import SignedLog
 from puntual.local.disk import translated
 from puntual.local.ledger import read_apart
-from puntual.model.project import AWS
 from puntual.runner.record import Record, catch_up
 
 _HTTP = re.compile(r"https?://[^/\s]")
@@ -42,12 +41,12 @@ def read_ledger(root: Path, env: str | None) -> Iterator[SignedLog]:
         TransientError: T5001, T5002, T5003.
         PermanentError: V5001, T1002, T1003, T5004-T5009.
     """
-    read = reading.read(root, env) if env else None
-    if read is None or read.place != AWS:
+    there = reading.deployed(root, env)
+    if there is None:
         yield books.read_ledger(root)
         return
-    with remote.led_to_stage(root, env or ""):
-        yield founded.ledger(read.name)
+    with remote.led_to_stage(root, there.away):
+        yield founded.ledger(there.name)
 
 
 @command.command(name="show", help="Show the last entries, newest first.")

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puntual.cli import founded
-from puntual.cli.archive import Archive
 from puntual.cli.from_raw import Kept
 from puntual.cli.packs import LIMIT
-from puntual.cli.stocked import away
+from puntual.cli.stocked import stocked
 from puntual.cli.vantage import There
 from puntual.errors import ProjectError
 from puntual.evidence.ledger_files import ENVELOPE
@@ -47,12 +46,10 @@ def fetched(place: There, day: date | None) -> Iterator[tuple[tuple[Path, ...], 
     name = place.declared.name
     settings = settings_of(name, client("lambda"))
     deliveries = Bucket(client("s3"), settings.deliveries, name)
-    with away(place) as there, tempfile.TemporaryDirectory(prefix="puntual-packages-") as folder:
+    with stocked(place) as stock, tempfile.TemporaryDirectory(prefix="puntual-packages-") as folder:
         kept = Kept(
-            objects=there.world.objects,
-            archive=Archive(
-                objects=there.world.objects, pointers=there.world.pointers, env=place.env
-            ),
+            objects=stock.archive.objects,
+            archive=stock.archive,
             declared=lambda: place.declared,
             lying=_lying(deliveries),
         )

@@ -23,6 +23,19 @@ def read(root: Path, env: str | None = None) -> Project:
     return read_project(root, env=env)
 
 
+def deployed(root: Path, env: str | None) -> Project | None:
+    """
+    Return the project where its environment is on AWS; None where it is this machine.
+
+    Without an environment nothing is read.
+
+    Raises:
+        ProjectError: C1000 with every complaint.
+    """
+    project = read(root, env) if env is not None else None
+    return project if project is not None and project.place == AWS else None
+
+
 def checked(
     root: Path, env: str | None = None
 ) -> tuple[Project | None, tuple[Complaint, ...], int]:

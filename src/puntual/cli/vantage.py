@@ -197,15 +197,14 @@ def vantage(root: Path, env: str | None) -> Iterator[Vantage]:
         TransientError: T5001, T5002, T5003.
         PermanentError: T5004-T5009.
     """
-    if env is None:
+    if env is None:  # and nothing is imported that reads a project
         yield Here(root=root)
         return
     from puntual.cli import reading
     from puntual.cli.papers import papers
-    from puntual.model.project import AWS
 
-    project = reading.read(root, env)
-    if project.place != AWS:
+    project = reading.deployed(root, env)
+    if project is None:
         yield Here(root=root, env=env)
         return
     with papers(root, project, env) as lent:

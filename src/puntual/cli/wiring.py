@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from puntual.cli import books, places, restored
 from puntual.cli.archive import Archive
+from puntual.cli.vantage import Here
 from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.local.approvals import FolderApprovals
 from puntual.local.disk import translated
@@ -124,8 +125,8 @@ def open_store(root: Path) -> Iterator[Archive]:
         PermanentError: T1002, T1003, T2004.
         TransientError: T2002.
     """
-    with closing(SqlitePointers(places.pointers_path(root))) as pointers:
-        yield Archive(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
+    with Here(root=root).store() as store:
+        yield store
 
 
 def show_views(root: Path) -> None:
