@@ -90,8 +90,10 @@ class Arming:
 
         # Before the first step and after the last nothing is retried; the next run goes on.
         written = port in {"journal.", "notices.", "pointers."}
-        outcomes = ("failed", "refused") if spent or written else ("refused",)
-        self.at(name, refuse, port, times=times, of=4, outcomes=outcomes)
+        outcomes = {"failed", "refused"} if spent or written else {"refused"}
+        if spent and port in {"stream.", "database."}:
+            outcomes.add("held")  # the day of a source that gives no answer is sealed without it
+        self.at(name, refuse, port, times=times, of=4, outcomes=tuple(outcomes))
 
     def raised(self, name: str, error: Callable[[], Exception], outcome: str) -> None:
         """Let a port raise."""

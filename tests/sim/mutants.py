@@ -90,8 +90,11 @@ def no_validity_check() -> contextlib.AbstractContextManager[object]:
 
 
 def no_resolution() -> contextlib.AbstractContextManager[object]:
-    """What people were told of a day is not resolved when it is delivered."""
-    return mock.patch.object(execute, "resolve", return_value=())
+    """What people were told of a day is resolved neither by who delivers it nor by the watch."""
+    return _all(
+        mock.patch.object(execute, "resolve", return_value=()),
+        mock.patch.object(watch.Watch, "_over"),
+    )
 
 
 def no_decision_before_the_deadline() -> contextlib.AbstractContextManager[object]:

@@ -272,7 +272,6 @@ class _Nights:
             IN_A_RUN[name](Arming(self.place, process, armed, self.effects))
         began, before = self._now(), self.machine.effects
         went = run_day(self.place, process, work.day, only_land=work.command == "land")
-        faulty = bool(name)
         loss = armed.loss if went.outcome == "killed" else Loss.NOTHING
         self.disk.crash(loss, self.rng)
         self.machine.note(f"ended {work.command} {went.outcome} {went.error}")
@@ -283,9 +282,7 @@ class _Nights:
         self.machine.current = self.machine.process()
         self.machine.quiet = True
         try:
-            self.oracle.after_child(
-                self.night, began, went, faulty=faulty, bug=name == "unknown bug"
-            )
+            self.oracle.after_child(self.night, began, went, fault=name)
             self._ask_people()
             self.night.over = bool(self.oracle.wrong)
         finally:

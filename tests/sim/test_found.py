@@ -28,6 +28,7 @@ from puntual.runner.world import DayRun
 from sim import race, worker
 from sim.disk import Loss, SimulatedDisk, installed
 from sim.episode import episode
+from sim.nights import nights
 from sim.worker import SWEPT
 
 DAY = date(2031, 10, 24)
@@ -152,4 +153,18 @@ def test_a_zombie_writes_into_nothing_that_a_later_run_has_in_work() -> None:
     told = episode(92, only=race.ZOMBIE)  # both had one folder of scratch: V1001 of the later one
 
     assert told.fired[race.ZOMBIE] >= 1
+    assert told.wrong == []
+
+
+def test_what_a_delivering_run_could_not_resolve_is_resolved_though_no_run_follows() -> None:
+    told = nights(448)  # the notices did not answer: `not_allowed` stayed open for ever
+
+    assert told.fired["transient error"] >= 1
+    assert told.wrong == []
+
+
+def test_a_first_day_that_passed_while_the_machine_slept_is_missed_aloud_and_made_up() -> None:
+    told = nights(904)  # nothing of it was on record, and it was forgotten
+
+    assert told.fired["machine asleep"] >= 1
     assert told.wrong == []

@@ -16,6 +16,7 @@ from puntual.model.flow import DIED, TIMEOUT
 from puntual.planner.flow import flow
 from puntual.planner.plan import look, plan
 from puntual.planner.worst import worst
+from puntual.runner import route
 from puntual.runner.execute import Desk, Run
 from puntual.runner.flow import Failed
 from puntual.runner.published import landed_sources, sent_reports
@@ -55,12 +56,13 @@ class SimulatedWorker:
     """
     Port `Worker`: does steps until one outlasts its time or dies; then another one goes on.
 
-    As `local.worker` does it with processes. What the old one had in memory is gone.
+    As `local.worker` does it with processes: after an attempt that failed, another one opens the
+    world anew. What the old one had in memory is gone.
     """
 
     def __init__(self, place: Place, world: World, process: Process) -> None:
-        self._place, self._world, self._process = place, world, process
-        self._inner = InProcess(place.project, world, machine_faults)
+        self._place, self._process = place, process
+        self._inner: InProcess | None = InProcess(place.project, world, machine_faults)
 
     def do(self, order: Order, *, timeout: int, begun: Callable[[], None]) -> Answer:
         """
@@ -71,16 +73,17 @@ class SimulatedWorker:
         """
         self._process.limit = self._place.machine.clock.elapsed + timeout
         try:
+            if self._inner is None:
+                self._inner = self._begun_again(order)
             return self._inner.do(order, timeout=timeout, begun=begun)
         except Killed:
             how = self._process.end
             if how is None or how is End.KILLED:
                 raise
-            self._process.end = self._process.limit = None
-            self._world.objects.sweep()  # as a worker does when it begins
-            self._inner = InProcess(self._place.project, self._world, machine_faults)
+            self._process.end = self._inner = None
             raise _ended(how, order.step) from None
         except Failed as failed:
+            self._inner = None
             if isinstance(failed.fault, PuntualError) and failed.fault.code == "T2007":
                 self._place.machine.fired[SWEPT] += 1
             raise
@@ -89,6 +92,12 @@ class SimulatedWorker:
 
     def close(self) -> None:
         """Give up nothing."""
+
+    def _begun_again(self, order: Order) -> InProcess:
+        with route.attempt(), machine_faults(order.step):
+            world = self._place.world(self._process)
+            world.objects.sweep()
+        return InProcess(self._place.project, world, machine_faults)
 
 
 def _ended(how: End, step: str) -> Failed:

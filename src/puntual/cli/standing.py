@@ -10,6 +10,7 @@ from pathlib import Path
 from puntual.cli import wiring
 from puntual.cli.land import RUN as LANDING
 from puntual.model.delivery import Completeness, Delivery, State, Timeliness
+from puntual.model.notice import Obligation
 from puntual.model.obligation import Owed
 from puntual.model.project import Project
 from puntual.planner import schedule
@@ -29,12 +30,17 @@ _SENT = frozenset({State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED}
 
 
 class Table:
-    """The obligations of a project, each day worked out once."""
+    """
+    The obligations of a project, each day worked out once.
+
+    What was seen before it was due stays owed, though nothing of it may ever get on record.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._days: dict[tuple[date, tuple[str, ...]], OwedDay] = {}
         self._owed: tuple[date, tuple[Owed, ...]] | None = None
+        self._seen: set[Obligation] = set()
 
     def days(self, journal: Journal, now: datetime) -> tuple[OwedDay, ...]:
         """
@@ -55,10 +61,11 @@ class Table:
         on_record = {(d.id.report, d.id.reference_date) for d in known}
         standing = (o if now <= o.due_at else replace(o, timeliness=_MISSED) for o in every)
         missing = {o.obligation for o in unmet(standing, (), since)}
+        self._seen |= {o.obligation for o in every if now <= o.due_at and o.obligation in missing}
         by_day: dict[date, list[str]] = {}
         for one in every:
             key = (one.obligation.report, one.obligation.reference_date)
-            if key in on_record or one.obligation in missing:
+            if key in on_record or one.obligation in missing | self._seen:
                 by_day.setdefault(key[1], []).append(key[0])
         return tuple(self._day(day, tuple(sorted(by_day[day]))) for day in sorted(by_day))
 
@@ -100,11 +107,12 @@ def stand_of(
     sent = {name: d.completeness is Completeness.FULL for name, d in newest.items()}
     done = {name for name, full in sent.items() if full}
     waiting = day.due.keys() - sent.keys()
-    done |= _told_otherwise(root, day, waiting) if waiting else set()
+    given_up = _told_otherwise(root, day, waiting) if waiting else set()
     # Every run begins by landing; other events of the day, such as a signature, are none.
     events = [e for e in journal.steps(day.reference_date) if e.step.startswith("land:")]
     return Stand(
-        done=frozenset(done),
+        done=frozenset(done | given_up),
+        given_up=frozenset(given_up),
         partly=frozenset(n for n, full in sent.items() if not full and n in day.due),
         ran_at=_newest(_began(e for e in events if not _is_landing(e)), tried.ran_at),
         landed_at=_newest(_began(events), tried.landed_at),

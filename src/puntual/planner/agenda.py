@@ -59,12 +59,14 @@ class Stand:
 
     Attributes:
         done: The reports that are not tried any more: sent in full, or a person has said so.
+        given_up: Those of them that were not sent: a person has said so.
         partly: The reports that were sent, but not in full: what is missing may come.
         ran_at: When its last run began; None if none did.
         landed_at: When its sources were last landed, by a run or before it; None: never.
     """
 
     done: frozenset[str] = field(default_factory=frozenset)
+    given_up: frozenset[str] = field(default_factory=frozenset)
     partly: frozenset[str] = field(default_factory=frozenset)
     ran_at: datetime | None = None
     landed_at: datetime | None = None

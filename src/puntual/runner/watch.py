@@ -19,6 +19,7 @@ from puntual.model.notice import (
     CALENDAR_ENDED,
     MISSED,
     MISSED_START,
+    REJECTED,
     Obligation,
 )
 from puntual.planner.agenda import (
@@ -35,6 +36,7 @@ from puntual.planner.agenda import (
     urgency,
     wake,
 )
+from puntual.planner.flow import PLAN_B
 from puntual.ports.clock import Clock
 from puntual.ports.notices import Notices
 
@@ -42,6 +44,9 @@ LONGEST_SLEEP = timedelta(minutes=1)
 """So long a stop of the machine, a new route or a changed calendar goes unseen."""
 
 WATCHED = frozenset({AT_RISK, MISSED, MISSED_START})
+OUTLASTING = frozenset({REJECTED, CALENDAR_ENDED, PLAN_B})
+"""What is not over when the report is delivered."""
+
 _SEVERITY = {AT_RISK: Severity.ERROR, MISSED: Severity.ERROR, MISSED_START: Severity.WARN}
 
 
@@ -180,7 +185,8 @@ class Watch:
                 else:
                     self.notices.resolve(obligation, cause, now)
         for report in sorted(day.due.keys() - set(open_reports(day, stand))):
-            self._over(Obligation(report=report, reference_date=day.reference_date), now)
+            obligation = Obligation(report=report, reference_date=day.reference_date)
+            self._over(obligation, now, sent=report not in stand.given_up)
 
     def _say_ended(self, now: datetime) -> None:
         """Open that a calendar has ended; resolve it when it is prolonged."""
@@ -192,10 +198,16 @@ class Watch:
             if notice.cause == CALENDAR_ENDED and notice.obligation not in ended:
                 self.notices.resolve(notice.obligation, CALENDAR_ENDED, now)
 
-    def _over(self, obligation: Obligation, now: datetime) -> None:
-        """Resolve everything of the watch for a report that is delivered, or given up."""
+    def _over(self, obligation: Obligation, now: datetime, *, sent: bool) -> None:
+        """
+        Resolve what the watch has said of a report that is delivered or given up.
+
+        Of one that is delivered, what runs have said as well: the run that sent it may have died
+        before it could, and no other follows.
+        """
         for notice in self.notices.open_ones(obligation):
-            if notice.cause in WATCHED or notice.cause.startswith(f"{ARRIVALS}:"):
+            of_the_watch = notice.cause in WATCHED or notice.cause.startswith(f"{ARRIVALS}:")
+            if of_the_watch or (sent and notice.cause not in OUTLASTING):
                 self.notices.resolve(obligation, notice.cause, now)
 
     def _foresee(self, day: OwedDay, stand: Stand, now: datetime) -> None:

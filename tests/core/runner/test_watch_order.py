@@ -1,4 +1,4 @@
-"""What the watch begins first when several days wait for it, and that an ended calendar is told."""
+"""What the watch begins first when several days wait for it, and what it tells and takes back."""
 
 from __future__ import annotations
 
@@ -196,3 +196,34 @@ def test_a_calendar_that_ended_is_told_once_to_operations_and_resolved_when_it_i
     notices = before
     Watch(place=place, notices=notices, clock=place.clock, every=timedelta()).keep(_at("27T12:01"))
     assert notices.resolved == [("credit_daily/2027-01-01", "calendar_ended")]
+
+
+DELIVERED = replace(LATE, done=frozenset({REPORT}))
+GIVEN_UP = replace(DELIVERED, given_up=frozenset({REPORT}))
+
+
+@pytest.mark.parametrize(
+    ("stand", "still_open"),
+    [
+        (DELIVERED, {"rejected", "plan_b"}),
+        (PARTLY, {"rejected", "plan_b"}),
+        (GIVEN_UP, {"rejected", "plan_b", "not_allowed", "held", "T4003"}),
+        (LATE, {"rejected", "plan_b", "not_allowed", "held", "T4003", "missed"}),
+    ],
+    ids=["delivered", "in part", "given up", "not delivered"],
+)
+def test_what_a_run_that_sent_the_report_could_not_resolve_any_more_the_watch_resolves(
+    stand: Stand, still_open: set[str]
+) -> None:
+    now = _at("27T08:00")
+    place = _Place(_Clock(now), {TODAY: stand}, timedelta(), delivers=frozenset())
+    notices = _Notices()
+    causes = ("rejected", "plan_b", "not_allowed", "held", "T4003", "missed", "arrivals:cards")
+    for cause in causes:
+        obligation = Obligation(report=REPORT, reference_date=TODAY)
+        notices.open(obligation, cause, Severity.ERROR, cause, now)
+
+    Watch(place=place, notices=notices, clock=place.clock, every=timedelta()).keep(now)
+
+    found = {n.cause for n in notices.open_ones()}
+    assert found == still_open
