@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zoneinfo
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def test_a_zone_that_does_not_exist_fails(tmp_path: Path) -> None:
         ("fail", "there is no zone Mars/Olympus: install tzdata"),
         ("ok", "UTC is known"),
     ]
+
+
+def test_a_zone_whose_file_cannot_be_read_fails_by_its_fault(tmp_path: Path) -> None:
+    unreadable = tmp_path / "zones/Mars/Tharsis"
+    unreadable.parent.mkdir(parents=True)
+    unreadable.symlink_to("/proc/self/mem")  # a regular file whose first byte is an I/O error
+    kept = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([str(tmp_path / "zones"), *kept])
+    try:
+        found = examine(tmp_path / "state", zones=("Mars/Tharsis",), clock=SystemClock())
+    finally:
+        zoneinfo.reset_tzpath(kept)
+    assert ("zone data", "fail") in [(name, level) for name, level, _ in found]
+    (sentence,) = (s for name, level, s in found if (name, level) == ("zone data", "fail"))
+    assert sentence.startswith("T1003 the data of the time zone Mars/Tharsis cannot be read")
 
 
 @pytest.mark.parametrize("year", [1970, 2199])

@@ -131,7 +131,7 @@ def _carried_out(lab: Lab, cases: Sequence[Case], at_once: int) -> list[Outcome]
 
 def _told(outcome: Outcome) -> str:
     lines = [f"WRONG {outcome.case}: exit {outcome.code}, then {outcome.again}; {outcome.where}"]
-    if not outcome.fired:
+    if not outcome.fired and not outcome.unreached:
         lines.append("  I9 the fault was not made")
     lines += [f"  {line}" for line in (*outcome.losses, *outcome.torn)]
     lines += [f"  I8 litter {name}" for name in outcome.litter]

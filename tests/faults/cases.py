@@ -72,6 +72,7 @@ class Outcome:
     Attributes:
         case: The case.
         fired: The fault was really made (I9).
+        unreached: It was not, since the run completed before a thread came to that call.
         passed: Failpoints that were passed.
         code: Exit code of the disturbed command; negative: killed by that signal.
         message: First message code that it told.
@@ -85,6 +86,7 @@ class Outcome:
 
     case: Case
     fired: bool = False
+    unreached: bool = False
     passed: frozenset[str] = frozenset()
     code: int = 0
     message: str = ""
@@ -98,7 +100,8 @@ class Outcome:
     @property
     def wrong(self) -> bool:
         """Something is not as it must be."""
-        return bool(not self.fired or self.losses or self.torn or self.litter)
+        unmade = not self.fired and not self.unreached
+        return bool(unmade or self.losses or self.torn or self.litter)
 
 
 def of_failpoints(scenario: str, passed: Mapping[str, int]) -> Iterable[Case]:

@@ -25,6 +25,7 @@ DAYS = {"first": FIRST, "second": SECOND, "put": FIRST}
 _OF_NOTICES = ("journal.", "notices.", "outbox.", "file.", "commits.")
 _CODE = re.compile(r"\b([CSQRPLDVT]\d{4})\b")
 _CALL = re.compile(r"(?P<tid>\d+) +(?P<call>\w+)\((?P<rest>.*)")
+_ENDED = re.compile(r"\d+ +\+\+\+ exited with 0 \+\+\+\s*\Z")
 
 
 def can_trace() -> bool:
@@ -149,6 +150,7 @@ class Lab:
         outcome.code = ran.code
         text = (home / "strace").read_text() if case.means == "strace" else ""
         outcome.fired, outcome.passed = _fired(case, home, text)
+        outcome.unreached = not outcome.fired and completed_first(case, ran.code, text)
         _judge_disturbed(outcome, ran, root, scenario)
         if doubled:
             self._put_again(root)
@@ -230,17 +232,17 @@ def _judge_disturbed(outcome: Outcome, ran: Ran, root: Path, scenario: Scenario)
     case, text = outcome.case, ran.text
     code = _CODE.search(text)
     outcome.message = code[1] if code else ""
-    # A `write` may be the one to a pipe between the processes, or to the terminal.
-    silenced = case.point == "write" and case.fault in ("ENOSPC", "EIO")
-    bug = "Traceback" in text and not (silenced and ran.code == 0)
+    bug = "Traceback" in text
     if bug != (ran.code == 70) or (bug and case.fault != "raise:KeyError"):
         outcome.losses.append(f"exit {ran.code} with a traceback of ours: {text[-900:]}")
-    if ran.by_hand and case.fault != HUNG:
+    if ran.hung and case.fault != HUNG:
         outcome.losses.append("the command hung")
     # An `openat` of another thread may be the one that reads the project.
     unread = case.point == "openat" and outcome.message == "C1001"
     if case.fault in ("ENOSPC", "EIO") and ran.code not in (0, 3) and not unread:
         outcome.losses.append(f"{case.fault} ends with exit {ran.code}: {text[-600:]}")
+    # A `write` may be the one to the terminal.
+    silenced = case.point == "write" and case.fault in ("ENOSPC", "EIO")
     if ran.code == 3 and not outcome.message and not silenced:
         outcome.losses.append(f"exit 3 without a code: {text[-600:]}")
     outcome.losses += oracle.untruthful(root, scenario.truth)
@@ -264,13 +266,32 @@ def _killed_at(case: Case, trace: str) -> bool:
     """Say whether a thread came to the N-th call and did not come back from it."""
     counts: Counter[str] = Counter()
     ended: set[str] = set()
+    for line, tid in _calls_of(case.point, trace):
+        counts[tid] += 1
+        if line.rstrip().endswith(("= ?", "<unfinished ...>")):
+            ended.add(tid)
+    return any(counts[tid] == case.nth for tid in ended)
+
+
+def completed_first(case: Case, code: int, trace: str) -> bool:
+    """
+    Say whether a run completed before any thread came to the N-th call: the series ends there.
+
+    Believed only where strace saw such calls, and the run to its end: what was not measured is
+    not over. So the first call of a series is always within reach.
+    """
+    if case.means != "strace" or code != 0 or not _ENDED.search(trace):
+        return False
+    counts = Counter(tid for _, tid in _calls_of(case.point, trace))
+    return 0 < max(counts.values(), default=0) < case.nth
+
+
+def _calls_of(name: str, trace: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines in which a thread begins such a call, each with the thread."""
     for line in trace.splitlines():
         found = _CALL.fullmatch(line)
-        if found is not None and found["call"] == case.point:
-            counts[found["tid"]] += 1
-            if line.rstrip().endswith(("= ?", "<unfinished ...>")):
-                ended.add(found["tid"])
-    return any(counts[tid] == case.nth for tid in ended)
+        if found is not None and found["call"] == name:
+            yield line, found["tid"]
 
 
 @contextmanager

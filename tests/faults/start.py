@@ -38,6 +38,15 @@ class Ran:
     seconds: float
     by_hand: bool = False
 
+    @property
+    def hung(self) -> bool:
+        """
+        It went on until it was killed by hand.
+
+        One that ended by itself did not hang, though its time was up: who waited was stopped.
+        """
+        return self.by_hand and self.code == -signal.SIGKILL
+
 
 class Starter(Protocol):
     """Runs a command of the program to its end."""

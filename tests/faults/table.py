@@ -12,7 +12,8 @@ HEAD = ("means", "point", "fault", "cases", "≤1 re-run", "losses", "torn", "li
 
 
 def rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
-    """Yield one row for each (means, point, fault), then nothing else."""
+    """Yield one row for each (means, point, fault) of what was reached, then nothing else."""
+    outcomes = _reached(outcomes)
     keys = sorted({_key(o.case) for o in outcomes})
     for key in keys:
         group = [o for o in outcomes if _key(o.case) == key]
@@ -40,6 +41,8 @@ def shown(outcomes: Sequence[Outcome]) -> str:
 
 def summary(outcomes: Sequence[Outcome], unexercised: Sequence[str]) -> str:
     """Return the figures that are to be reached: every point, no loss."""
+    later = sum(o.unreached for o in outcomes)
+    outcomes = _reached(outcomes)
     points = {(o.case.scenario, o.case.means, o.case.point, o.case.nth) for o in outcomes}
     return "\n".join(
         (
@@ -51,9 +54,14 @@ def summary(outcomes: Sequence[Outcome], unexercised: Sequence[str]) -> str:
             f"litter {sum(bool(o.litter) for o in outcomes)}",
             f"healed without a re-run {sum(o.again is None for o in outcomes)}, "
             f"median time to recover {_seconds(outcomes)}",
+            f"not reached: run completed first, {later} case{'' if later == 1 else 's'}",
             f"registered points not exercised: {', '.join(unexercised) or 'none'}",
         )
     )
+
+
+def _reached(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    return [o for o in outcomes if not o.unreached]
 
 
 def _key(case: Case) -> tuple[str, str, str]:

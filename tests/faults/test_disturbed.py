@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import TZPATH
 
 import pytest
 from faults import tmpfs
@@ -14,6 +19,23 @@ def needs(there: bool, what: str) -> None:
     """Skip at a desk, fail in CI."""
     if not there:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not here")
+
+
+ZONE = "America/Mexico_City"
+"""The zone of the bank."""
+
+
+def nth_that_writes(lab: Lab, start: str) -> int:
+    """Return the how-manieth write of its thread it is, in a clean run, that first starts so."""
+    lab.effects("first")
+    counts: Counter[str] = Counter()
+    for line in (lab.folder / "counted-first.strace").read_text(errors="replace").splitlines():
+        found = re.match(r"(\d+) +write\(\d+<[^>]*>(?:\(deleted\))?, (.*)", line)
+        if found:
+            counts[found[1]] += 1
+            if found[2].startswith(start):
+                return counts[found[1]]
+    raise AssertionError(f"nothing writes {start}")
 
 
 def _case(point: str, fault: str, nth: int = 1, *, scenario: str = "first") -> Case:
@@ -88,6 +110,41 @@ def test_a_system_call_that_fails_ends_in_a_known_fault_and_the_next_run_is_righ
     # between two processes instead, and then the step is done again.
     outcome = lab.carry_out(min(same, key=lambda c: c.nth))
     assert outcome.code in ({-9, 0, 3} if fault == "SIGKILL" else {3})
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f3", "f4")
+@pytest.mark.parametrize(("fault", "code"), [("ENOSPC", "T1001"), ("EIO", "T1003")])
+def test_a_process_that_cannot_send_its_answer_says_why_and_the_step_is_done_again(
+    lab: Lab, fault: str, code: str
+) -> None:
+    needs(can_trace(), "strace")
+    nth = nth_that_writes(lab, '"{\\"answer\\"')
+    outcome = lab.carry_out(
+        Case(scenario="first", means="strace", point="write", fault=fault, nth=nth)
+    )
+    # First told is the pipe's fault. The new process comes to its own N-th write as well.
+    assert (outcome.code, outcome.message, outcome.again) == (3, code, 0)
+    assert not outcome.wrong, outcome
+
+
+@pytest.mark.row("f4")
+@pytest.mark.parametrize("fault", ["ENOSPC", "EIO"])
+def test_a_zone_file_that_cannot_be_opened_is_no_fault_of_the_project(lab: Lab, fault: str) -> None:
+    needs(can_trace(), "strace")
+    place = Path(str(files("tzdata"))) / "zoneinfo"
+    places = [p for p in (*map(Path, TZPATH), place) if (p / ZONE).is_file()]
+    outcome = lab.carry_out(
+        Case(
+            scenario="first",
+            means="strace",
+            point="openat",
+            fault=fault,
+            nth=1,
+            path=str(places[0] / ZONE),
+        )
+    )
+    assert (outcome.code, outcome.message, outcome.again) == (3, "T1003", 0)
     assert not outcome.wrong, outcome
 
 

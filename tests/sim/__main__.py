@@ -99,7 +99,10 @@ def _print(total: Told, dark: NightsTold, seconds: float, jobs: int) -> None:
         f"\n{days:,} days in {seconds:,.1f} s with {jobs} processes: "
         f"{days / seconds:.1f} days/s, {days / seconds / jobs:.1f} days/s/process"
     )
-    print(f"{runs:,} runs, {len(fired)} kinds of faults and special days")
+    print(
+        f"{runs:,} runs, each of a whole day or of its landing: {runs / seconds:.1f} runs/s; "
+        f"{len(fired)} kinds of faults and special days"
+    )
     ended = ", ".join(f"{n:,} {name}" for name, n in sorted(total.outcomes.items()))
     print(f"days ended: {ended}")
     if dark.days:

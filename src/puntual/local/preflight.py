@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from puntual.errors import PuntualError, TransientError
 from puntual.local.disk import make_folder, translated
@@ -18,6 +17,7 @@ from puntual.local.pointers import SqliteLeases, SqlitePointers
 from puntual.local.state import open_state
 from puntual.local.trial import trial_folder
 from puntual.ports.clock import Clock
+from puntual.project.zones import is_zone
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -117,8 +117,10 @@ def _clock(state: Path, clock: Clock) -> Examined:
 
 def _zone(name: str) -> Examined:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+        known = is_zone(name)
+    except PuntualError as exc:
+        return "zone data", FAIL, _sentence(exc)
+    if not known:
         return "zone data", FAIL, f"there is no zone {name}: install tzdata"
     return "zone data", OK, f"{name} is known"
 

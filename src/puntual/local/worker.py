@@ -255,10 +255,11 @@ def _live(project: Project, open_world: Opener, orders: int, answers: int, paren
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         _die_with(parent)
-        _serve(project, open_world, _Orders(orders), answers)
+        with machine_faults("what the steps had open"):
+            _serve(project, open_world, _Orders(orders), answers)
         code = 0
-    except PuntualError as fault:  # only closing raises one here; what is committed stands
-        sys.stderr.write(f"puntual: while closing: {fault.code} {fault.message}\n")
+    except PuntualError as fault:  # an answer that could not be sent, or closing: no step's
+        sys.stderr.write(f"puntual: after a step: {fault.code} {fault.message}\n")
     except BaseException:
         traceback.print_exc()
         code = _BUG
@@ -285,7 +286,8 @@ def _serve(project: Project, open_world: Opener, orders: _Orders, answers: int) 
             except Failed as failed:
                 message = wire.failed_out(failed)
             orders.answered()
-            _write(answers, wire.line(message))
+            with machine_faults(f"the pipe with the answer of {order.step}"):
+                _write(answers, wire.line(message))
 
 
 class _Orders:

@@ -44,6 +44,7 @@ def read_project(root: Path, *, env: str | None = None) -> Project:
 
     Raises:
         ProjectError: C1000 with every complaint over all files, when one of them is an error.
+        PermanentError: T1002, T1003 the file of a time zone cannot be read.
     """
     project, complaints, files = lint(root, env=env)
     if project is None:
@@ -81,6 +82,7 @@ def lint(
 
     Raises:
         ProjectError: C1120 the contract standard's JSON Schema is not installed.
+        PermanentError: T1002, T1003 the file of a time zone cannot be read.
     """
     folder, complaints = Folder(root=root), Complaints()
     settings = _settings(folder, complaints, env)
