@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from puntual.checks.comparable import no_number
+from puntual.engines.dialect.fast import fast_sql
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import PermanentError
 from puntual.model.check import (
@@ -565,6 +566,17 @@ class EngineSuite:
         (answer,) = engine.ask_raw(self.stream(tmp_path, payloads), (sql,), {}, out(tmp_path))
         assert answer.columns == (("s1",), ("ab" * 6,), (4,), (Decimal("1.05"),), (4,))
 
+    def test_every_stream_record_can_be_asked_when_it_arrived(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        payloads = [b'{"id":"A","amount":"1.10","on":"2026-11-20"}', b"junk"]
+        sql = "SELECT date_trunc('minute', _arrived_at), id, count(*) FROM events GROUP BY 1, 2"
+        asked = f"{sql} ORDER BY 2 NULLS LAST"
+        (answer,) = engine.ask_raw(self.stream(tmp_path, payloads), (asked,), {}, out(tmp_path))
+        moments, ids, counts = answer.columns
+        assert moments == (datetime(1970, 1, 1, tzinfo=UTC),) * 2
+        assert (ids, counts) == (("A", None), (1, 1))
+
     def test_raw_lines_are_asked_of_beside_other_tables(
         self, engine: Engine, tmp_path: Path
     ) -> None:
@@ -788,7 +800,7 @@ class EngineSuite:
     def test_a_digest_tells_swapped_values_and_moved_borders(
         self, engine: Engine, tmp_path: Path
     ) -> None:
-        for algorithm in ("md5-60x2", "duckdb-hash-2"):
+        for algorithm in ("md5-60x2", "duckdb-hash-3"):
             digests = {
                 engine.totals(
                     (self.table(tmp_path, a=a, b=b),), ("a", "b"), (), algorithm=algorithm
@@ -821,10 +833,50 @@ class EngineSuite:
             for file in files
         }
         assert len(plain) == 1
-        for algorithm in ("md5-60x2", "duckdb-hash-2"):
+        for algorithm in ("md5-60x2", "duckdb-hash-3"):
             found = [engine.totals((f,), ("k",), ("m",), algorithm=algorithm) for f in files]
             assert found[0].sums == found[1].sums
             assert found[0].key_digest != found[1].key_digest
+
+    @pytest.mark.row("f36", "f50")
+    @pytest.mark.parametrize(
+        ("of", "values"),
+        [
+            (pa.decimal128(38, 2), ["0.00", "-0.01", "184467440737095516.17"]),
+            (pa.decimal128(20, 0), ["18446744073709551618", "36893488147419103233"]),
+            (pa.string(), ["0000000000000000", "0000000900000005"]),
+            (pa.int64(), [None, -2930909409056394622]),
+        ],
+        ids=["128 bits", "halves exchanged", "16 bytes", "the hash of null"],
+    )
+    def test_a_digest_tells_values_that_are_one_to_the_hash_of_duckdb(
+        self, engine: Engine, tmp_path: Path, of: pa.DataType, values: list[object]
+    ) -> None:
+        exact = [Decimal(str(v)) if pa.types.is_decimal(of) else v for v in values]
+        files = [
+            self.table(folder, k=pa.array([value], of))
+            for folder, value in zip(folders(tmp_path, len(exact)), exact, strict=True)
+        ]
+        naive = {
+            duckdb.execute(f"SELECT hash(k) FROM read_parquet('{f}')").fetchone() for f in files
+        }
+        assert len(naive) == 1, "DuckDB's hash became better: this asks for nothing any more"
+        for algorithm in ("md5-60x2", "duckdb-hash-3"):
+            found = {engine.totals((f,), ("k",), (), algorithm=algorithm).key_digest for f in files}
+            assert len(found) == len(files), algorithm
+
+    @pytest.mark.row("f36", "f50")
+    def test_sequential_keys_have_a_digest_each(self, engine: Engine, tmp_path: Path) -> None:
+        """30 days of 1,000 folios: hundreds of them are one to DuckDB's hash."""
+        days = [f"202611{day:02}" for day in range(1, 31)]
+        keys = [f"{day}{number:08}" for day in days for number in range(1_000)]
+        file = self.table(tmp_path, k=keys)
+        fast = fast_sql(("k",), {"k": "VARCHAR"})
+        asked = (
+            f"SELECT count(DISTINCT hash(k)), count(DISTINCT {fast}) FROM read_parquet('{file}')"
+        )
+        ((naive, ours),) = duckdb.execute(asked).fetchall()
+        assert naive < ours == 30_000
 
     def test_a_digest_of_two_scales_is_taken_for_the_type_that_both_have(
         self, engine: Engine, tmp_path: Path
@@ -881,7 +933,7 @@ class EngineSuite:
         assert set(found) == {"1.505", " 1", "1\n", "", "1e3", "-", "٣", "9" * 37}
 
     def test_totals_of_no_file_are_zero(self, engine: Engine) -> None:
-        found = engine.totals((), ("k",), ("m",), algorithm="duckdb-hash-2")
+        found = engine.totals((), ("k",), ("m",), algorithm="duckdb-hash-3")
         assert (found.records, found.sums, found.key_digest) == (0, {"m": Decimal(0)}, "0")
 
 

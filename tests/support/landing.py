@@ -26,7 +26,7 @@ from puntual.model.manifest import Manifest, Totals
 from puntual.model.project import Project, WarehouseSettings
 from puntual.model.source import Source
 from puntual.ports.engine import Engine
-from puntual.ports.landing import LandedDay, LateDay
+from puntual.ports.landing import PARTS, LandedDay, LateDay
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.project.zones import zone
@@ -92,6 +92,7 @@ class Place:
                 "seal": to_json(landed.seal),
                 "findings": to_json(landed.findings),
                 RECORD_ROOT: landed.record_root,
+                **({PARTS: landed.parts} if landed.parts else {}),
             },
         )
         stored = self.objects.put_bytes("manifests", encode(manifest), suffix=".json")

@@ -126,8 +126,9 @@ class Foresight:
             return observed.arrived(store, source, day, where)
         if isinstance(found, DatabaseSource):
             return observed.database(store, source, day, where)
+        landed = observed.landed_of(store, source, day)
         with self._place.journal() as journal:
-            return observed.files(journal.steps(day), found, day, where)
+            return observed.files(journal.steps(day), found, day, where, landed)
 
 
 def sentence(source: str, found: Assessment, day: date) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
-from typing import assert_never
+from typing import assert_never, cast
 
 from puntual.errors import PermanentError, PuntualError
 from puntual.evidence.declared import CONTRACT, SOURCE, changed
 from puntual.evidence.facts import from_json, list_from_json
 from puntual.evidence.records import RECORD_ROOT
-from puntual.landing import extract, files, look, restate, stream, unanswered
+from puntual.landing import by_part, extract, files, look, restate, stream, unanswered
 from puntual.landing.aside import apart
 from puntual.landing.desk import Desk, is_matched
 from puntual.landing.publish import Job
@@ -24,8 +24,8 @@ from puntual.model.source import DatabaseSource, FileSource, StreamSource
 from puntual.ports.clock import Clock
 from puntual.ports.database import Databases
 from puntual.ports.drop import Drop
-from puntual.ports.engine import Engine
-from puntual.ports.landing import LandedDay, LateDay
+from puntual.ports.engine import Engine, RawPart
+from puntual.ports.landing import PARTS, LandedDay, LateDay
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 from puntual.ports.stream import StreamReader
@@ -100,11 +100,18 @@ class Landing:
                 assert_never(never)
 
     def _rooted(self, source: str, day: LandedDay) -> LandedDay:
-        """Return a day with the record root of its data."""
-        paths = [self.objects.locate(o) for o in day.objects if o.role == "data"]
-        is_stream = isinstance(self.project.sources[source], StreamSource)
-        contract = self.project.contracts[source]
-        return replace(day, record_root=record_root(paths, contract, stream=is_stream))
+        """Return a day with the record root of its data, and of files with their parts."""
+        data = [o for o in day.objects if o.role == "data"]
+        paths = [self.objects.locate(o) for o in data]
+        declared, contract = self.project.sources[source], self.project.contracts[source]
+        is_stream = isinstance(declared, StreamSource)
+        day = replace(day, record_root=record_root(paths, contract, stream=is_stream))
+        if not isinstance(declared, FileSource):
+            return day
+        came = [RawPart(uri=p, short=o.short) for p, o in zip(paths, data, strict=True)]
+        reference_date = day.seal.reference_date
+        counts = by_part.counted(self._desk, contract, reference_date, came, stream=False)
+        return replace(day, parts=counts)
 
     def read_on(self, source: StreamSource, day: date, *, epoch: int) -> None:
         """
@@ -201,4 +208,5 @@ def _recorded(sealed: Manifest) -> LandedDay:
         seal=from_json(Seal, sealed.facts["seal"]),
         findings=list_from_json(Finding, sealed.facts["findings"]),
         record_root=str(sealed.facts.get(RECORD_ROOT, "")),
+        parts=cast(Mapping[str, object], sealed.facts.get(PARTS, {})),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
@@ -21,9 +21,12 @@ import pyarrow.parquet as pq
 from puntual.evidence.manifest import decode
 from puntual.landing.extract import SNAPSHOT_AT
 from puntual.landing.templates import undated
+from puntual.model.manifest import Manifest
 from puntual.model.source import FileSource
-from puntual.planner.curve import Arrived, curve
+from puntual.planner.arrivals import LEAST_PART, MATERIAL
+from puntual.planner.curve import SCHEMA, Arrived, Curve, curve
 from puntual.ports.journal import FILES, StepEvent
+from puntual.ports.landing import PARTS
 from puntual.ports.objects import Objects
 from puntual.ports.pointers import Pointers
 
@@ -44,7 +47,9 @@ class Store(Protocol):
 
 def arrived(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | None:
     """
-    Return how a day of a stream has arrived so far, with its shards; None if nothing was landed.
+    Return how a day of a stream has arrived so far, with its parts; None if nothing was landed.
+
+    Its shards, and what the contract names (`puntual.arrivalParts`).
 
     Args:
         store: The raw objects.
@@ -68,11 +73,18 @@ def arrived(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | Non
     for counts in shards.values():
         total.update(counts)
     curves = {shard: curve(counts.items()) for shard, counts in sorted(shards.items())}
-    return Arrived(day=day, curve=curve(total.items()), parts={"shard": curves})
+    parts = {"shard": curves} | _parts(
+        manifest, lambda at: _minute(datetime.fromisoformat(at), day, zone)
+    )
+    return Arrived(day=day, curve=curve(total.items()), parts=parts)
 
 
 def files(
-    events: Iterable[StepEvent], source: FileSource, day: date, zone: tzinfo
+    events: Iterable[StepEvent],
+    source: FileSource,
+    day: date,
+    zone: tzinfo,
+    landed: Manifest | None = None,
 ) -> Arrived | None:
     """
     Return how a day of files came, by their names without the date.
@@ -86,6 +98,7 @@ def files(
         source: The source.
         day: The reference date.
         zone: In which its minutes are counted, by the wall clock.
+        landed: What was landed of it, with the parts that the contract names.
 
     Returns:
         None if no landing of it is known.
@@ -104,9 +117,11 @@ def files(
         parts.setdefault(undated(name, source.pattern, day), Counter())[minute] += last[name]
     total: Counter[int] = sum(parts.values(), Counter())
     curves = {part: curve(counts.items()) for part, counts in sorted(parts.items())}
-    return Arrived(
-        day=day, curve=curve(total.items()), parts={"file": curves} if len(curves) > 1 else {}
-    )
+    named = {"file": curves} if len(curves) > 1 else {}
+    if landed is not None:
+        by_object = {o.short: came.get(o.detail["name"]) for o in landed.of_role("data")}
+        named |= _parts(landed, by_object.get)
+    return Arrived(day=day, curve=curve(total.items()), parts=named)
 
 
 def database(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | None:
@@ -125,14 +140,51 @@ def database(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | No
     Raises:
         EvidenceError: V1001, V1002 the day's manifest is missing or altered.
     """
-    digest = store.pointers.read(f"land:{source}/{day.isoformat()}")
-    if digest is None:
+    landed = landed_of(store, source, day)
+    if landed is None:
         return None
     total: Counter[int] = Counter()
-    for ref in decode(store.objects.read_named("manifests", digest, ".json")).of_role("data"):
+    for ref in landed.of_role("data"):
         at = datetime.fromisoformat(ref.detail[SNAPSHOT_AT])
         total[_minute(at, day, zone)] += ref.records
     return Arrived(day=day, curve=curve(total.items()), parts={})
+
+
+def _parts(landed: Manifest, minute_of: Callable[[str], int | None]) -> dict[str, dict[str, Curve]]:
+    """Return the curves of the parts that a manifest counts, by where each count was made."""
+    held = landed.facts.get(PARTS, {})
+    assert isinstance(held, Mapping)  # noqa: S101 - written by `landing.by_part`
+    found: dict[str, dict[str, Curve]] = {}
+    for name, values in held.items():
+        curves: dict[str, Curve] = {}
+        for value, places in values.items():
+            known = [(minute_of(place), int(records)) for place, records in places.items()]
+            curves[value] = curve((m, n) for m, n in known if m is not None)
+        found[name] = _forms(curves) if name == SCHEMA else curves
+    return found
+
+
+def _forms(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Return the forms that are more than some broken records: a tenth of what has come."""
+    total = sum(one.total for one in curves.values())
+    return {
+        form: one
+        for form, one in curves.items()
+        if one.total >= LEAST_PART and one.total * MATERIAL >= total
+    }
+
+
+def landed_of(store: Store, source: str, day: date) -> Manifest | None:
+    """
+    Return what was landed of a source's day; None if nothing was.
+
+    Raises:
+        EvidenceError: V1001, V1002 its manifest is missing or altered.
+    """
+    digest = store.pointers.read(f"land:{source}/{day.isoformat()}")
+    if digest is None:
+        return None
+    return decode(store.objects.read_named("manifests", digest, ".json"))
 
 
 def _counted(table: pa.Table, day: date, zone: tzinfo) -> list[tuple[str, int, int]]:

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from os.path import dirname
 
 from puntual.failpoints import failpoint
+from puntual.landing import by_part
 from puntual.landing.arrivals import day_of
 from puntual.landing.desk import Desk, key_of, raw_prefix
 from puntual.landing.late import RECORDS, late_manifest, late_pointer, late_prefix
@@ -20,7 +22,8 @@ from puntual.model.contract import Contract
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.seal import SealStatus
 from puntual.model.source import StreamSource
-from puntual.ports.engine import DayPart
+from puntual.ports.engine import DayPart, RawPart
+from puntual.ports.landing import PARTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +110,13 @@ def publish(job: Job, cut: Cut, parts: Sequence[DayPart]) -> bool:
             )
         else:
             name = job.raw(day)
+            came = [RawPart(uri=p.path, short=f"{i:012x}") for i, p in enumerate(those)]
+            # Before they are moved into the store, out of what the engine may read.
+            fresh = by_part.counted(
+                job.desk, job.contract, day, came, stream=True, folder=dirname(those[0].path)
+            )
             objects = (*_objects(held), *_stored(job, cut, day, those, late=False))
-            grown = day_manifest(job, day, digest, objects)
+            grown = day_manifest(job, day, digest, objects, parts=parts_of(held, fresh))
             if (day - today).days > 1:
                 ahead[day.isoformat()] = records
         seen[name] = digest
@@ -124,12 +132,25 @@ def day_manifest(
     previous: Digest | None,
     objects: Sequence[ObjectRef],
     *,
+    parts: by_part.Parts,
     sealed: bool = False,
 ) -> Manifest:
-    """Return the manifest of a day's records; `sealed` closes the day."""
+    """
+    Return the manifest of a day's records; `sealed` closes the day.
+
+    Args:
+        job: The stream being read.
+        day: Which.
+        previous: Digest of the manifest that it takes the place of.
+        objects: All that has come.
+        parts: What has come of each part.
+        sealed: Nothing enters the day any more.
+    """
     step = f"raw:{job.source.name}"
     inputs = {job.contract.file: job.contract.digest} | _previous(previous)
     facts: dict[str, object] = {"seal": SealStatus.MATCHED.value} if sealed else {}
+    if parts:
+        facts[PARTS] = parts
     key = [step, day.isoformat(), inputs, job.desk.code, [o.sha256 for o in objects], facts]
     return Manifest(
         step=step,
@@ -142,6 +163,13 @@ def day_manifest(
         totals=Totals(records=sum(o.records for o in objects)),
         facts=facts,
     )
+
+
+def parts_of(day: Manifest | None, more: by_part.Parts | None = None) -> by_part.Parts:
+    """Return what has come of each part of a day, with more."""
+    held = day.facts.get(PARTS, {}) if day else {}
+    assert isinstance(held, Mapping)  # noqa: S101 - written by `day_manifest`
+    return by_part.added(held, more or {})
 
 
 def is_sealed(day: Manifest | None) -> bool:

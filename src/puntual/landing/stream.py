@@ -26,6 +26,7 @@ from puntual.landing.publish import (
     gaps,
     is_sealed,
     noticed,
+    parts_of,
     positions,
     publish,
 )
@@ -217,7 +218,9 @@ def _sealed(job: Job) -> LandedDay | None:
     )
     seal, findings = judge(source.name, day, side, vouched, control)
     if seal.status is SealStatus.MATCHED and not is_sealed(raw):
-        closed = desk.store(day_manifest(job, day, digest, objects, sealed=True))
+        closed = desk.store(
+            day_manifest(job, day, digest, objects, parts=parts_of(raw), sealed=True)
+        )
         name = job.raw(day)
         failpoint("landing.judged")
         if not desk.pointers.switch({name: closed}, seen={name: digest}, epoch=job.epoch):

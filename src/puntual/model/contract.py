@@ -135,6 +135,8 @@ class Contract:
         time_zone: IANA zone in which days are cut and zoneless timestamps are read.
         measures: Columns with exact sums; the first one values the quarantine limit.
         quarantine_limit: What may be set aside and still be full.
+        arrival_parts: Public TEXT or INTEGER columns by whose values arrivals are watched
+            beside shards and files: a branch, a type.
         digest: SHA-256 of the contract file's bytes, hex.
     """
 
@@ -150,4 +152,5 @@ class Contract:
     time_zone: str = "UTC"
     measures: tuple[Measure, ...] = ()
     quarantine_limit: Limit = Limit()
+    arrival_parts: tuple[str, ...] = ()
     digest: str = ""

@@ -21,7 +21,7 @@ class Totals:
         sums: Exact sum of each measure, by column; a column summed over no row is 0.
         key_digest: Digest of the multiset of (key, measures): its sums in decimal, `high:low` or
             one; "0" of no row; "" when not taken.
-        algorithm: How `key_digest` was made: `duckdb-hash-2`, `md5-60x2`, or "".
+        algorithm: How `key_digest` was made: `duckdb-hash-3`, `md5-60x2`, or "".
     """
 
     records: int

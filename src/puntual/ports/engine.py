@@ -209,7 +209,7 @@ class Engine(Protocol):
             files: What to read.
             key: Columns of the key digest, with the measures; empty: no digest.
             measures: Columns to sum.
-            algorithm: `duckdb-hash-2` (fast, this engine only) or `md5-60x2` (the same on
+            algorithm: `duckdb-hash-3` (fast, this engine only) or `md5-60x2` (the same on
                 every engine); "" for no digest.
             without: Parquet files of (`_object`, `_position`): these rows are left out.
             types: Of columns that `md5-60x2` is to write for another type than their own, which
@@ -283,8 +283,8 @@ class Engine(Protocol):
 
         Args:
             raw: What is read; it is the table of its dataset's name, with the contract's columns
-                (null where a text is no value), `_object` and `_position`, and the `_shard` of
-                a stream's records.
+                (null where a text is no value), `_object` and `_position`, and the `_shard` and
+                `_arrived_at` of a stream's records.
             asked: SELECTs in DuckDB's dialect; each is answered.
             tables: Further tables by name, as Parquet files.
             folder: Scratch.

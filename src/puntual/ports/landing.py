@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -10,6 +11,9 @@ from puntual.errors import PuntualError
 from puntual.model.finding import Finding
 from puntual.model.manifest import Digest, ObjectRef
 from puntual.model.seal import Seal
+
+PARTS = "parts"
+"""In the manifest of a landed day: column → value → moment or object → records, as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +30,15 @@ class LandedDay:
             declared form, cut off, silent.
         record_root: Over every record of the data objects (`evidence/records.py`); "" where it
             was not made.
+        parts: Of files: column → value → object → records, as text, where the contract names
+            columns by which arrivals are watched.
     """
 
     objects: tuple[ObjectRef, ...]
     seal: Seal
     findings: tuple[Finding, ...]
     record_root: Digest = ""
+    parts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

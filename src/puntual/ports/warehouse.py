@@ -44,7 +44,7 @@ class Warehouse(Protocol):
     """Tables with a `reference_date` column in front of the dataset's own."""
 
     digest_algorithm: str
-    """The key digest this warehouse makes: `duckdb-hash-2` or `md5-60x2`."""
+    """The key digest this warehouse makes: `duckdb-hash-3` or `md5-60x2`."""
 
     def load(self, order: LoadOrder) -> bool:
         """

@@ -30,7 +30,19 @@ from puntual.project.yaml import Mapping, Sequence, load
 from puntual.project.zones import is_zone, zone_names
 
 _VERSION = re.compile(r"v3\.[12]\.[0-9]+")
-_EXTRAS = frozenset({"format", "day", "timeZone", "keep", "orderBy", "measures", "quarantineLimit"})
+_EXTRAS = frozenset(
+    {
+        "arrivalParts",
+        "day",
+        "format",
+        "keep",
+        "measures",
+        "orderBy",
+        "quarantineLimit",
+        "timeZone",
+    }
+)
+_PARTS = (Kind.TEXT, Kind.INTEGER)
 _DAYS = (Kind.DATE, Kind.TIMESTAMP)
 NUMBERS = (Kind.INTEGER, Kind.DECIMAL)
 _TOLD = frozenset({"C1009", "C1010"})
@@ -153,6 +165,7 @@ def _dataset(
         time_zone=zone,
         measures=measures,
         quarantine_limit=_limit(extras, measures),
+        arrival_parts=_arrival_parts(extras, columns, source),
         digest=top.source.sha256,
     )
 
@@ -215,6 +228,24 @@ def _day(extras: Section, columns: list[Column], source: Source | None) -> str |
         message = "a stream's contract needs puntual.day: the column that says the day of a record"
         extras.complain("C1113", message)
     return day
+
+
+def _arrival_parts(
+    extras: Section, columns: list[Column], source: Source | None
+) -> tuple[str, ...]:
+    """Read the columns that arrivals are watched by; their values are told, so they are public."""
+    key = "arrivalParts"
+    found = extras.names(key, ())
+    if found and isinstance(source, DatabaseSource):
+        message = "puntual.arrivalParts is for what comes bit by bit; a database is asked once"
+        extras.complain("C1113", message, key)
+    for name, spot in zip(found, extras.item_spots(key), strict=False):
+        is_there = check_column(extras, name, key, columns, _PARTS)
+        if is_there and name not in {c.name for c in columns if c.classification == "public"}:
+            message = f"column '{name}' is told by its values, and is not classified public"
+            hint = "add classification: public, or leave it out"
+            extras.complain("C1109", message, spot, hint=hint)
+    return found
 
 
 def read_measures(section: Section, columns: list[Column] | None) -> tuple[Measure, ...]:

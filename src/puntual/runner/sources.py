@@ -20,7 +20,7 @@ from puntual.model.plan import Build, Curate, Land
 from puntual.model.seal import Seal, SealStatus
 from puntual.model.source import StreamSource
 from puntual.ports.engine import Curated, DataFile, RawDay, RawPart
-from puntual.ports.landing import TIMED_OUT, LandedDay
+from puntual.ports.landing import PARTS, TIMED_OUT, LandedDay
 from puntual.runner import checkpoint, unanswered
 from puntual.runner.checkpoint import Published
 from puntual.runner.work import key_of, manifest, prefix, scratch
@@ -94,6 +94,7 @@ def landed(run: DayRun, step: Land, day: LandedDay, restates: Published | None =
             "seal": to_json(day.seal),
             "findings": to_json(day.findings),
             **({RECORD_ROOT: day.record_root} if day.record_root else {}),
+            **({PARTS: day.parts} if day.parts else {}),
             **_first_seen(run, step, day.seal),
         },
     )

@@ -54,7 +54,7 @@ def to_warehouse(*, sums: Sequence[str] = ("amount",), digest: bool = True) -> H
         records=3,
         sums=dict.fromkeys(sums, Decimal("7.50")),
         key_digest="1" if digest else "",
-        algorithm="duckdb-hash-2" if digest else "",
+        algorithm="duckdb-hash-3" if digest else "",
     )
     keyed = ("id", *sums) if digest else ()
     return hop("payments", "curated", "warehouse", sides, sides, digested=keyed)

@@ -44,7 +44,7 @@ TOTALS = st.builds(
     records=st.integers(0, 10**30),
     sums=st.dictionaries(NAMES, AMOUNTS, max_size=3),
     key_digest=st.text("0123456789abcdef", max_size=32),
-    algorithm=st.sampled_from(["", "duckdb-hash-2", "md5-60x2"]),
+    algorithm=st.sampled_from(["", "duckdb-hash-3", "md5-60x2"]),
 )
 OBJECTS = st.builds(
     ObjectRef,

@@ -14,6 +14,9 @@ EVENTS, BRANCH = "contracts/card_events.odcs.yaml", "contracts/branch.odcs.yaml"
 MODEL, RULES, LEDGER = "models/movements.sql", "checks/rules.yaml", "controls/ledger.yaml"
 CALENDAR, ORPHANS = "calendars/mx-cnbv.yaml", "checks/orphans.sql"
 REPORT = "reports/credit_daily/report.yaml"
+KEEP = "{property: puntual.keep, value: last}"
+MEASURES = "{property: puntual.measures, value: [{column: balance, unit: MXN}]}"
+PARTS = "{property: puntual.arrivalParts, value: "
 SQL, LAYOUT = "reports/credit_daily/report.sql", "reports/credit_daily/layout.yaml"
 
 ERRORS = [
@@ -71,6 +74,11 @@ ERRORS = [
     (CREDITS, "puntual.measures", "puntual.measure", "C1104  unknown property 'puntual.measure'"),
     (EVENTS, "value: occurred_at}", "value: kind}", "C1109  column 'kind' must be date or"),
     (EVENTS, "puntual.keep, value: last", "puntual.keep, value: newest", "C1011  'newest' is not"),
+    (EVENTS, KEEP, f"{PARTS}[kinds]}}", "C1108  unknown column 'kinds'"),
+    (EVENTS, KEEP, f"{PARTS}[amount]}}", "C1109  column 'amount' must be text or integer"),
+    (EVENTS, KEEP, f"{PARTS}[kind]}}", "C1109  column 'kind' is told by its values, and is not"),
+    (EVENTS, KEEP, f"{PARTS}[kind, kind]}}", "C1303  'kind' stands twice in 'arrivalParts'"),
+    (CREDITS, MEASURES, f"{PARTS}[product]}}", "C1113  puntual.arrivalParts is for what comes bit"),
     (EVENTS, "{rows: 5", '{rows: "5"', "C1010  'rows' must be a whole number, not text"),
     (EVENTS, '"1000.00"', "1000.00", "C1010  'amount' must be text, not the number 1000.00"),
     (EVENTS, "type: jsonl", "type: csv", "C1113  a stream is read as jsonl, not csv"),

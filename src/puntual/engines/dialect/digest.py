@@ -133,7 +133,7 @@ def totals_sql(
         key: Columns of the digest, with the measures; empty: no digest.
         measures: Columns to sum.
         types: Column → type in DuckDB's words.
-        algorithm: `duckdb-hash-2` or `md5-60x2`.
+        algorithm: `duckdb-hash-3` or `md5-60x2`.
         as_types: Of columns that `md5-60x2` is to write for another type than their own.
 
     Raises:
@@ -143,7 +143,7 @@ def totals_sql(
     source = f"{quote(table)} WHERE {DAY} = DATE '{day.isoformat()}'"
     digests: tuple[str, ...] = ()
     if columns and algorithm == FAST:
-        digests = (fast_sql(columns),)
+        digests = (fast_sql(columns, types),)
     elif columns:
         kinds = {name: _kind(name, types, as_types or {}) for name in columns}
         rows = digested(
@@ -164,9 +164,7 @@ def _kind(name: str, types: Mapping[str, str], as_types: Mapping[str, ColumnType
     return kind
 
 
-def buckets_sql(
-    source: str, types: Mapping[str, str], shape: Shape, zone: str, *, native: bool = False
-) -> str:
+def buckets_sql(source: str, types: Mapping[str, str], shape: Shape, zone: str) -> str:
     """
     Return the statement of (bucket, rows, high, low), one row for each bucket that has rows.
 
@@ -175,14 +173,12 @@ def buckets_sql(
         types: Its columns' types in DuckDB's words.
         shape: What is compared.
         zone: IANA zone of instants that are stored without one.
-        native: Take DuckDB's own hash of the encoding, for two sides of one version of DuckDB.
 
     Raises:
         ProjectError: R6001, R6002.
     """
     row = encoding_sql(tuple(shape.columns), types, shape.columns, zone)
-    kept = {"bucket": _bucket(types, shape, zone, native=native)}
-    digests = _own(source, row, kept, where="") if native else _halves(source, row, kept, where="")
+    digests = _halves(source, row, {"bucket": _bucket(types, shape, zone)}, where="")
     return (
         "SELECT bucket, count(*) AS rows, sum(digest_high) AS high, sum(digest_low) AS low\n"
         f"FROM ({digests}) AS digests\nGROUP BY bucket ORDER BY bucket"
@@ -198,7 +194,6 @@ def rows_sql(
     buckets: frozenset[int],
     values: bool,
     keys: tuple[str, ...] | None,
-    native: bool = False,
 ) -> str:
     """
     Return the statement of (key, high, low, values …) of some buckets, in order of the three.
@@ -210,7 +205,7 @@ def rows_sql(
     key = encoding_sql(shape.key, types, shape.columns, zone)
     conditions = []
     if len(buckets) < _ALL:
-        bucket = _bucket(types, shape, zone, native=native)
+        bucket = _bucket(types, shape, zone)
         conditions.append(f"{bucket} IN ({', '.join(str(b) for b in sorted(buckets))})")
     if keys is not None:
         conditions.append(f"{key} IN ({', '.join(literal(k) for k in keys)})")
@@ -222,10 +217,9 @@ def rows_sql(
             for i, (name, kind) in enumerate(shape.columns.items(), start=1)
         }
     texts = "".join(f", {name}" for name in kept if name != "row_key")
-    hashed = _own if native else _halves
     return (
         f"SELECT row_key, digest_high, digest_low{texts}\n"
-        f"FROM ({hashed(source, row, kept, where=where)}) AS digests\n"
+        f"FROM ({_halves(source, row, kept, where=where)}) AS digests\n"
         "ORDER BY row_key, digest_high, digest_low"
     )
 
@@ -262,22 +256,12 @@ def _halves(source: str, row: str, keep: Mapping[str, str], *, where: str) -> st
     )
 
 
-def _own(source: str, row: str, keep: Mapping[str, str], *, where: str) -> str:
-    """Return a SELECT like that of `_halves`, of DuckDB's own hash: 64 bits, one half."""
-    kept = "".join(f"{expression} AS {quote(name)}, " for name, expression in keep.items())
-    return (
-        f"SELECT {kept}hash({row}) AS digest_high, 0 AS digest_low\n"
-        f"FROM ({source}\n) AS side{f' WHERE {where}' if where else ''}"
-    )
-
-
-def _bucket(types: Mapping[str, str], shape: Shape, zone: str, *, native: bool) -> str:
+def _bucket(types: Mapping[str, str], shape: Shape, zone: str) -> str:
     """Return the expression of a row's bucket; see `checks/encoding.py`."""
     kinds = key_types(shape)
     if not by_remainder(kinds):
         key = encoding_sql(shape.key, types, shape.columns, zone)
-        hashed = f"hash({key})" if native else f"md5_number({key})"
-        return f"CAST({hashed} & {BUCKETS - 1} AS INTEGER)"
+        return f"CAST(md5_number({key}) & {BUCKETS - 1} AS INTEGER)"
     (name,) = shape.key
     text_sql(name, types[name], shape.columns[name])
     column = quote(name)

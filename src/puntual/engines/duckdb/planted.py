@@ -203,7 +203,7 @@ def _digests(session: Session, sample: Sample, looks: Sequence[Look]) -> _Digest
     table = variants_of(sample.name)
     asked = tuple(dict.fromkeys(columns for look in looks for columns in look.digests))
     if asked:
-        sums = ", ".join(f"sum({fast_sql(columns)})" for columns in asked)
+        sums = ", ".join(f"sum({fast_sql(columns, sample.columns)})" for columns in asked)
         rows = session.rows(f"SELECT {PLANTED}, {sums} FROM {table} GROUP BY 1")
         found |= {("hash", c): {str(r[0]): str(r[i]) for r in rows} for i, c in enumerate(asked, 1)}
     for columns in dict.fromkeys(columns for look in looks for columns in look.encoded):

@@ -19,7 +19,8 @@ def parse(session: Session, raw: RawDay, folder: str) -> str:
     Write every record of a raw day to a scratch file, whatever becomes of it later.
 
     Returns:
-        A Parquet file of the contract's columns, `_object`, `_position`, and a stream's `_shard`.
+        A Parquet file of the contract's columns, `_object`, `_position`, and a stream's `_shard`
+        and `_arrived_at`.
 
     Raises:
         PermanentError: T3001, T3002, Q1004.
@@ -31,20 +32,21 @@ def parse(session: Session, raw: RawDay, folder: str) -> str:
     listed = [*values, place, f"{position_sql()} AS _position"]
     records = f"({records_sql(session, raw, columns)})"
     if raw.stream and raw.parts:
-        listed.append("shard AS _shard")
-        records += f" LEFT JOIN ({_shards(raw)}) USING (ordinal)"
+        listed += ["shard AS _shard", "arrived_at AS _arrived_at"]
+        records += f" LEFT JOIN ({_of_the_stream(raw)}) USING (ordinal)"
     session.rows(
         f"COPY (SELECT {', '.join(listed)} FROM {records}) TO {literal(path)} (FORMAT parquet)"
     )
     return path
 
 
-def _shards(raw: RawDay) -> str:
-    """Return a SELECT of each stream record's shard, by its ordinal."""
+def _of_the_stream(raw: RawDay) -> str:
+    """Return a SELECT of each stream record's shard and arrival, by its ordinal."""
     files = ", ".join(literal(part.uri) for part in raw.parts)
     return (
-        f"SELECT (file_index::BIGINT << {PART_SHIFT}) + file_row_number + 1 AS ordinal, shard "
-        f"FROM read_parquet([{files}], file_row_number = true, hive_partitioning = false)"
+        f"SELECT (file_index::BIGINT << {PART_SHIFT}) + file_row_number + 1 AS ordinal, shard, "
+        f"arrived_at FROM read_parquet([{files}], file_row_number = true, "
+        "hive_partitioning = false)"
     )
 
 

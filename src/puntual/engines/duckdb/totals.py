@@ -67,7 +67,7 @@ def _digested(
 ) -> tuple[str, str]:
     """Return what is read, and what of it is summed beside the measures."""
     if algorithm == FAST:
-        return rows, f", sum({fast_sql(columns)})"
+        return rows, f", sum({fast_sql(columns, session.columns(rows))})"
     if algorithm != ALGORITHM:
         raise ValueError(f"no such digest algorithm: {algorithm}")
     types = session.columns(rows)

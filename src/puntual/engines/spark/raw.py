@@ -26,11 +26,11 @@ def ask(tables: Tables, raw: RawDay, asked: Sequence[str]) -> tuple[Answer, ...]
 
 
 def _records(spark: SparkSession, reader: Reader, raw: RawDay) -> DataFrame:
-    """Return the contract's columns, `_object`, `_position`, and a stream's `_shard`."""
+    """Return the contract's columns, and of a record its object, position, shard and arrival."""
     rows = parsed(spark, reader, raw, "verdicts")
     columns = [F.col(f"v{i}").alias(c.name) for i, c in enumerate(raw.contract.columns)]
     columns += [short(raw.parts).alias("_object"), position().alias("_position")]
     if raw.stream and raw.parts:
-        rows = rows.join(ordinals(spark, raw.parts, "shard"), "ordinal", "left")
-        columns.append(F.col("shard").alias("_shard"))
+        rows = rows.join(ordinals(spark, raw.parts, "shard", "arrived_at"), "ordinal", "left")
+        columns += [F.col("shard").alias("_shard"), F.col("arrived_at").alias("_arrived_at")]
     return rows.select(*columns)
