@@ -21,11 +21,16 @@ from acceptance.test_controls import (
 )
 from support.postgres import postgres_server as postgres_server
 from support.postgres import postgres_url as postgres_url
-from support.small import AS_OF, drop, puntual, vouch, write_project
+from support.small import AS_OF, SETTINGS, drop, puntual, vouch, write_project
 
 from puntual.model.control import ControlState
 
 IN_POSTGRESQL = PROJECT.replace(
+    "  kind: duckdb\n  location: .puntual/warehouse.duckdb\n",
+    "  kind: postgresql\n  location: env:TEST_WAREHOUSE\n",
+)
+
+ONE_IN_POSTGRESQL = SETTINGS.replace(
     "  kind: duckdb\n  location: .puntual/warehouse.duckdb\n",
     "  kind: postgresql\n  location: env:TEST_WAREHOUSE\n",
 )
@@ -70,3 +75,43 @@ def test_every_kind_agrees_on_postgresql_and_a_row_that_was_altered_there_is_nam
     assert (told.code, "the run found no difference here" in told.out) == (1, True)
     tests = puntual(tmp_path, *asked, "--format", "junit", env=env)
     assert (tests.code, tests.out.count("<failure")) == (1, 1)
+
+
+def test_an_amount_that_is_no_number_makes_no_sum_of_its_row(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    """PostgreSQL's numeric holds NaN: a residual of NaN is not the 250.50 that stood before."""
+    env = {"TEST_WAREHOUSE": postgres_url}
+    write_project(tmp_path, **{"puntual.yaml": ONE_IN_POSTGRESQL})
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    at = ("run", "-d", FIRST, "--as-of", AS_OF)
+    stopped = env | {"PUNTUAL_FAILPOINTS": "report.laid_out=raise:PermanentError"}
+    assert puntual(tmp_path, *at, env=stopped).code == 3
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("UPDATE movements SET amount = 'NaN' WHERE payment_id = 'p2'")
+    held = puntual(tmp_path, *at, env=env)
+    assert (held.code, "R2001" in held.out) == (1, True), held.out + held.err
+    asked = ("reconcile", "-d", FIRST, "--rows", "movements:warehouse")
+    told = puntual(tmp_path, *asked, env=env)
+    assert (told.code, "250.50" in told.out) == (1, False), told.out
+    assert "amount is no number (NaN)" in " ".join(told.out.split())
+    answer: Any = puntual(tmp_path, *asked, "--json", env=env).data["rows"]
+    assert answer[0]["rows"][0]["amounts"] == {"amount": "NaN"}
+
+
+def test_a_table_that_was_dropped_in_postgresql_is_named_and_nothing_is_listed(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    env = {"TEST_WAREHOUSE": postgres_url}
+    write_project(tmp_path, **{"puntual.yaml": ONE_IN_POSTGRESQL})
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    assert puntual(tmp_path, "run", "-d", FIRST, "--as-of", AS_OF, env=env).code == 0
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE movements")
+    told = puntual(tmp_path, "reconcile", "-d", FIRST, "--rows", env=env)
+    assert (told.code, told.err) == (1, ""), told.out + told.err
+    said = " ".join(told.out.split())
+    assert "rows behind curated → warehouse not compared" in said
+    assert 'relation "movements" does not exist' in said

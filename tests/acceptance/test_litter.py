@@ -113,6 +113,54 @@ def test_raw_that_is_damaged_stops_the_run_and_is_named(root: Path) -> None:
     assert f"sha256 {raw.stem}" in ran.err
 
 
+OF_DELIVER = 10
+"""Which step of the small day hands over, from 1."""
+
+
+@pytest.mark.row("f7", "f77")
+@pytest.mark.parametrize(
+    "stopped",
+    ["report.laid_out", f"step.begun@{OF_DELIVER}", "deliver.placed"],
+    ids=["before the report is made", "before it leaves", "while it leaves"],
+)
+def test_raw_that_another_run_landed_and_is_altered_is_not_delivered_until_it_is_restored(
+    tmp_path: Path, stopped: str
+) -> None:
+    """The amount of one payment is another, of the same length, in the object as it was landed."""
+    root = good_day(tmp_path)
+    point, _, nth = stopped.partition("@")
+    fault = f"{point}=raise:PermanentError{f'@{nth}' if nth else ''}"
+    assert run_day(root, env={"PUNTUAL_FAILPOINTS": fault}).code == 3
+    left = digests(root / "out") if (root / "out").exists() else {}
+    raw = _only(root, "raw/payments")
+    whole = raw.read_bytes()
+    assert b"p1;c1;100.00" in whole
+    raw.chmod(0o640)
+    raw.write_bytes(whole.replace(b"p1;c1;100.00", b"p1;c1;100.10"))
+
+    ran = run_day(root)
+
+    assert ran.code == 3, ran.out
+    assert f"V1002  object {raw.relative_to(root / LAKE)}" in ran.err
+    assert f"sha256 {raw.stem}" in ran.err
+    assert (digests(root / "out") if (root / "out").exists() else {}) == left
+    assert not list((root / "evidence").glob("payments_daily_*"))
+    raw.write_bytes(whole)
+    restored = run_day(root)
+    assert restored.code == 0, restored.out + restored.err
+    assert puntual(root, "verify", "-d", DAY).code == 0
+
+
+def test_raw_of_a_day_that_was_delivered_is_not_read_again_by_a_run_that_has_nothing_to_send(
+    sent: Path, tmp_path: Path
+) -> None:
+    """A run of a delivered day stays as quick as it is; `puntual verify` reads everything."""
+    root = Path(shutil.copytree(sent, tmp_path / "project"))
+    _flip(_only(root, "raw/payments"), 0.5)
+    assert run_day(root).code == 0
+    assert puntual(root, "verify", "-d", DAY).code == 1
+
+
 def _object(root: Path, name: str, *, age: float) -> Path:
     path = root / LAKE / name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,10 @@ LATER = "2026-03-03T06:30:00-06:00"
 AMEND = ("amend", "-r", "payments_daily", "-d", DAY, "--as-of", LATER, "--reason", "layout", "-y")
 RAISED = "UPDATE movements SET amount = amount + 100 WHERE payment_id = 'p1'"
 
+IN_POSTGRESQL = SETTINGS.replace("kind: duckdb", "kind: postgresql").replace(
+    ".puntual/warehouse.duckdb", "env:TEST_WAREHOUSE"
+)
+
 NEXT_DAY, NEXT_AT = "2026-03-03", "2026-03-04T05:00:00-06:00"
 
 LEDGER = "  core:\n    kind: database\n    connection: sqlite:core.db\n"
@@ -171,9 +175,28 @@ def test_a_table_that_cannot_be_measured_any_more_is_a_fault_that_says_how_to_lo
     root = stopped(tmp_path)
     alter(root, "ALTER TABLE movements RENAME COLUMN amount TO amt")
     ran = run_day(root)
-    assert (ran.code, "T4002" in ran.err, REPAIR in ran.err) == (3, True, True), ran.out + ran.err
+    assert (ran.code, "R6002" in ran.err, REPAIR in ran.err) == (3, True, True), ran.out + ran.err
     assert not (root / FILE.format(1)).exists()
     repaired(root)
+
+
+AS_FLOAT = "ALTER TABLE movements ALTER COLUMN amount TYPE double precision"
+
+
+def refused_as_float(root: Path, ran: Ran) -> None:
+    """The run stops at the comparison: no float is added up, and nothing is made."""
+    assert ran.code == 3, ran.out + ran.err
+    assert "R6001  column amount is not of an exact type" in ran.err
+    assert REPAIR in ran.err
+    assert "is not on both sides" not in ran.out + ran.err
+    assert not (root / FILE.format(1)).exists()
+
+
+def test_an_amount_that_became_a_float_is_refused_and_never_added_up(tmp_path: Path) -> None:
+    """In binary fractions 100.00 + 250.50 - 20.25 + 0.10 is 330.3500000000000227…"""
+    root = stopped(tmp_path)
+    alter(root, AS_FLOAT)
+    refused_as_float(root, run_day(root))
 
 
 def test_a_table_that_is_as_it_was_loaded_is_not_reconciled_again(tmp_path: Path) -> None:
@@ -240,17 +263,25 @@ def test_a_row_that_was_deleted_in_postgresql_holds_the_day(
 ) -> None:
     env = {"TEST_WAREHOUSE": postgres_url}
     good_day(tmp_path)
-    (tmp_path / "puntual.yaml").write_text(
-        SETTINGS.replace("kind: duckdb", "kind: postgresql").replace(
-            ".puntual/warehouse.duckdb", "env:TEST_WAREHOUSE"
-        )
-    )
+    (tmp_path / "puntual.yaml").write_text(IN_POSTGRESQL)
     assert run_day(tmp_path, env=env | NO_FILE).code == 3
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DELETE FROM movements WHERE payment_id = 'p3'")
     held_by_alteration(tmp_path, run_day(tmp_path, env=env), "R2001")
     ran = puntual(tmp_path, *AGAIN, env=env)
     assert (ran.code, (tmp_path / FILE.format(1)).read_text()) == (0, RIGHT), ran.out + ran.err
+
+
+def test_an_amount_that_became_a_float_in_postgresql_is_refused_as_one(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    env = {"TEST_WAREHOUSE": postgres_url}
+    good_day(tmp_path)
+    (tmp_path / "puntual.yaml").write_text(IN_POSTGRESQL)
+    assert run_day(tmp_path, env=env | NO_FILE).code == 3
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(AS_FLOAT)
+    refused_as_float(tmp_path, run_day(tmp_path, env=env))
 
 
 def test_a_database_that_was_corrected_is_asked_again_by_the_next_run(tmp_path: Path) -> None:

@@ -47,6 +47,37 @@ def test_a_row_set_aside_within_the_limit_is_left_out_and_explained(tmp_path: Pa
     assert "no break" in shown.out
 
 
+SECOND_CHECK = """\
+  - id: small
+    dataset: movements
+    row: amount < 9
+    on_fail: quarantine
+"""
+
+
+def test_a_row_that_two_checks_set_aside_is_listed_once_with_both(tmp_path: Path) -> None:
+    """p5 has no client and is not below 9.00; p1 and p2 are not below 9.00 either."""
+    limit = TOLERANT.replace("rows: 1, amount: '10.00'", "rows: 9, amount: '400.00'")
+    checks = {"checks/checks.yaml": CHECKS + SECOND_CHECK}
+    _project(tmp_path, **{"contracts/payments.odcs.yaml": limit}, **checks)
+    done = run_day(tmp_path)
+    assert done.code == 0, done.out + done.err
+    asked = ("reconcile", "-d", DAY, "--rows", "movements:warehouse", "--unmask")
+    assert "3 quarantined" in puntual(tmp_path, *asked).out
+    listed = puntual(tmp_path, *asked, "--explained", "--json").data["rows"]
+    assert isinstance(listed, list)
+    (behind,) = listed
+    assert (behind["counts"], behind["total"]) == ({"quarantined": "3"}, "3")
+    assert {row["key"]["payment_id"]: row["reason"] for row in behind["rows"]} == {
+        "p1": "check small",
+        "p2": "check small",
+        "p5": "checks client_given and small",
+    }
+    first = puntual(tmp_path, *asked, "--explained", "--json", "--limit", "2").data["rows"]
+    assert isinstance(first, list)
+    assert [row["key"]["payment_id"] for row in first[0]["rows"]] == ["p1", "p2"]
+
+
 def test_a_row_set_aside_beyond_the_limit_holds_the_delivery(tmp_path: Path) -> None:
     _project(tmp_path)
     held = run_day(tmp_path)

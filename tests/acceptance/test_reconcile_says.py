@@ -191,6 +191,28 @@ def test_what_agrees_is_said_of_the_dataset_and_what_does_not_beside_it(
     assert (ran.code, said in ran.out, "no break" in ran.out) == (1, True, False)
 
 
+TIMED = CONTRACT + "      - {name: paid_at, logicalType: timestamp}\n"
+TIMED_MODEL = "SELECT *, amount < 0 AS refund FROM payments\n"
+
+
+def test_the_stages_of_a_row_have_one_mask_for_one_value(tmp_path: Path) -> None:
+    """Curated data are read in the project's zone, -06:00, and the warehouse in UTC."""
+    header = "payment_id;client_id;amount;paid_on;paid_at"
+    files = {"contracts/payments.odcs.yaml": TIMED, "models/movements.sql": TIMED_MODEL}
+    write_project(tmp_path, **files)
+    drop(tmp_path, ("p1;c1;100.00;2026-03-02;2026-03-02T23:30:00-06:00",), header=header)
+    vouch(tmp_path, 1, "100.00")
+    assert run_day(tmp_path).code == 0
+    (row,) = json.loads(within(tmp_path, "--row", "p1", "--json").out)["data"]["rows"]
+    for column, length in (("paid_at", 25), ("amount", 3), ("paid_on", 10)):
+        shown = [s["cells"][column] for s in row["stages"] if column in s["cells"]]
+        assert len(shown) == 3, row["stages"]  # curated, the model, and the warehouse
+        parsed = next(c for c in row["parsed"] if c["column"] == column)
+        assert {parsed["value"], *shown} == {shown[0]}
+        assert shown[0].startswith(f"‹{length} chars #")
+        assert parsed["text"] == parsed["value"] or column == "paid_at"
+
+
 @pytest.mark.parametrize("form", ["csv", "junit"])
 @pytest.mark.parametrize("what", [("--row", "p1"), ("--profile",)])
 def test_a_form_that_is_not_there_is_refused(
@@ -237,6 +259,41 @@ def test_a_csv_line_says_which_group_which_values_and_why(tmp_path: Path) -> Non
     why = {line["name"]: line["reason"] for line in lines if line["reason"]}
     assert why["extremes"].startswith("1 of 3 groups; the first, client_id c1: max amount 250.50")
     assert why["silent"] == "query: no answer: null"
+
+
+NAMED = """\
+controls:
+  - id: named
+    kind: end_to_end
+    left: {raw: payments}
+    right: {warehouse: movements, where: "amount < 0"}
+    by: [client_id, paid_on]
+    measures: [count]
+"""
+ALIKE = (
+    "p1;;1.00;2026-03-02",
+    "p2;null;1.00;2026-03-02",
+    "p3;c2, paid_on 2026-03-02;1.00;2026-03-02",
+    "p4;c1;1.00;2026-03-02",
+    "p5;\\;1.00;2026-03-02",
+)
+
+
+def test_a_csv_line_says_its_group_so_that_no_two_read_the_same(tmp_path: Path) -> None:
+    """No client, and those called `null`, `c2, paid_on 2026-03-02`, `c1` and a backslash."""
+    files = {"contracts/payments.odcs.yaml": PUBLIC, "controls/controls.yaml": NAMED}
+    write_project(tmp_path, **files)
+    drop(tmp_path, ALIKE)
+    vouch(tmp_path, 5, "5.00")
+    assert run_day(tmp_path).code == 1
+    lines = csv.DictReader(io.StringIO(within(tmp_path, "--format", "csv").out))
+    assert sorted(line["group"] for line in lines if line["group"]) == [
+        'client_id "c2, paid_on 2026-03-02", paid_on 2026-03-02',
+        'client_id "null", paid_on 2026-03-02',
+        "client_id \\, paid_on 2026-03-02",
+        "client_id c1, paid_on 2026-03-02",
+        "client_id null, paid_on 2026-03-02",
+    ]
 
 
 def test_no_rows_are_an_empty_list_and_a_table_without_lines(unsummed: Path) -> None:

@@ -132,9 +132,42 @@ def test_junit_has_an_error_for_what_could_not_be_compared(as_float: Path) -> No
 def test_a_table_that_is_gone_is_not_a_day_without_a_break(delivered: Path, tmp_path: Path) -> None:
     root = copy_of(delivered, tmp_path / "bank")
     alter_warehouse(root, GONE)
-    ran = within(root, *BARE)
-    assert ran.code != 0
-    assert "no break" not in ran.out
+    for asked in (BARE, NAMED):
+        ran = within(root, *asked)
+        assert (ran.code, ran.err) == (1, "")
+        assert "no break" not in ran.out
+        assert "rows behind curated → warehouse not compared" in words(ran)
+        assert "T4002" in words(ran)
+        assert "Table with name movements does not exist" in words(ran)
+        assert "unknown is not equal" in words(ran)
+
+
+PAIR = f"""{CONTROLS}
+  - id: amounts
+    kind: end_to_end
+    left: {{curated: movements}}
+    right: {{warehouse: movements}}
+    by: [client_id]
+    measures: [count, {{sum: amount}}]
+  - id: clients
+    kind: business
+    refers: {{dataset: movements, columns: [client_id], to: movements, to_columns: [payment_id]}}
+"""
+
+
+def test_a_control_on_a_table_that_is_gone_says_so_and_names_no_rows(tmp_path: Path) -> None:
+    """The clients are no payments, so that `clients` finds orphans while the table is there."""
+    root = good_day(tmp_path / "bank")
+    (root / "controls" / "controls.yaml").write_text(PAIR)
+    alter = {"PUNTUAL_FAILPOINTS": "report.laid_out=raise:PermanentError"}
+    run_day(root, env=alter)
+    alter_warehouse(root, GONE)
+    run_day(root)
+    for name in ("amounts", "clients"):
+        told = within(root, "--rows", name)
+        assert (told.code, told.err) == (1, "")
+        assert f"rows behind {name} not compared" in words(told)
+        assert "Table with name movements does not exist" in words(told)
 
 
 def test_rows_without_a_name_are_those_that_differ_from_what_was_loaded(altered: Path) -> None:

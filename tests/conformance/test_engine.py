@@ -878,6 +878,18 @@ class EngineSuite:
         ((naive, ours),) = duckdb.execute(asked).fetchall()
         assert naive < ours == 30_000
 
+    @pytest.mark.parametrize("length", [8, 9, 12, 13, 16, 24])
+    def test_texts_that_differ_in_any_two_bytes_have_a_digest_each(self, length: int) -> None:
+        fast = fast_sql(("k",), {"k": "VARCHAR"})
+        letters = ["'0'"] * length
+        for one in range(length):
+            for two in range(one + 1, length):
+                text = [*letters]
+                text[one], text[two] = "chr(a.n::INTEGER)", "chr(b.n::INTEGER)"
+                rows = f"SELECT {' || '.join(text)} AS k FROM range(1, 64) a(n), range(1, 64) b(n)"
+                asked = f"SELECT count(*) - count(DISTINCT {fast}) FROM ({rows})"
+                assert duckdb.execute(asked).fetchone() == (0,), (one, two)
+
     def test_a_digest_of_two_scales_is_taken_for_the_type_that_both_have(
         self, engine: Engine, tmp_path: Path
     ) -> None:

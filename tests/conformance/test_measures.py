@@ -133,7 +133,8 @@ def asked(warehouse: Warehouse, scan: Scan, measures: tuple[Asked, ...]) -> Read
     staged = isinstance(side, StagedSide)
     source = quoted(side.dataset) if isinstance(side, StagedSide) else f"({side.sql})"  # type: ignore[union-attr]
     sql = measures_sql(scan, measures, source, day=DAY if staged else None)
-    return reading(warehouse.query(sql, {"reference_date": DAY}, limit=1000), scan, sql)
+    answer = warehouse.query(sql, {"reference_date": DAY}, limit=1000)
+    return reading(answer, scan, measures, sql)
 
 
 def in_memory(by: tuple[str, ...]) -> dict[Key, Group]:
@@ -161,6 +162,13 @@ def test_a_sum_has_38_digits_and_no_negative_zero(warehouse: Warehouse) -> None:
     (group,) = asked(warehouse, Scan(side=SIDE, where="n >= 0"), measures).groups.values()
     assert group.values == (Decimal(int(WIDE) - 7), Decimal("0.00"))
     assert not str(group.values[1]).startswith("-")
+
+
+def test_nulls_are_counted_beside_the_sums_of_a_group(warehouse: Warehouse) -> None:
+    measures = (of(MeasureKind.COUNT), of(MeasureKind.SUM, "n"), of(MeasureKind.MAX, "n"))
+    found = asked(warehouse, Scan(side=SIDE, by=("branch",)), measures)
+    nulls = {key: group.nulls for key, group in found.groups.items()}
+    assert nulls == {("014",): (), (None,): (0, 1, 0), ("",): (), ("Zebra",): ()}
 
 
 def test_a_null_is_a_group_of_its_own_beside_the_empty_text(warehouse: Warehouse) -> None:

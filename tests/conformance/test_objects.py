@@ -127,6 +127,16 @@ class TestLocal(ObjectsSuite):
         with pytest.raises(EvidenceError, match=code):
             objects.verify(stored)
 
+    @pytest.mark.row("f7")
+    def test_what_another_store_wrote_is_confirmed_by_its_bytes_and_what_it_wrote_itself_is_known(
+        self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
+    ) -> None:
+        LocalObjects(tmp_path / "lake").confirm(stored)
+        Path(objects.find(stored)).write_bytes(b"0123456788")
+        objects.confirm(stored)
+        with pytest.raises(EvidenceError, match="V1002"):
+            LocalObjects(tmp_path / "lake").confirm(stored)
+
     @pytest.mark.row("f6", "f7")
     def test_no_engine_is_led_to_bytes_that_another_store_wrote_and_are_damaged(
         self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path

@@ -56,7 +56,7 @@ class TestS3Addresses(ObjectsSuite):
 def test_o8_no_listing_is_asked_for_what_an_object_is(
     objects: S3Objects, stored: ObjectRef, injected: Faults
 ) -> None:
-    for use in (objects.find, objects.locate, objects.read, objects.verify):
+    for use in (objects.find, objects.locate, objects.confirm, objects.read, objects.verify):
         use(stored)
     objects.put_bytes(PREFIX, b"abc", suffix=".bin")
     assert "ListObjectsV2" not in injected.calls
@@ -84,7 +84,7 @@ def test_f7_damage_is_found_before_the_object_is_used(
 ) -> None:
     lake.overwrite(stored.name, damage)
     later = store(lake, tmp_path / "later", uris=uris)
-    for use in (later.read, later.verify, later.locate):
+    for use in (later.read, later.verify, later.locate, later.confirm):
         with pytest.raises(EvidenceError, match=code):
             use(stored)
 

@@ -128,8 +128,7 @@ class S3Objects:
             TransientError: T5001, T5002, T5003.
         """
         if self._uris:
-            if (ref.name, ref.sha256) not in self._right:
-                self._confirm(ref)
+            self.confirm(ref)
             return self._bucket.where(ref.name)
         if (ref.name, ref.sha256) in self._right and (copy := self._cache.held(ref.name)):
             return str(copy)
@@ -145,6 +144,25 @@ class S3Objects:
             temp.unlink(missing_ok=True)
         self._right.add((ref.name, ref.sha256))
         return str(copy)
+
+    def confirm(self, ref: ObjectRef) -> None:
+        """
+        See that the object's bytes are right, where it lies; see the port and `locate`.
+
+        Raises:
+            EvidenceError: V1001 missing or of another size; V1002 of another digest.
+            PermanentError: T5004-T5008.
+            TransientError: T5001, T5002, T5003.
+        """
+        if (ref.name, ref.sha256) in self._right:
+            return
+        head = self._found(ref)
+        if head.checksum and "-" not in head.checksum:
+            if head.checksum != checksum_of(ref.sha256):
+                raise _damaged("V1002", ref.name, f"sha256 {ref.sha256}", f"{head.checksum}")
+        else:
+            self.verify(ref)
+        self._right.add((ref.name, ref.sha256))
 
     def find(self, ref: ObjectRef) -> str:
         """
@@ -267,16 +285,6 @@ class S3Objects:
             return
         seen = "nothing" if head is None else f"{head.bytes} bytes, sha256 {head.checksum}"
         raise GARBLED.raised(self._bucket.where(name), seen)
-
-    def _confirm(self, ref: ObjectRef) -> None:
-        """See that an object has its digest, where it lies."""
-        head = self._found(ref)
-        if head.checksum and "-" not in head.checksum:
-            if head.checksum != checksum_of(ref.sha256):
-                raise _damaged("V1002", ref.name, f"sha256 {ref.sha256}", f"{head.checksum}")
-        else:
-            self.verify(ref)
-        self._right.add((ref.name, ref.sha256))
 
     def _found(self, ref: ObjectRef) -> Head:
         head = self._bucket.head(self._checked(ref.name))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from puntual.aws.bucket import Bucket
 from puntual.aws.cache import local_disk
 from puntual.aws.redshift_data import Cell, DataApi, Ended, fault
+from puntual.checks.comparable import is_exact
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import loads
 from puntual.engines.dialect.loads import DAY, LOG
@@ -155,7 +156,7 @@ class RedshiftWarehouse:
             TransientError: T4003, T5001, T5002.
         """
         algorithm = self.digest_algorithm if key else ""
-        held = self._columns((table,))[table]
+        held = self._kinds((table,))[table]
         if not held:
             return loads.no_rows(measures, algorithm)
         sql = totals_sql(table, reference_date, key, measures, held, as_types=types)
@@ -177,7 +178,7 @@ class RedshiftWarehouse:
             PermanentError: T4002, T5004-T5008.
             TransientError: T4003, T5001, T5002.
         """
-        return self._columns((table,))[table]
+        return self._kinds((table,))[table]
 
     def digest_query(
         self,
@@ -195,7 +196,7 @@ class RedshiftWarehouse:
             PermanentError: T4002, T5004-T5008.
             TransientError: T4003, T5001, T5002.
         """
-        held = self._columns((table,))[table]
+        held = self._kinds((table,))[table]
         if not held:
             return ""
         return totals_sql(table, reference_date, key, (), held, as_types=types)
@@ -285,6 +286,13 @@ class RedshiftWarehouse:
 
     def _columns(self, tables: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return name → type, in DuckDB's words, of tables' columns that have an exact type."""
+        return {
+            table: {name: word for name, word in held.items() if is_exact(word)}
+            for table, held in self._kinds(tables).items()
+        }
+
+    def _kinds(self, tables: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return name → type of tables' columns: in DuckDB's words, or in its own if not exact."""
         listed = ", ".join(literal(table) for table in tables)
         rows = self._rows(
             "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) "
@@ -297,9 +305,7 @@ class RedshiftWarehouse:
         )
         found: dict[str, dict[str, str]] = {table: {} for table in tables}
         for table, name, kind in rows:
-            word = duckdb_type(str(kind))
-            if word:
-                found[str(table)][str(name)] = word
+            found[str(table)][str(name)] = duckdb_type(str(kind)) or str(kind)
         return found
 
     def _see_blanks(self, sql: str, tables: tuple[str, ...]) -> None:

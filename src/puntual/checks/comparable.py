@@ -31,6 +31,11 @@ def declared(word: str) -> ColumnType | None:
     return ColumnType(kind=_PLAIN[word]) if word in _PLAIN else None
 
 
+def is_exact(word: str) -> bool:
+    """Say whether a word of DuckDB means a type that holds what it is given."""
+    return declared(word) is not None
+
+
 def common(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:
     """
     Return the type as which both can be read exactly; None where there is none.

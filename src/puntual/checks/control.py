@@ -2,18 +2,20 @@
 A declared control, judged: groups of two sides, what explains their difference, what remains.
 
 Everything is signed and exact. Groups are a multiset's: one that stands on one side only is a
-break, whatever its sums are. A null equals nothing, not even another null; a side that was not
+break, whatever its sums are. A null equals nothing, not even another null, and a sum with a null
+in it has no answer, unless the null came with the rows of one source; a side that was not
 measured is never equal; a side without a row agrees with nothing unless that was declared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Context, Decimal
 from functools import reduce
+from itertools import zip_longest
 
 from puntual.model.check import OnFail
 from puntual.model.control import (
@@ -45,10 +47,19 @@ Value = Decimal | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The measures of one group, in the control's order, and how many rows it has."""
+    """
+    The measures of one group, in the control's order, and how many rows it has.
+
+    Attributes:
+        rows: How many; None where that is not known.
+        values: The measures.
+        nulls: For each measure that adds a column up how many nulls that holds, else 0; empty
+            where there is none; None where they were not counted.
+    """
 
     rows: int | None
     values: tuple[Value, ...]
+    nulls: tuple[int, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +73,14 @@ class Measured:
         lacks: Why it has no groups: `UNKNOWN` or `UNVERIFIED`, with `side.reason`; None: it has.
         carried: Each of its rows is a source's row: none was made of nothing, as a total of no
             row is.
+        origin: The source whose rows they all are; "" where there is none, or several.
     """
 
     side: SideResult
     groups: Mapping[Key, Group] = field(default_factory=dict)
     lacks: ControlState | None = None
     carried: bool = False
+    origin: str = ""
 
 
 def added(groups: Iterable[tuple[Mapping[Key, Group], bool]]) -> dict[Key, Group]:
@@ -88,9 +101,18 @@ def added(groups: Iterable[tuple[Mapping[Key, Group], bool]]) -> dict[Key, Group
                 else Group(
                     rows=_rows((before.rows, group.rows)),
                     values=tuple(map(_sum, before.values, signed)),
+                    nulls=_nulls_of((before, group)),
                 )
             )
     return total
+
+
+def _nulls_of(groups: Sequence[Group]) -> tuple[int, ...] | None:
+    """Add the nulls of groups up; they have a sign in no term."""
+    counted = [g.nulls for g in groups if g.nulls is not None]
+    if not counted:
+        return None
+    return tuple(map(sum, zip(*(n for n in counted if n), strict=True)))
 
 
 def judge(
@@ -114,6 +136,8 @@ def judge(
         residual = left − right − explained for every measure of every group, and the state.
     """
     lacks = {side.lacks for side in (left, right)} - {None}
+    if not lacks:
+        left, right = _without_agreed_nulls(left, right, explained)
     groups = () if lacks else tuple(_groups(rule, left, right, explained))
     counts = Counter(g.state.value for g in groups)
     gone = sum(g.rows or 0 for part in explained.values() for g in part.values())
@@ -136,6 +160,41 @@ def judge(
         basis=rule.basis,
         description=rule.description,
     )
+
+
+def _without_agreed_nulls(
+    left: Measured, right: Measured, explained: Mapping[Cause, Mapping[Key, Group]]
+) -> tuple[Measured, Measured]:
+    """
+    Leave in each group the nulls for which its sums have no answer.
+
+    Where both sides hold the rows of one source, nulls travel with them: as many on both, less
+    those that left for a cause, are agreed, and so are those of a control record, which counts
+    none.
+    """
+    if not left.origin or left.origin != right.origin:
+        return left, right
+    before, after = dict(left.groups), dict(right.groups)
+    for key in {**before, **after}:
+        gone = _nulls_of([part[key] for part in explained.values() if key in part])
+        lost = _lost(before.get(key), after.get(key), gone or ())
+        for groups in (before, after):
+            if key in groups and groups[key].nulls:
+                groups[key] = replace(groups[key], nulls=_disputed(groups[key].nulls or (), lost))
+    return replace(left, groups=before), replace(right, groups=after)
+
+
+def _lost(left: Group | None, right: Group | None, gone: tuple[int, ...]) -> tuple[int, ...]:
+    """Return for each measure the nulls of the left less those that left, less the right's."""
+    before, after = (() if g is None else g.nulls for g in (left, right))
+    if before is None or after is None:
+        return ()
+    return tuple(b - g - a for b, a, g in zip_longest(before, after, gone, fillvalue=0))
+
+
+def _disputed(nulls: tuple[int, ...], lost: tuple[int, ...]) -> tuple[int, ...]:
+    kept = tuple(n if d else 0 for n, d in zip_longest(nulls, lost))
+    return kept if any(kept) else ()
 
 
 def _groups(
@@ -182,14 +241,31 @@ def _measures(
     causes: Mapping[Cause, Group],
 ) -> tuple[MeasureResult, ...]:
     return tuple(
-        _measure(
-            measure,
-            _value(before, i, measure),
-            _value(after, i, measure),
-            {c.value: v for c, g in causes.items() if isinstance(v := g.values[i], Decimal)},
+        _with_nulls(
+            _measure(
+                measure,
+                _value(before, i, measure),
+                _value(after, i, measure),
+                {c.value: v for c, g in causes.items() if isinstance(v := g.values[i], Decimal)},
+            ),
+            _nulls(before, i),
+            _nulls(after, i),
         )
         for i, measure in enumerate(rule.measures)
     )
+
+
+def _nulls(group: Group | None, place: int) -> int:
+    return group.nulls[place] if group is not None and group.nulls else 0
+
+
+def _with_nulls(result: MeasureResult, left: int, right: int) -> MeasureResult:
+    """Say how many nulls stand in a measure; one that agrees but for them has no answer."""
+    if not (left or right):
+        return result
+    if result.matched:
+        result = _without(result, bool(left), bool(right))
+    return replace(result, left_nulls=left, right_nulls=right)
 
 
 def _value(group: Group | None, place: int, measure: ControlMeasure) -> Value:
@@ -290,7 +366,13 @@ def named(by: Iterable[str], key: Key) -> str:
 
 def told(measure: MeasureResult) -> str:
     """Return a measure of both sides in words: both values, the difference, what remains."""
-    left, right = _shown(measure.left, measure.unit), _shown(measure.right, measure.unit)
+    left, right = (
+        _shown(value, measure.unit) + (f" ({_counted(nulls)} on the {where})" if nulls else "")
+        for value, nulls, where in (
+            (measure.left, measure.left_nulls, "left"),
+            (measure.right, measure.right_nulls, "right"),
+        )
+    )
     parts = [f"{measure.name} {left} against {right}"]
     if measure.difference is not None:
         parts.append(f"difference {_number(measure.difference, measure.unit)}")
@@ -326,11 +408,11 @@ def _whole(rule: ControlRule, groups: Mapping[Key, Group]) -> Group | None:
         reduce(_sum, (g.values[i] for g in groups.values())) if m.kind.adds or not rule.by else None
         for i, m in enumerate(rule.measures)
     ]
-    return Group(rows=None, values=tuple(values))
+    return Group(rows=None, values=tuple(values), nulls=_nulls_of(tuple(groups.values())))
 
 
 def _without(result: MeasureResult, left: bool, right: bool) -> MeasureResult:
-    """Take away what stands for a side that was not measured."""
+    """Take away what stands for a side that was not measured, or holds nulls."""
     return replace(
         result,
         left=None if left else result.left,
@@ -441,6 +523,10 @@ def _negated(value: Value) -> Value:
 
 def _text(value: Value) -> str | None:
     return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def _counted(nulls: int) -> str:
+    return f"{nulls:,} null{'s' if nulls > 1 else ''}"
 
 
 def _shown(value: str | None, unit: str) -> str:

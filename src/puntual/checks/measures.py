@@ -41,7 +41,13 @@ def scans(terms: Iterable[Term]) -> Mapping[Scan, tuple[Asked, ...]]:
 
 
 def measures_sql(
-    scan: Scan, asked: Iterable[Asked], source: str, *, day: date | None, extra: str = ""
+    scan: Scan,
+    asked: Iterable[Asked],
+    source: str,
+    *,
+    day: date | None,
+    extra: str = "",
+    nulls: bool = True,
 ) -> str:
     """
     Return the SELECT that answers a reading.
@@ -52,13 +58,20 @@ def measures_sql(
         source: What stands behind FROM: a quoted table, or a SELECT in parentheses.
         day: The day whose rows are read; None where the source holds one day alone.
         extra: A further condition on a row `s`; "" for none.
+        nulls: Whether nulls are counted beside what is added up.
 
     Returns:
-        Columns: those of the grain, the number of rows, then each measure; a row a group, in no
-        order. Without a grain there is one row, also over no rows.
+        Columns: those of the grain, the number of rows, then each measure, then, where they are
+        counted, how many nulls each column of `summed` holds; a row a group, in no order. Without
+        a grain there is one row, also over no rows.
     """
+    asked = tuple(asked)
     grouped = [f"s.{quoted(c)}" for c in scan.by]
     measures = [f"{_measure(a)} AS {quoted(a.name)}" for a in asked]
+    if nulls:
+        measures += [
+            f"count(*) - count(s.{quoted(c)}) AS {quoted(f'nulls {c}')}" for c in summed(asked)
+        ]
     conditions = [
         f"s.{DAY} = {_date(day)}" if day is not None else "",
         f"({scan.where})" if scan.where else "",
@@ -73,6 +86,11 @@ def measures_sql(
         + (f" WHERE {where}" if where else "")
         + (f" GROUP BY {group}" if group else "")
     )
+
+
+def summed(asked: Iterable[Asked]) -> tuple[str, ...]:
+    """Return the columns that are added up, each once: their nulls are counted beside them."""
+    return tuple(dict.fromkeys(a.columns[0] for a in asked if a.kind.adds_a_column))
 
 
 def quoted(name: str) -> str:

@@ -103,7 +103,7 @@ def _of_hop(hop: Hop, number: int) -> Observer:
     look = Look(
         id=number,
         sample=hop.dataset,
-        sql=measures_sql(scan, asked, quoted(variants_of(hop.dataset)), day=None),
+        sql=measures_sql(scan, asked, quoted(variants_of(hop.dataset)), day=None, nulls=False),
         skip=1,
         whole=True,
         digests=digests,
@@ -200,7 +200,7 @@ def _look(term: Term, sample: str, number: int) -> Look:
     return Look(
         id=number,
         sample=sample,
-        sql=measures_sql(scan, plain, quoted(variants_of(sample)), day=None),
+        sql=measures_sql(scan, plain, quoted(variants_of(sample)), day=None, nulls=False),
         by=len(term.by),
         skip=1,
         whole=True,
@@ -213,5 +213,5 @@ def _query_look(term: Term, sql: str, sample: str, number: int) -> Look:
         return Look(id=number, sample=sample, sql=sql)
     asked = tuple(a for a in term.asked if a.kind is not MeasureKind.DIGEST)
     scan = Scan(side=term.side, by=term.by, where=term.where)
-    whole = measures_sql(scan, asked, f"({sql})", day=None)
+    whole = measures_sql(scan, asked, f"({sql})", day=None, nulls=False)
     return Look(id=number, sample=sample, sql=whole, by=len(term.by), skip=1)

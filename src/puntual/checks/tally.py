@@ -1,8 +1,8 @@
 """
 Measures of rows that stand in memory: a report's file as it was read back, a database's rows.
 
-The same measures as `checks/measures.py` asks an engine for, with the same answers: a null counts
-as nothing, sums are exact, and a number that is no exact number is refused.
+The same measures as `checks/measures.py` asks an engine for, with the same answers: the nulls
+of what is added up are counted, sums are exact, and a number that is no exact number is refused.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class _Sums:
     rows: int = 0
     values: list[Value] = field(default_factory=list)
     seen: list[set[Key]] = field(default_factory=list)
+    nulls: list[int] = field(default_factory=list)
 
 
 class Tally:
@@ -90,14 +91,20 @@ class Tally:
     def groups(self) -> dict[Key, Group]:
         """Return what was added up."""
         return {
-            key: Group(rows=sums.rows, values=self._values(sums))
+            key: Group(
+                rows=sums.rows,
+                values=self._values(sums),
+                nulls=tuple(sums.nulls) if any(sums.nulls) else (),
+            )
             for key, sums in self._groups.items()
         }
 
     def _empty(self) -> _Sums:
         adds = [a.kind.adds for a in self._asked]
         return _Sums(
-            values=[Decimal(0) if add else None for add in adds], seen=[set() for _ in adds]
+            values=[Decimal(0) if add else None for add in adds],
+            seen=[set() for _ in adds],
+            nulls=[0] * len(adds),
         )
 
     def _values(self, sums: _Sums) -> tuple[Value, ...]:
@@ -113,6 +120,7 @@ def _take(sums: _Sums, place: int, kind: MeasureKind, values: list[object]) -> N
         sums.values[place] = _plus(sums.values[place], Decimal(1))
         return
     if any(v is None for v in values):
+        sums.nulls[place] += kind.adds_a_column
         return
     if kind is MeasureKind.DISTINCT:
         sums.seen[place].add(tuple(text_of(v) for v in values))

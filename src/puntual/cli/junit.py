@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from puntual.checks import parts
-from puntual.checks.control import named, told
+from puntual.checks.control import told
 from puntual.checks.reconcile import listed, unmeasured
 from puntual.cli.reconciled import (
     PLANTED,
@@ -34,7 +34,7 @@ from puntual.model.control import (
     MeasureResult,
 )
 from puntual.model.finding import Finding, Verdict
-from puntual.model.shown import no_formula, printable
+from puntual.model.shown import group_in_words, no_formula, printable
 
 
 def junit(
@@ -170,7 +170,8 @@ def csv_of(found: Reconciled) -> str:
     Return the day as CSV: a line for each measure of each hop and control.
 
     Of a control with groups there is a line more for each measure of each group that does not
-    agree, as far as its result names them, with the group's own state.
+    agree, as far as its result names them, with the group's own state, and named so that no two
+    groups read the same (`group_in_words`).
 
     A model that nothing compares has a line of its own: no line would say that nothing is wrong.
     """
@@ -265,7 +266,7 @@ def _lines_of_control(result: ControlResult) -> Iterator[tuple[str, ...]]:
         yield (*about, "", "", "", "", "", result.state.value, basis, "", reason)
     for group in result.groups:
         if group.state is not GroupState.MATCHED:
-            key = printable(named(result.by, group.key))
+            key = group_in_words(result.by, group.key)
             for measure in group.measures:
                 yield (*about, *_values(measure), group.state.value, basis, key, "")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from puntual.errors import ProjectError
-from puntual.model.masked import Mask, exact_text
+from puntual.model.masked import Mask
 from puntual.model.project import Project
 from puntual.ports.engine import Answer
 from puntual.project.classified import DAY, PLACE, public_columns
@@ -113,9 +113,7 @@ def masked(found: Classified) -> Answer:
     mask = Mask(salt=secrets.token_hex(16))
     given = found.answer
     columns = tuple(
-        tuple(None if v is None else mask.masked(exact_text(v)) for v in column)
-        if hidden
-        else column
+        tuple(None if v is None else mask.of(v) for v in column) if hidden else column
         for column, hidden in zip(given.columns, found.masked, strict=True)
     )
     types = tuple(

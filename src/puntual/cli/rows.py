@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 
 from puntual.checks.reconcile import is_broken
@@ -134,7 +135,7 @@ def _shown(rows: BrokenRows, mask: Mask, column: str, value: object) -> str | No
 def _lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[str]:
     place = f"{row.place.object} : {row.place.position}" if row.place else ""
     place = f"line {row.line}" if row.line else place
-    amounts = "  ".join(f"{n} {v:+,f}" for n, v in row.amounts.items())
+    amounts = "  ".join(_amount(n, v) for n, v in row.amounts.items())
     key = _cells(row.key, rows, mask)
     head = f"   {row.of_class.value:<11} {key:<34} {amounts}"
     yield from wrapped(head.strip(), "   ", hang="               ")
@@ -147,6 +148,10 @@ def _lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[str]:
         yield from wrapped(f"{cell.column}  {_value(left)} → {_value(right)}", "               ")
     if row.cells:
         yield from wrapped(_cells(row.cells, rows, mask), "               ")
+
+
+def _amount(name: str, value: Decimal) -> str:
+    return f"{name} is no number (NaN)" if value.is_nan() else f"{name} {value:+,f}"
 
 
 def _cells(cells: Cells, rows: BrokenRows, mask: Mask) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from puntual.cli.drilled import Looking
 from puntual.cli.wrap import wrapped
-from puntual.model.broken_row import StagedRow, TracedRow
+from puntual.model.broken_row import ParsedCell, StagedRow, TracedRow
 from puntual.model.finding import Place
-from puntual.model.masked import Mask, escaped
+from puntual.model.masked import Mask, escaped, exact_text
 from puntual.runner.trace import find, trace
 
 PLACES = 5
@@ -52,12 +52,19 @@ def text_of(row: TracedRow, mask: Mask) -> Iterator[str]:
     yield from _bytes(row, mask)
     yield f"   PARSED   {row.verdict or 'it stays'}"
     for cell in row.raw.parsed:
-        text = mask.shown(row.dataset, cell.column, cell.text)
-        value = mask.shown(row.dataset, cell.column, cell.value)
+        text, value = _parsed(row, cell, mask)
         read = "is no value of its type" if value is None and text is not None else f"→ {_v(value)}"
         yield from wrapped(f"{cell.column:<20} {_v(text)} {read}", "           ")
     for stage in row.stages:
         yield from _stage(stage, mask)
+
+
+def _parsed(row: TracedRow, cell: ParsedCell, mask: Mask) -> tuple[str | None, str | None]:
+    """Return a field's text and its value; one that is written as it is read has one mask."""
+    value = mask.shown(row.dataset, cell.column, cell.value)
+    if cell.value is not None and cell.text == exact_text(cell.value):
+        return value, value
+    return mask.shown(row.dataset, cell.column, cell.text), value
 
 
 def _v(text: str | None) -> str:
@@ -109,13 +116,9 @@ def json_of(row: TracedRow, mask: Mask) -> dict[str, object]:
         },
         "verdict": row.verdict or None,
         "parsed": [
-            {
-                "column": c.column,
-                "source_name": c.source_name,
-                "text": mask.shown(row.dataset, c.column, c.text),
-                "value": mask.shown(row.dataset, c.column, c.value),
-            }
+            {"column": c.column, "source_name": c.source_name, "text": text, "value": value}
             for c in row.raw.parsed
+            for text, value in [_parsed(row, c, mask)]
         ],
         "stages": [
             {

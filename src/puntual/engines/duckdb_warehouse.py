@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import duckdb
 
+from puntual.checks.comparable import not_exact
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import loads
 from puntual.engines.dialect.digest import totals_sql
@@ -448,10 +449,22 @@ def _totals(
     digest = ":".join(map(str, row[1 + len(measures) :]))
     return Totals(
         records=row[0],
-        sums={name: Decimal(row[i + 1]) for i, name in enumerate(measures)},
+        sums={name: _exact(name, row[i + 1], held) for i, name in enumerate(measures)},
         key_digest=(digest if row[0] else "0") if key else "",
         algorithm=algorithm,
     )
+
+
+def _exact(name: str, value: object, held: _Columns) -> Decimal:
+    """
+    Return a sum as it is.
+
+    Raises:
+        ProjectError: R6001 it is a float: somebody has altered the column.
+    """
+    if not isinstance(value, int | Decimal):
+        raise not_exact(name, held[name])
+    return Decimal(value)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -133,6 +133,15 @@ class LocalObjects:
             self.verify(ref)
         return path
 
+    def confirm(self, ref: ObjectRef) -> None:
+        """
+        See that the object's bytes are right; see the port.
+
+        Raises:
+            EvidenceError: V1001 missing or of another size; V1002 of another digest.
+        """
+        self.locate(ref)
+
     def has(self, name: str) -> bool:
         """Say whether something lies under a name; whether it is right is not asked."""
         return inner_path(name) and os.path.lexists(self._root / name)

@@ -61,7 +61,8 @@ class BrokenRow:
         key: Columns that identify it, and their values.
         cells: Its other columns where it stands on one side only; empty otherwise.
         changed: Columns that differ, with both values.
-        amounts: What it adds to the residual, by measure: left − right.
+        amounts: What it adds to the residual, by measure: left − right; NaN where a value is no
+            number.
         place: Its raw object and position; None where it has none (a row of an aggregate, a
             row that somebody added to the warehouse).
         line: The report file's line, from 1; 0 where it is no line of a file.

@@ -397,8 +397,8 @@ _C: tuple[Code, ...] = (
         "a model that nothing compares with what it is made from",
         "The model is loaded, or what is loaded is made from it. It carries no source one for "
         "one, so no hop reaches it, and no control, reconciliation of a contract or tie has one "
-        "side on it (or on a table or report made from it) and another on what it is made from. "
-        "Rows and money lost in it would not be seen. A warning.",
+        "side on it (or on a table or report made from it) and another on what it is made from, or "
+        "on a model that carries that. Rows and money lost in it would not be seen. A warning.",
         "Declare `carries` where its rows are a source's, else a control of two sides: its sum and "
         "count against those of what it is made from (docs/how-to/reconcile.md).",
     ),
@@ -1132,9 +1132,11 @@ _R: tuple[Code, ...] = (
         "R3002",
         "a declared control has no answer",
         "One side of a control cannot be read, is null or gave no row, or was not measured. A "
-        "null equals nothing, not even another null.",
+        "null equals nothing, not even another null, and sums that agree have no answer where a "
+        "null stands in what was added up: the answer says how many, and on which side.",
         "Make each side return one number (`coalesce` where an empty day means zero), then "
-        "run the day again.",
+        "run the day again. Where a null means that there is no amount, say so: "
+        '`where: "amount IS NOT NULL"` on that side.',
     ),
     Code(
         "R3003",
@@ -1212,8 +1214,9 @@ _R: tuple[Code, ...] = (
         "R5005",
         "a model that nothing compared",
         "The model reached the warehouse, and no hop, control or tie has one side on it (or on "
-        "what is made from it) and another on what it is made from. What it lost is lost on both "
-        "sides of every comparison that follows, and those agree.",
+        "what is made from it) and another on what it is made from, or on a model that carries "
+        "that. What it lost is lost on both sides of every comparison that follows, and those "
+        "agree.",
         "Declare `carries` where its rows are a source's, else a control of two sides: its sum and "
         "count against those of what it is made from.",
     ),

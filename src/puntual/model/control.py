@@ -57,8 +57,9 @@ class MeasureKind(StrEnum):
     """
     What is measured of a group of rows; every one of them is exact.
 
-    `VALUE` is the one number that a query answers. A null counts as nothing in sums, minima and
-    distinct keys, as in SQL. `DIGEST` is the keyed digest of `docs/reference/digest.md`.
+    `VALUE` is the one number that a query answers. A null counts as nothing in minima and distinct
+    keys, as in SQL; beside what adds a column up, its nulls are counted. `DIGEST` is the keyed
+    digest of `docs/reference/digest.md`.
     """
 
     VALUE = "value"
@@ -78,6 +79,11 @@ class MeasureKind(StrEnum):
         return self not in (MeasureKind.DISTINCT, MeasureKind.MIN, MeasureKind.MAX) and (
             self is not MeasureKind.DIGEST
         )
+
+    @property
+    def adds_a_column(self) -> bool:
+        """Whether a null in its column leaves open what it is: nobody knows what it would add."""
+        return self.adds and self not in (MeasureKind.VALUE, MeasureKind.COUNT)
 
     @property
     def is_near(self) -> bool:
@@ -273,7 +279,7 @@ class GroupState(StrEnum):
     How one group stands.
 
     `MISSING` stands on the left only, `EXTRA` on the right only; `UNKNOWN` has a measure
-    without an answer, such as the maximum of nulls.
+    without an answer, such as the maximum of nulls or a sum with a null in it.
     """
 
     MATCHED = "matched"
@@ -299,6 +305,9 @@ class MeasureResult:
         residual: difference − explained; None where that is no number.
         tolerance: Largest allowed |residual|.
         matched: Whether both agree within the tolerance.
+        left_nulls: Rows with a null where a number is added up, which may be any number: sums
+            that agree but for them have no answer on the left side.
+        right_nulls: The same of the right side.
     """
 
     name: str
@@ -310,6 +319,8 @@ class MeasureResult:
     residual: Decimal | None = None
     tolerance: Decimal = Decimal(0)
     matched: bool = False
+    left_nulls: int = 0
+    right_nulls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

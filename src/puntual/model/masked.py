@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 
@@ -73,7 +74,11 @@ class Mask:
         text = exact_text(value)
         if self.off or column in self.public.get(dataset, frozenset()):
             return text
-        return self.masked(text)
+        return self.of(value)
+
+    def of(self, value: object) -> str:
+        """Return what may be shown of any value but a null: the same of values that are equal."""
+        return self.masked(equal_text(value))
 
     def masked(self, text: str) -> str:
         """Return what may be shown of any text: how long it is, and a digest of 6 digits."""
@@ -97,6 +102,21 @@ def exact_text(value: object) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return str(value)
+
+
+def equal_text(value: object) -> str:
+    """
+    Return a value as text that is the same for equal values: instants in UTC, decimals unscaled.
+
+    An instant of the year 1 or 9999 for which UTC has no date stays as it is written.
+    """
+    if isinstance(value, Decimal) and value.is_finite():
+        text = format(value if value else Decimal(0), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        with suppress(OverflowError):
+            return value.astimezone(UTC).isoformat()
+    return exact_text(value)
 
 
 def escaped(data: bytes) -> str:

@@ -8,7 +8,9 @@ bytes are evidence, and shown as escapes wherever somebody reads.
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from collections.abc import Iterable
 
 FORMULA = frozenset("=+-@\t\r\0")
 """What a spreadsheet takes for the beginning of a formula (OWASP ASVS 5.3.10, and NUL)."""
@@ -64,6 +66,27 @@ def _escaped(text: str) -> str:
         else c
         for c in text
     )
+
+
+def group_in_words(by: Iterable[str], key: Iterable[str | None]) -> str:
+    """
+    Return a group as its columns with their values, so that no two groups read the same.
+
+    A null is `null`. A text that could be taken for it, for an end of a value or for a blank
+    stands in the quotes of JSON: `client_id "null", branch "north, 2"`.
+    """
+    return ", ".join(
+        f"{printable(name)} {_value(value)}" for name, value in zip(by, key, strict=True)
+    )
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "null"
+    if not value.isprintable():
+        return json.dumps(value)
+    plain = value.strip() == value and value not in ("", "null") and not {",", '"'} & set(value)
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

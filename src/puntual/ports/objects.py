@@ -66,6 +66,14 @@ class Objects(Protocol):
             EvidenceError: V1001 missing or of another size; V1002 of another digest.
         """
 
+    def confirm(self, ref: ObjectRef) -> None:
+        """
+        See that the object's bytes are right, as `locate` does, and bring them nowhere.
+
+        Raises:
+            EvidenceError: V1001 missing or of another size; V1002 of another digest.
+        """
+
     def find(self, ref: ObjectRef) -> str:
         """
         Return where the object lies, its size alone having been checked: to name, not to use.

@@ -52,8 +52,10 @@ def uncompared(project: Project) -> tuple[str, ...]:
     A model is compared where it carries a source, or hands on the rows of one to a model that
     does; or where a control, a reconciliation of a contract or a tie has a side on it, or on a
     table or report that is made from it, and another on a source or model that it is made from,
-    or in a source's database. That its rows refer to such a table does not count, since a row
-    that it lost refers to nothing; nor does a model that carries a source and looks it up.
+    or in a source's database. A model that carries such a source stands for it, for it is held
+    against it row by row; not against what is made from that model itself. That its rows refer to
+    such a table does not count, since a row that it lost refers to nothing; nor does a model that
+    carries a source and looks it up.
 
     Args:
         project: Read; its SQL is one SELECT each.
@@ -69,7 +71,8 @@ def uncompared(project: Project) -> tuple[str, ...]:
         below = {name, *(m for m in above if name in above[m])}
         if name in handing or not below & loaded:
             continue
-        if not any(_compares(sides, below, above[name]) for sides in comparisons):
+        origins = {made: above[name] | _standing(project, above, name, made) for made in below}
+        if not any(_compares(sides, origins) for sides in comparisons):
             found.append(name)
     return tuple(found)
 
@@ -100,6 +103,17 @@ def _above(name: str, models: Mapping[str, Model]) -> frozenset[str]:
             found.add(dataset)
             left += models[dataset].inputs if dataset in models else ()
     return frozenset(found)
+
+
+def _standing(
+    project: Project, above: Mapping[str, frozenset[str]], name: str, made: str
+) -> frozenset[str]:
+    """Return the models that carry what one is made from, and from which `made` is not made."""
+    return frozenset(
+        m.name
+        for m in project.models.values()
+        if m.carries in above[name] and m.name != made and m.name not in above[made]
+    )
 
 
 def _handing(models: Mapping[str, Model], above: Mapping[str, frozenset[str]]) -> Iterator[str]:
@@ -153,11 +167,22 @@ def _tables(sql: str) -> frozenset[str]:
     return frozenset(read_tables(sqlglot.parse_one(sql, read="duckdb"))) if sql else frozenset()
 
 
-def _compares(sides: tuple[_Reads, ...], below: set[str], above: frozenset[str]) -> bool:
-    """Say whether a comparison has a model, or what is made from it, beside its origins."""
-    made = [bool(s.datasets & below) for s in sides]
-    of = [s.outside or bool(s.datasets & above) for s in sides]
-    if any(m and o and s.within for m, o, s in zip(made, of, sides, strict=True)):
+def _compares(sides: tuple[_Reads, ...], origins: Mapping[str, frozenset[str]]) -> bool:
+    """
+    Say whether a comparison has a model, or what is made from it, beside the model's origins.
+
+    Args:
+        sides: What each of its sides reads.
+        origins: The model, and each that is made from it → what it can be held against.
+    """
+    return any(_holds(sides, made, origins[made], frozenset(origins)) for made in sorted(origins))
+
+
+def _holds(
+    sides: tuple[_Reads, ...], made: str, origins: frozenset[str], below: frozenset[str]
+) -> bool:
+    of = [s.outside or bool(s.datasets & origins) for s in sides]
+    if any(o and s.within and made in s.datasets for o, s in zip(of, sides, strict=True)):
         return True
-    origins = any(o and not m for m, o in zip(made, of, strict=True))
-    return origins and (any(made) or any(s.to in below for s in sides))
+    other = any(o and not s.datasets & (below - origins) for o, s in zip(of, sides, strict=True))
+    return other and any(made in s.datasets or s.to == made for s in sides)

@@ -6,7 +6,7 @@ They are counted always, and named where that is asked: their residual is zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -15,12 +15,14 @@ from puntual.model.finding import Place
 from puntual.ports.engine import Day
 from puntual.runner import load as loading
 from puntual.runner.row_names import Drill, Known, named_rows
+from puntual.runner.world import DayRun
 
 _ASIDE = """
 SELECT class, reason, column_name, _object, _position {measures} FROM set_aside
 ORDER BY class, reason, _object, _position
 """
 _COUNTED = "SELECT count(*) FROM offending"
+_ROWS = "SELECT count(*) FROM (SELECT DISTINCT _object, _position FROM offending) AS rows"
 _OFFENDING = "SELECT _object, _position FROM offending ORDER BY _object, _position"
 
 
@@ -55,32 +57,49 @@ def with_aside(drill: Drill, rows: BrokenRows, dataset: str) -> BrokenRows:
 
 
 def with_checks(drill: Drill, rows: BrokenRows, table: str) -> BrokenRows:
-    """Add what checks set aside before the load; one row may be named by several checks."""
+    """
+    Add what checks set aside before the load.
+
+    A row that several checks name is one row with several reasons: it left once.
+    """
     run = drill.run
     origin = run.origin(table)
-    counts: dict[RowClass, int] = {}
-    named: list[BrokenRow] = []
     without = set(loading.without(run, table))
-    for item in run.manifest("validate").of_role("offending"):
-        path = run.world.objects.locate(item)
-        if origin is None or path not in without:
-            continue
-        counts[RowClass.QUARANTINED] = counts.get(RowClass.QUARANTINED, 0) + item.records
-        if drill.explained:
-            day = Day(
-                reference_date=run.date, zone=run.project.time_zone, tables={"offending": (path,)}
-            )
-            answer = run.world.engine.query(_OFFENDING, day, limit=drill.limit)
-            named += [
-                BrokenRow(
-                    of_class=RowClass.QUARANTINED,
-                    reason=f"check {item.detail['check']}",
-                    place=Place(object=str(held), position=int(str(position))),
-                )
-                for held, position in zip(*answer.columns, strict=True)
-            ]
-    known = Known(run=run, dataset=origin or table, key=run.key(origin or table), measures=())
-    return _joined(drill, rows, counts, named_rows(drill, tuple(named), known))
+    found = [
+        (run.world.objects.locate(o), o) for o in run.manifest("validate").of_role("offending")
+    ]
+    checks = {path: item.detail["check"] for path, item in found if path in without}
+    if origin is None or not checks:
+        return rows
+    ((times,),) = run.world.engine.query(_ROWS, _offending(run, *checks), limit=None).columns
+    reasons: dict[tuple[str, int], list[str]] = {}
+    for path, check in checks.items() if drill.explained else ():
+        # Ordered by place, the first rows of all files are among the first of each.
+        answer = run.world.engine.query(_OFFENDING, _offending(run, path), limit=drill.limit)
+        for held, position in zip(*answer.columns, strict=True):
+            reasons.setdefault((str(held), int(str(position))), []).append(check)
+    named = tuple(
+        BrokenRow(
+            of_class=RowClass.QUARANTINED,
+            reason=_by(dict.fromkeys(reasons[held, position])),
+            place=Place(object=held, position=position),
+        )
+        for held, position in sorted(reasons)[: drill.limit]
+    )
+    known = Known(run=run, dataset=origin, key=run.key(origin), measures=())
+    counts = {RowClass.QUARANTINED: int(str(times))}
+    return _joined(drill, rows, counts, named_rows(drill, named, known))
+
+
+def _offending(run: DayRun, *paths: str) -> Day:
+    """Return the places that these files hold, as a table to ask."""
+    return Day(reference_date=run.date, zone=run.project.time_zone, tables={"offending": paths})
+
+
+def _by(checks: Iterable[str]) -> str:
+    names = sorted(checks)
+    several = f"checks {', '.join(names[:-1])} and {names[-1]}"
+    return several if len(names) > 1 else f"check {names[0]}"
 
 
 def with_filtered(
@@ -99,7 +118,7 @@ def with_filtered(
     if not gone:
         return rows
     run = drill.run
-    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"offending": gone})
+    day = _offending(run, *gone)
     ((times,),) = run.world.engine.query(_COUNTED, day, limit=None).columns
     named: list[BrokenRow] = []
     if drill.explained:

@@ -304,7 +304,7 @@ class Found:
         if self.asks.mask.off:
             self.asks.revealed.update(closed or [found.expression])
             return exact_text(value)
-        return self.asks.mask.masked(exact_text(value))
+        return self.asks.mask.of(value)
 
 
 def _same(left: object, right: object) -> bool:

@@ -8,21 +8,22 @@ model is by place; curated against the warehouse by the declared key. Nothing is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 
 from puntual.checks import parts
 from puntual.checks.measures import quoted
 from puntual.checks.reconcile import listed
+from puntual.errors import PermanentError
 from puntual.model.broken_row import BrokenRows
 from puntual.model.control import Hop, Stage
+from puntual.model.difference import Comparison
 from puntual.model.manifest import ObjectRef
 from puntual.ports.sides import Rows
 from puntual.runner import load as loading
 from puntual.runner.aside_rows import with_aside, with_checks, with_filtered
 from puntual.runner.file_rows import behind_file
 from puntual.runner.reconcile import filtered
-from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of, shaped
+from puntual.runner.row_names import PLACE, Drill, Known, compared, not_there, rows_of, shaped
 from puntual.runner.shared import shared
 from puntual.runner.sources import raw_day
 from puntual.runner.work import scratch
@@ -176,18 +177,21 @@ def _of_model(drill: Drill, hop: Hop, about: str) -> BrokenRows:
 
 def _of_load(drill: Drill, table: str, about: str) -> BrokenRows:
     run = drill.run
-    with ExitStack() as opened:
-        left = opened.enter_context(
-            drill.sides.files(
-                run.files(table),
-                Rows(),
-                name=f"curated {table}",
-                without=loading.without(run, table),
-            )
-        )
-        names = tuple(left.types())
-        key = run.key(table) or (PLACE if set(PLACE) <= set(names) else names)
-        right = drill.sides.table(table, run.date, Rows(), name=f"warehouse {table}")
-        found = shaped(drill, left, opened.enter_context(right), key=key, columns=names)
     known = Known(run=run, dataset=table, key=run.key(table), measures=run.measures(table))
-    return with_checks(drill, rows_of(drill, found, known, about), table)
+    return with_checks(drill, rows_of(drill, _loaded(drill, table), known, about), table)
+
+
+def _loaded(drill: Drill, table: str) -> Comparison | str:
+    """Compare what was loaded with what the table holds; or return why that cannot be done."""
+    run = drill.run
+    left = drill.sides.files(
+        run.files(table), Rows(), name=f"curated {table}", without=loading.without(run, table)
+    )
+    right = drill.sides.table(table, run.date, Rows(), name=f"warehouse {table}")
+    try:
+        with left as one, right as two:
+            names = tuple(one.types())
+            key = run.key(table) or (PLACE if set(PLACE) <= set(names) else names)
+            return shaped(drill, one, two, key=key, columns=names)
+    except PermanentError as exc:
+        return not_there(exc)

@@ -24,7 +24,7 @@ from puntual.model.control import (
     StagedSide,
     Term,
 )
-from puntual.model.masked import pseudonym
+from puntual.model.masked import equal_text, pseudonym
 from puntual.project.classified import Shown, public_columns, public_of
 from puntual.runner.world import DayRun
 
@@ -115,10 +115,7 @@ class Concealment:
         return None if text is None else pseudonym(self._secret, text).text
 
     def _value(self, value: Value) -> Value:
-        if isinstance(value, Decimal):
-            text = format(value if value else value.copy_abs(), "f")
-            return self._text(text.rstrip("0").rstrip(".") if "." in text else text)
-        return self._text(value)
+        return self._text(equal_text(value) if isinstance(value, Decimal) else value)
 
 
 def _read(term: Term, place: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from puntual.checks.control import Key
 from puntual.checks.measures import quoted
+from puntual.errors import PermanentError
 from puntual.model.broken_row import BrokenRow, BrokenRows, ChangedCell, RowClass
 from puntual.model.control import (
     ControlResult,
@@ -29,7 +30,7 @@ from puntual.model.masked import Pseudonym
 from puntual.ports.side import Side
 from puntual.ports.sides import Rows
 from puntual.runner.measure import Readings
-from puntual.runner.row_names import PLACE, Drill, Known, compared, rows_of
+from puntual.runner.row_names import PLACE, Drill, Known, compared, not_there, rows_of
 
 _OF_GROUP = {
     GroupState.MISSING: RowClass.MISSING,
@@ -154,8 +155,11 @@ def _orphans(
         f"WHERE p.reference_date = :reference_date AND {same})"
     )
     params: Mapping[str, object] = {"reference_date": run.date}
-    counted = run.world.warehouse.query(f"SELECT count(*) {rows}", params, limit=2)
-    answer = run.world.warehouse.query(f"SELECT s.* {rows}", params, limit=drill.limit)
+    try:
+        counted = run.world.warehouse.query(f"SELECT count(*) {rows}", params, limit=2)
+        answer = run.world.warehouse.query(f"SELECT s.* {rows}", params, limit=drill.limit)
+    except PermanentError as exc:
+        return _unread(side.dataset, rule, notes, not_there(exc))
     key = run.key(side.dataset) or refers.columns
     measures = run.measures(side.dataset)
     named = [
@@ -170,6 +174,11 @@ def _orphans(
         counts={RowClass.MISSING: total} if total else {},
         notes=notes,
     )
+
+
+def _unread(dataset: str, rule: ControlRule, notes: tuple[str, ...], why: str) -> BrokenRows:
+    said = (*notes, f"not compared: {why}")
+    return BrokenRows(dataset=dataset, about=rule.id, notes=said, unread=why)
 
 
 def _orphan(

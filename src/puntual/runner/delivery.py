@@ -41,6 +41,7 @@ from puntual.render.templates import FileFacts, file_name
 from puntual.runner import (
     checkpoint,
     emergency,
+    intact,
     packing,
     proven,
     restate,
@@ -262,8 +263,10 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
     Make the evidence package: report, exceptions, manifests, statement, plain words.
 
     Raises:
-        EvidenceError: V1001, V1002 an object is missing or altered; V3001 a manifest is.
+        EvidenceError: V1001, V1002 an object is missing or altered, also a raw one that the
+            statement would name; V3001 a manifest is.
     """
+    intact.require_landed(run, inputs)
     declared = run.project.reports[step.report]
     made = run.manifest(f"report:{step.report}")
     (report,) = made.of_role("report")
@@ -355,14 +358,13 @@ def deliver(run: DayRun, step: Deliver, inputs: Mapping[str, Digest]) -> Manifes
 
     Raises:
         PermanentError: D1001 a destination may not be written.
-        EvidenceError: D1002 another file has that name; V1002 an object was altered; V3003 the
-            package would not verify.
+        EvidenceError: D1002 another file has that name; V1001, V1002 an object is missing or
+            altered, also a raw one that the statement names; V3003 the package would not verify.
     """
     name = restate.delivery_id(run, step.report)
-    package = {
-        o.detail["name"]: run.world.objects.read(o)
-        for o in run.manifest(f"attest:{step.report}").of_role("package")
-    }
+    attested = run.manifest(f"attest:{step.report}")
+    intact.require_landed(run, attested.inputs)
+    package = {o.detail["name"]: run.world.objects.read(o) for o in attested.of_role("package")}
     proven.require(name, package)
     package = packing.packed(run, step, package)
     file_name = str(run.manifest(f"report:{step.report}").facts["file_name"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from puntual.checks.control import Group, Key, added
 from puntual.checks.measures import measures_sql, quoted, scan_of
-from puntual.model.control import Cause, ControlRule, MeasureKind, Stage, StagedSide, Term
+from puntual.model.control import Asked, Cause, ControlRule, MeasureKind, Stage, StagedSide, Term
 from puntual.ports.engine import Answer, Day
 from puntual.runner import load as loading
 from puntual.runner.measure import Readings, aside_of, reading
@@ -107,8 +107,12 @@ def _filtered(run: DayRun, between: _Between) -> Mapping[Key, Group]:
 
 
 def _select(term: Term, source: str, extra: str) -> str:
-    plain = [a for a in term.asked if a.kind is not MeasureKind.DIGEST]
-    return measures_sql(scan_of(term), plain, source, day=None, extra=extra)
+    return measures_sql(scan_of(term), _plain(term), source, day=None, extra=extra)
+
+
+def _plain(term: Term) -> list[Asked]:
+    """Return what is measured by SQL."""
+    return [a for a in term.asked if a.kind is not MeasureKind.DIGEST]
 
 
 def _ask(run: DayRun, text: str, tables: dict[str, tuple[str, ...]]) -> Answer:
@@ -118,15 +122,20 @@ def _ask(run: DayRun, text: str, tables: dict[str, tuple[str, ...]]) -> Answer:
 
 def _groups(term: Term, answer: Answer, text: str) -> Mapping[Key, Group]:
     """Return the groups from which something left."""
-    found = reading(replace(answer, truncated=False), scan_of(term), text).groups
+    whole = replace(answer, truncated=False)
+    found = reading(whole, scan_of(term), _plain(term), text).groups
     return {key: _placed(term, group) for key, group in found.items() if group.rows}
 
 
 def _placed(term: Term, group: Group) -> Group:
     """Leave the place of a digest without an answer: what left cannot be taken away from it."""
-    plain = iter(group.values)
+    plain, nulls = iter(group.values), iter(group.nulls or ())
     digests = [a.kind is MeasureKind.DIGEST for a in term.asked]
-    return replace(group, values=tuple(None if d else next(plain) for d in digests))
+    return replace(
+        group,
+        values=tuple(None if d else next(plain) for d in digests),
+        nulls=tuple(0 if d else next(nulls) for d in digests) if group.nulls else (),
+    )
 
 
 def _staged(term: Term) -> StagedSide:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from puntual.errors import PermanentError, ProjectError
+from puntual.errors import PermanentError
 from puntual.evidence.facts import list_from_json
 from puntual.model.control import ControlResult, ControlRule, ControlState, DatabaseSide, Hop
 from puntual.model.manifest import Manifest, Totals
@@ -28,8 +28,8 @@ def is_open(run: DayRun, step: Reconcile | MakeReport, made: Manifest) -> bool:
         made: What it has committed.
 
     Raises:
-        ProjectError: R6001, R6002 a column of a loaded table is not there any more, or not exact.
-        PermanentError: T4002 a loaded table cannot be measured any more.
+        PermanentError: R6001, R6002 a column of a loaded table is not exact any more, or not there;
+            T4002 a loaded table cannot be measured any more.
         TransientError: The warehouse does not answer.
     """
     reports = run.plan.reports if isinstance(step, Reconcile) else (step.report,)
@@ -83,13 +83,12 @@ def _held_now(run: DayRun, table: str) -> Totals:
     Measure a loaded table; a fault that an altered table has says how it is loaded anew.
 
     Raises:
-        ProjectError: R6001, R6002.
-        PermanentError: T4002.
+        PermanentError: R6001, R6002, T4002.
         TransientError: The warehouse does not answer.
     """
     try:
         return reconcile.loaded(run, table)
-    except (ProjectError, PermanentError) as fault:
+    except PermanentError as fault:
         if fault.code in _ALTERED:
             fault.next_step = (
                 f"The table was measured when the day was reconciled. If it was altered since: "

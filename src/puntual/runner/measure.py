@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from puntual.checks.control import Group, Key, Measured, Value, added
-from puntual.checks.measures import Scan, measures_sql, quoted, scan_of, scans
+from puntual.checks.measures import Scan, measures_sql, quoted, scan_of, scans, summed
 from puntual.checks.tally import InexactError, Tally, text_of, value_of
 from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.evidence.facts import from_json, to_json
@@ -44,6 +44,8 @@ from puntual.runner.world import DayRun
 
 MOST_KEYS = 1_000_000
 """Groups that a side may have; a finer grain is compared by rows, not by groups."""
+
+T = TypeVar("T")
 
 _PARAMETER = re.compile(r"(?<![:\w]):reference_date\b")
 
@@ -124,6 +126,7 @@ class Readings:
         lacking = [r for r in readings if r.lacks is not None]
         groups = added((r.groups, t.minus) for r, t in zip(readings, terms, strict=True))
         counts = [g.rows for r in readings for g in r.groups.values()]
+        origins = {self._origin(t) for t in terms}
         known = not lacking and all(c is not None for c in counts)
         return Measured(
             side=SideResult(
@@ -138,7 +141,20 @@ class Readings:
                 isinstance(t.side, StagedSide) and self._run.origin(t.side.dataset) is not None
                 for t in terms
             ),
+            origin=(origins.pop() or "") if len(origins) == 1 else "",
         )
+
+    def _origin(self, term: Term) -> str | None:
+        """Return the source whose rows of the day a term reads, all of them or some."""
+        run, side = self._run, term.side
+        if isinstance(side, DatabaseSide):
+            return side.database
+        if isinstance(side, ReportSide):
+            origins = {run.origin(t.dataset) for t in run.project.reports[side.report].ties}
+            return origins.pop() if len(origins) == 1 else None
+        if isinstance(side, QuerySide) or side.previous or term.refers is not None:
+            return None
+        return run.origin(side.dataset)
 
     def raw(self, dataset: str, asked: Sequence[str], aside: tuple[str, ...]) -> list[Answer]:
         """Answer SELECTs over a source's raw day, which is parsed anew for those it has not."""
@@ -201,10 +217,17 @@ class Readings:
         else:
             found = self._scanned(term)
             found = replace(found, query=f"{found.query};\n{digests.query}")
+        width = len(term.asked)
         return replace(
             found,
             groups={
-                key: replace(group, values=_placed(group.values, digests.values, len(term.asked)))
+                key: replace(
+                    group,
+                    values=_placed(group.values, digests.values, width),
+                    nulls=_placed(group.nulls, dict.fromkeys(digests.values, 0), width)
+                    if group.nulls
+                    else group.nulls,
+                )
                 for key, group in found.groups.items()
             },
         )
@@ -219,7 +242,11 @@ class Readings:
         return replace(
             found,
             groups={
-                key: Group(rows=g.rows, values=tuple(g.values[p] for p in places))
+                key: replace(
+                    g,
+                    values=tuple(g.values[p] for p in places),
+                    nulls=tuple(g.nulls[p] for p in places) if g.nulls else g.nulls,
+                )
                 for key, g in found.groups.items()
             },
         )
@@ -233,7 +260,7 @@ class Readings:
         side, asked = scan.side, self._places(scan)
         if isinstance(side, QuerySide):
             text = measures_sql(scan, asked, f"({side.sql})", day=None)
-            return self._asked_of_warehouse(scan, text)
+            return self._asked_of_warehouse(scan, asked, text)
         assert isinstance(side, StagedSide)  # noqa: S101 - the others are read elsewhere
         if side.stage is Stage.WAREHOUSE:
             day = self._run.date
@@ -243,7 +270,7 @@ class Readings:
                     return yesterday
                 day = yesterday
             text = measures_sql(scan, asked, quoted(side.dataset), day=day)
-            return self._asked_of_warehouse(scan, text)
+            return self._asked_of_warehouse(scan, asked, text)
         text = measures_sql(scan, asked, quoted(side.dataset), day=None)
         try:
             if side.stage is Stage.RAW:
@@ -253,7 +280,7 @@ class Readings:
                 answer = self._run.world.engine.query(text, day_of, limit=MOST_KEYS)
         except PermanentError as exc:
             return unread(exc, text)
-        return reading(answer, scan, text)
+        return reading(answer, scan, asked, text)
 
     def _yesterday(self, side: StagedSide, calendar: str) -> date | Reading:
         """Return the previous business day, or why there is none to compare with."""
@@ -267,14 +294,14 @@ class Readings:
         reason = f"the warehouse holds no {side.dataset} of the business day before, {day}"
         return Reading(query=f"{side.dataset} of {day}", lacks=_UNVERIFIED, reason=reason)
 
-    def _asked_of_warehouse(self, scan: Scan, text: str) -> Reading:
+    def _asked_of_warehouse(self, scan: Scan, asked: tuple[Asked, ...], text: str) -> Reading:
         shown = shown_sql(text, self._run.date)
         params = {"reference_date": self._run.date}
         try:
             answer = self._run.world.warehouse.query(text, params, limit=MOST_KEYS)
         except PermanentError as exc:
             return unread(exc, shown)
-        return reading(answer, scan, shown)
+        return reading(answer, scan, asked, shown)
 
     def _value(self, side: StagedSide | QuerySide) -> Reading:
         """Return the one number that a query answers."""
@@ -312,7 +339,8 @@ class Readings:
             value_of(record.count) if a.kind is MeasureKind.COUNT else record.sums.get(a.columns[0])
             for a in term.asked
         ]
-        return Reading(query=query, groups={(): Group(rows=record.count, values=tuple(values))})
+        group = Group(rows=record.count, values=tuple(values), nulls=None)
+        return Reading(query=query, groups={(): group})
 
     def _report(self, side: ReportSide, term: Term) -> Reading:
         file = self._reports.get(side.report, f"no file of {side.report} was made for this day")
@@ -363,9 +391,7 @@ class Readings:
         return Reading(query=shown, groups=tally.groups())
 
 
-def _placed(
-    plain: tuple[Value, ...], digests: Mapping[int, str], measures: int
-) -> tuple[Value, ...]:
+def _placed(plain: tuple[T, ...], digests: Mapping[int, T], measures: int) -> tuple[T, ...]:
     """Put digests at their places among the other measures."""
     rest = iter(plain)
     return tuple(digests[i] if i in digests else next(rest) for i in range(measures))
@@ -388,18 +414,22 @@ def aside_of(run: DayRun, source: str) -> tuple[str, ...]:
     return tuple(run.world.objects.locate(o) for o in objects)
 
 
-def reading(answer: Answer, scan: Scan, query: str) -> Reading:
+def reading(answer: Answer, scan: Scan, asked: Sequence[Asked], query: str) -> Reading:
     """Return an engine's answer to `measures_sql` as groups."""
     if answer.truncated:
         reason = f"it has more than {MOST_KEYS:,} groups; choose a coarser grain"
         return Reading(query=query, lacks=_UNKNOWN, reason=reason)
-    width = len(scan.by)
+    width, end = len(scan.by), len(scan.by) + 1 + len(asked)
+    columns = summed(asked)
     groups: dict[Key, Group] = {}
     try:
         for row in zip(*answer.columns, strict=True):
             key = tuple(text_of(v) for v in row[:width])
-            values = tuple(value_of(v) for v in row[width + 1 :])
-            group = Group(rows=int(str(row[width])), values=values)
+            group = Group(
+                rows=int(str(row[width])),
+                values=tuple(value_of(v) for v in row[width + 1 : end]),
+                nulls=_nulls(asked, dict(zip(columns, row[end:], strict=True))),
+            )
             if key in groups:  # values that are told apart there, and not as text
                 groups |= added((({key: groups[key]}, False), ({key: group}, False)))
             else:
@@ -407,6 +437,12 @@ def reading(answer: Answer, scan: Scan, query: str) -> Reading:
     except InexactError as exc:
         return Reading(query=query, lacks=_UNKNOWN, reason=f"it answered {exc}")
     return Reading(query=query, groups=groups)
+
+
+def _nulls(asked: Sequence[Asked], counted: Mapping[str, object]) -> tuple[int, ...]:
+    """Return for each measure the nulls in the column that it adds up; empty: there is none."""
+    nulls = tuple(int(str(counted[a.columns[0]])) if a.kind.adds_a_column else 0 for a in asked)
+    return nulls if any(nulls) else ()
 
 
 def unread(
@@ -492,6 +528,7 @@ class _RecordedGroup:
     rows: int | None
     numbers: tuple[Decimal | None, ...]
     texts: tuple[str | None, ...]
+    nulls: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -511,6 +548,7 @@ def _record(found: Reading) -> object:
             rows=group.rows,
             numbers=tuple(v if isinstance(v, Decimal) else None for v in group.values),
             texts=tuple(v if isinstance(v, str) else None for v in group.values),
+            nulls=group.nulls or (),
         )
         for key, group in found.groups.items()
     )
@@ -524,6 +562,7 @@ def _from_record(data: object) -> Reading:
         g.key: Group(
             rows=g.rows,
             values=tuple(t if n is None else n for n, t in zip(g.numbers, g.texts, strict=True)),
+            nulls=g.nulls,
         )
         for g in recorded.groups
     }

@@ -9,6 +9,7 @@ from decimal import Context
 from puntual.checks import control as judging
 from puntual.checks import reconcile as algebra
 from puntual.checks.encoding import ALGORITHM
+from puntual.errors import PermanentError, ProjectError
 from puntual.evidence.digest import sha256
 from puntual.evidence.facts import to_json
 from puntual.model.check import Check, RowRule
@@ -254,11 +255,21 @@ def loaded(run: DayRun, table: str) -> Totals:
     Count, sum and digest what the warehouse holds of a table's day.
 
     Raises:
-        ProjectError: R6001, R6002 a column is not there, or is not exact.
-        PermanentError: T4002 the warehouse refuses.
+        PermanentError: R6001, R6002 a column is not exact, or not there: the table was altered,
+            and the project is not wrong; T4002 the warehouse refuses.
         TransientError: It does not answer.
     """
-    return run.world.warehouse.totals(table, run.date, run.key(table), run.measures(table))
+    try:
+        return run.world.warehouse.totals(table, run.date, run.key(table), run.measures(table))
+    except ProjectError as exc:
+        raise PermanentError(
+            exc.code,
+            exc.message,
+            where=f"warehouse {table}, {exc.where}",
+            expected=exc.expected,
+            observed=exc.observed,
+            next_step=exc.next_step,
+        ) from exc
 
 
 def _less(whole: Totals, part: Totals) -> Totals:

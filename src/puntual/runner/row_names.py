@@ -14,7 +14,7 @@ from decimal import Context, Decimal
 
 from puntual.checks.comparable import common_shape
 from puntual.checks.reconcile import DIGITS
-from puntual.errors import ProjectError
+from puntual.errors import PermanentError, ProjectError
 from puntual.model.broken_row import BrokenRow, BrokenRows, Cells, ChangedCell, RowClass
 from puntual.model.difference import (
     Changed,
@@ -35,6 +35,8 @@ from puntual.runner.world import DayRun
 
 PLACE = ("_object", "_position")
 _EXACT = Context(prec=DIGITS)
+_NO_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
+"""How a side gives a value that a decimal of Python does not hold; see `model/difference.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +72,27 @@ def compared(
 
     Returns:
         The comparison, or why it cannot be made exactly.
+
+    Raises:
+        PermanentError: What is stored cannot be read, and not because a side is not there.
     """
-    with left as one, right as two:
-        return shaped(drill, one, two, key=key, columns=columns)
+    try:
+        with left as one, right as two:
+            return shaped(drill, one, two, key=key, columns=columns)
+    except PermanentError as exc:
+        return not_there(exc)
+
+
+def not_there(exc: PermanentError) -> str:
+    """
+    Return why a side cannot be read, code first: its table is gone, or refuses what is asked.
+
+    Raises:
+        PermanentError: The fault is another one.
+    """
+    if exc.code not in ("T4002", "Q1001"):
+        raise exc
+    return f"{exc.code} {exc.message.rstrip('.')}: {exc.observed}"
 
 
 def shaped(
@@ -217,13 +237,19 @@ def _place(row: Row) -> Place | None:
 
 
 def _amounts(known: Known, left: Sequence[Row], right: Sequence[Row]) -> dict[str, Decimal]:
-    """Return left − right of each measure; a row without a number adds nothing, as in a sum."""
+    """
+    Return left − right of each measure; a row without a number adds nothing, as in a sum.
+
+    It is NaN where a value is (PostgreSQL holds such), or is infinite: then it is no sum.
+    """
     found = {}
     for measure in known.measures:
         total = Decimal(0)
         for sign, rows in ((1, left), (-1, right)):
             for row in rows:
                 value = row.get(measure)
+                if isinstance(value, str) and value in _NO_NUMBERS:
+                    total = Decimal("NaN")
                 if isinstance(value, int | Decimal):
                     exact = Decimal(value)
                     total = _EXACT.add(total, exact if sign > 0 else exact.copy_negate())

@@ -174,6 +174,98 @@ def test_a_null_equals_nothing_not_even_a_null() -> None:
         assert "no answer" in finding(result).observed
 
 
+def nulled(
+    name: str, value: str, nulls: int | None, *, origin: str = "", key: Key = ()
+) -> Measured:
+    """A side of three rows, some of which hold a null in place of an amount."""
+    counted = None if nulls is None else (nulls,)
+    group = Group(rows=3, values=(D(value),), nulls=counted)
+    return Measured(side=SideResult(name=name, rows=3), groups={key: group}, origin=origin)
+
+
+def test_a_null_in_a_summed_column_is_no_zero_and_the_sentence_counts_it() -> None:
+    """+250.50 and -250.50 in the movements; the balance is null."""
+    result = judged(nulled("movements", "0.00", 0), nulled("balances", "0", 1))
+    assert (result.state, finding(result).code) == (ControlState.UNKNOWN, "R3002")
+    assert finding(result).observed == (
+        "no answer: sum amount 0.00 MXN against no answer (1 null on the right), "
+        "difference no answer"
+    )
+    both = judged(nulled("movements", "0.00", 2), nulled("balances", "0", 2))
+    assert both.state is ControlState.UNKNOWN
+    assert "no answer (2 nulls on the left) against no answer (2 nulls on the right)" in both.reason
+
+
+def test_sums_that_differ_beside_a_null_are_no_agreement_and_keep_their_difference() -> None:
+    result = judged(nulled("raw", "9.99", 1), nulled("movements", "0.00", 0))
+    assert (result.state, result.totals[0].residual) == (ControlState.MISMATCHED, D("9.99"))
+    assert result.reason == (
+        "sum amount 9.99 MXN (1 null on the left) against 0.00 MXN, difference 9.99 MXN"
+    )
+
+
+def test_a_group_with_a_null_has_no_answer_and_the_other_groups_keep_theirs() -> None:
+    groups: dict[Key, Group] = {
+        ("c1",): Group(rows=1, values=(D(1),)),
+        ("c3",): Group(rows=2, values=(D(0),), nulls=(1,)),
+    }
+    left = Measured(side=SideResult(name="left", rows=3), groups=groups)
+    right = side("right", {("c1",): (D(1),), ("c3",): (D(0),)})
+    result = judged(left, right, rule(by=("client_id",)))
+    assert result.counts == {"matched": 1, "unknown": 1}
+    assert result.reason.startswith("no answer: client_id c3: sum amount no answer (1 null on the")
+    assert result.totals[0].left is None, "what a part of has no answer has none in total"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "left_origin", "right_origin", "gone", "state"),
+    [
+        (2, 2, "payments", "payments", 0, ControlState.MATCHED),
+        (2, 1, "payments", "payments", 1, ControlState.MATCHED),
+        (None, 2, "payments", "payments", 0, ControlState.MATCHED),
+        (2, 1, "payments", "payments", 0, ControlState.UNKNOWN),
+        (0, 1, "payments", "payments", 0, ControlState.UNKNOWN),
+        (2, 2, "payments", "loans", 0, ControlState.UNKNOWN),
+        (2, 2, "payments", "", 0, ControlState.UNKNOWN),
+        (2, 2, "", "", 0, ControlState.UNKNOWN),
+    ],
+    ids=[
+        "travelled_through",
+        "one_was_set_aside",
+        "a_record_counts_no_nulls",
+        "one_was_filled",
+        "one_was_emptied",
+        "of_two_sources",
+        "of_a_total",
+        "of_nobody",
+    ],
+)
+def test_a_null_agrees_only_where_it_travels_with_the_rows_of_one_source(
+    left: int | None,
+    right: int,
+    left_origin: str,
+    right_origin: str,
+    gone: int,
+    state: ControlState,
+) -> None:
+    explained: Mapping[Cause, Mapping[Key, Group]] = (
+        {Cause.QUARANTINED: {(): Group(rows=1, values=(D(0),), nulls=(gone,))}} if gone else {}
+    )
+    before = nulled("raw payments", "5.00", left, origin=left_origin)
+    after = nulled("warehouse movements", "5.00", right, origin=right_origin)
+    assert judged(before, after, explained=explained).state is state
+
+
+def test_a_null_of_one_term_leaves_the_whole_side_without_an_answer() -> None:
+    """Yesterday 250.50, a movement of -250.50, and a balance of today that is null."""
+    yesterday: dict[Key, Group] = {(): Group(rows=1, values=(D("250.50"),))}
+    moved: dict[Key, Group] = {(): Group(rows=2, values=(D("-250.50"),), nulls=(1,))}
+    for minus in (False, True):
+        found = added(((yesterday, False), (moved, minus)))
+        assert found[()].nulls == (1,)
+    assert added(((yesterday, False), (yesterday, False)))[()].nulls == ()
+
+
 def test_a_number_does_not_agree_with_a_text() -> None:
     last = ControlMeasure(name="max paid_on", kind=MeasureKind.MAX)
     assert judged(day("2026-11-20"), day(D(20261120)), rule(last)).state is ControlState.MISMATCHED

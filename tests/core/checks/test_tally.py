@@ -36,6 +36,24 @@ def test_every_measure_of_rows_with_nulls_and_signs() -> None:
     }
 
 
+def test_nulls_are_counted_beside_what_adds_a_column_up() -> None:
+    tally = Tally(EVERY, by=("k",))
+    tally.add({"k": ("a", "a", "b"), "n": (D("2.50"), None, D(1))}, 3)
+    found = tally.groups()
+    counted = {a.kind.value: n for a, n in zip(EVERY, found["a",].nulls or (), strict=True)}
+    assert counted == {
+        "count": 0,
+        "count_negative": 1,
+        "distinct": 0,
+        "sum": 1,
+        "sum_negative": 1,
+        "sum_positive": 1,
+        "min": 0,
+        "max": 0,
+    }
+    assert found["b",].nulls == ()
+
+
 def test_no_row_is_one_group_without_a_grain_and_none_with_one() -> None:
     asked = (Asked(kind=MeasureKind.COUNT), Asked(kind=MeasureKind.MAX, columns=("n",)))
     assert Tally(asked).groups() == {(): Group(rows=0, values=(D(0), None))}

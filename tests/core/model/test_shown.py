@@ -1,10 +1,10 @@
-"""Two texts that differ are seen to differ."""
+"""Two texts that differ are seen to differ, and two groups."""
 
 from __future__ import annotations
 
 import pytest
 
-from puntual.model.shown import told_apart
+from puntual.model.shown import group_in_words, told_apart
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,31 @@ def test_texts_that_look_alike_are_quoted_and_what_an_eye_passes_over_is_written
 ) -> None:
     assert told_apart(left, right) == shown
     assert told_apart(right, left) == (shown[1], shown[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "client null"),
+        ("null", 'client "null"'),
+        ("", 'client ""'),
+        ("c1", "client c1"),
+        ("‹2 chars #0f›", "client ‹2 chars #0f›"),
+        ("Ana, b x", 'client "Ana, b x"'),
+        ('"null"', r'client "\"null\""'),
+        ("c1 ", 'client "c1 "'),
+        (" c1", 'client " c1"'),
+        ("a\nb", r'client "a\nb"'),
+        ("ñ\u202e", r'client "\u00f1\u202e"'),
+        ("a\\nb", r"client a\nb"),
+    ],
+)
+def test_a_group_is_said_so_that_no_two_read_the_same(value: str | None, said: str) -> None:
+    """A value that may be taken for another stands in the quotes of JSON."""
+    assert group_in_words(("client",), (value,)) == said
+
+
+def test_a_group_by_several_columns_names_each_of_them() -> None:
+    by = ("client", "day")
+    assert group_in_words(by, ("c1, day 2", None)) == 'client "c1, day 2", day null'
+    assert group_in_words(by, ("c1", "2, day null")) == 'client c1, day "2, day null"'

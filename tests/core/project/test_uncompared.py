@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.small import REPORT, SETTINGS, write_project
+from support.small import CONTRACT, REPORT, SETTINGS, write_project
 
 from puntual.project.read import lint
 
@@ -113,6 +113,99 @@ def test_an_aggregate_that_no_control_compares_with_what_it_is_made_from_is_told
     told = warned(tmp_path, **WITH_BALANCES, **{"controls/controls.yaml": controls})
     assert told == [
         "models/balances.sql:1 nothing compares 'balances' with what it is made from: movements"
+    ]
+
+
+FROM_SOURCE = "SELECT client_id, sum(amount) AS balance FROM payments GROUP BY client_id\n"
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [TO_MODEL, IN_SQL, IN_ONE_QUERY, REFERRED, THROUGH_REPORT],
+    ids=["equal", "two queries", "one query of both", "referred to", "through the report"],
+)
+def test_a_model_that_carries_a_source_stands_for_it_in_a_control_of_another_made_from_that_source(
+    tmp_path: Path, controls: str
+) -> None:
+    """`balances` is made from `payments`, and held against `movements`, which carries them."""
+    files = WITH_BALANCES | {"models/balances.sql": FROM_SOURCE}
+    assert warned(tmp_path, **files, **{"controls/controls.yaml": controls}) == []
+
+
+@pytest.mark.parametrize("carries", ["    carries: payments\n", ""])
+def test_it_stands_for_it_also_where_its_rows_come_through_another_that_carries_it(
+    tmp_path: Path, carries: str
+) -> None:
+    """`movements` carries `payments` through `read`; `balances` is made from `read`."""
+    read = f"  read:\n    key: [payment_id]\n{carries}"
+    files = WITH_BALANCES | {
+        "puntual.yaml": BALANCES.replace("models:\n", f"models:\n{read}"),
+        "models/read.sql": "SELECT payment_id, client_id, amount, paid_on, _object, _position"
+        " FROM payments\n",
+        "models/movements.sql": "SELECT payment_id, client_id, amount, paid_on,"
+        " amount < 0 AS refund, _object, _position FROM read\n",
+        "models/balances.sql": FROM_SOURCE.replace("payments", "read"),
+    }
+    assert warned(tmp_path, **files, **{"controls/controls.yaml": TO_MODEL}) == []
+
+
+def test_it_stands_for_it_in_a_tie_of_a_report(tmp_path: Path) -> None:
+    tie = REPORTED["reports/payments_daily/report.yaml"].replace(
+        "SELECT sum(balance) FROM balances", "SELECT sum(amount) FROM movements"
+    )
+    files = WITH_BALANCES | {
+        "models/balances.sql": FROM_SOURCE,
+        "reports/payments_daily/report.yaml": tie,
+    }
+    assert warned(tmp_path, **files) == []
+
+
+def test_one_that_carries_another_source_stands_for_nothing_that_the_model_is_made_from(
+    tmp_path: Path,
+) -> None:
+    """`balances` is made from `fees`, and a control holds it against what carries `payments`."""
+    fees = """sources:
+  fees:
+    kind: files
+    path: "inbox/fees_{reference_date:%Y%m%d}.csv"
+    complete: {marker: .ok}
+    control: {file: "control/fees_{reference_date:%Y%m%d}.json"}
+"""
+    files = WITH_BALANCES | {
+        "puntual.yaml": BALANCES.replace("sources:\n", fees),
+        "contracts/fees.odcs.yaml": CONTRACT.replace(": payments\n", ": fees\n"),
+        "models/balances.sql": FROM_SOURCE.replace("payments", "fees"),
+    }
+    told = warned(tmp_path, **files, **{"controls/controls.yaml": TO_MODEL})
+    assert told == [
+        "models/balances.sql:1 nothing compares 'balances' with what it is made from: fees"
+    ]
+
+
+LOOKED_UP = {
+    "puntual.yaml": BALANCES.replace(
+        "  balances:\n", "  clients:\n    key: [client_id]\n  balances:\n"
+    ).replace("tables: [", "tables: [clients, "),
+    "models/clients.sql": "SELECT client_id FROM payments GROUP BY client_id\n",
+    "models/movements.sql": "SELECT p.payment_id, p.client_id, p.amount, p.paid_on,"
+    " p.amount < 0 AS refund, p._object, p._position"
+    " FROM payments AS p LEFT JOIN clients AS c ON c.client_id = p.client_id\n",
+}
+
+
+def test_it_stands_for_it_where_it_looks_the_other_up(tmp_path: Path) -> None:
+    """`movements` has every payment whatever `clients` lost, so that a client is missed there."""
+    held = control(refers="{dataset: movements, columns: [client_id], to: clients}")
+    more = TO_MODEL.removeprefix("controls:\n").replace("id: c", "id: d")
+    files = WITH_BALANCES | LOOKED_UP | {"controls/controls.yaml": held + more}
+    assert warned(tmp_path, **files) == []
+
+
+def test_it_stands_for_nothing_against_what_is_made_from_it(tmp_path: Path) -> None:
+    """`balances` is made from `movements`: both have what `clients` lost, and agree."""
+    files = WITH_BALANCES | LOOKED_UP | {"controls/controls.yaml": TO_MODEL}
+    assert warned(tmp_path, **files) == [
+        "models/clients.sql:1 nothing compares 'clients' with what it is made from: payments"
     ]
 
 

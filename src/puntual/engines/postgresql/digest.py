@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
-from puntual.checks.comparable import no_such_column, not_as_declared, readable
+from puntual.checks.comparable import (
+    is_exact,
+    no_such_column,
+    not_as_declared,
+    not_exact,
+    readable,
+)
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
 from puntual.engines.dialect.sql import adjoined, literal, quote
 from puntual.model.contract import ColumnType, Kind
@@ -338,23 +344,27 @@ def totals_sql(
         day: Its day.
         key: Columns of the digest, with the measures; empty: no digest.
         measures: Columns to sum.
-        types: Column → type in DuckDB's words, of the table's columns of exact types.
+        types: Column → type in DuckDB's words; of one that is not exact in PostgreSQL's.
         as_types: Of columns that are written for another type than their own.
         utf8: The database's own encoding is UTF-8.
 
     Raises:
-        ProjectError: R6001 a column cannot be read as it is asked; R6002 it is not of an exact
-            type, or not there.
+        ProjectError: R6001 a column is not of an exact type, or cannot be read as it is asked;
+            R6002 it is not there.
     """
-    found = {name: of_word(word) for name, word in types.items()}
+    for name in (*key, *measures):
+        if name not in types:
+            raise no_such_column(name, types)
+        if not is_exact(types[name]):
+            raise not_exact(name, types[name])
+    found = {name: of_word(word) for name, word in types.items() if is_exact(word)}
     parts = ["count(*)", *(f"coalesce(sum({quote(name)}), 0)" for name in measures)]
     source = f"{quote(table)} WHERE reference_date = DATE '{day.isoformat()}'"
     if key:
         columns: dict[str, ColumnType] = {}
         for name in dict.fromkeys((*key, *measures)):
-            kind = found[name].type if name in found else None
-            if kind is None:
-                raise no_such_column(name, types)
+            kind = found[name].type
+            assert kind is not None  # noqa: S101 - it is exact
             columns[name] = (as_types or {}).get(name, kind)
         kept = {name: quote(name) for name in measures}
         rows = digested(f"SELECT * FROM {source}", found, columns, keep=kept, utf8=utf8)

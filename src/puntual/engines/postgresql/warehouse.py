@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import errors
 
+from puntual.checks.comparable import is_exact
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect import loads
 from puntual.engines.dialect.loads import DAY, LOG
@@ -131,7 +132,7 @@ class PostgreSQLWarehouse:
             TransientError: T4003.
         """
         try:
-            return _columns(self._connected(), table)
+            return _kinds(self._connected(), table)
         except psycopg.Error as exc:
             raise _fault(exc, f"warehouse table {table}", "T4002") from exc
 
@@ -257,14 +258,18 @@ def _logged(connection: _Connection, table: str, reference_date: date) -> tuple[
 
 def _columns(connection: _Connection, table: str) -> dict[str, str]:
     """Return name → type, in DuckDB's words, of a table's columns that have an exact type."""
+    return {n: word for n, word in _kinds(connection, table).items() if is_exact(word)}
+
+
+def _kinds(connection: _Connection, table: str) -> dict[str, str]:
+    """Return name → type of a table's columns: in DuckDB's words, or in its own if not exact."""
     rows = connection.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
         "WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped "
         "ORDER BY attnum",
         (table,),
     ).fetchall()
-    words = {name: duckdb_type(kind) for name, kind in rows}
-    return {name: word for name, word in words.items() if word}
+    return {name: duckdb_type(kind) or kind for name, kind in rows}
 
 
 def _order_columns(order: LoadOrder) -> dict[str, str]:
@@ -354,7 +359,7 @@ def _totals_sql(
     types: Mapping[str, ColumnType] | None,
 ) -> str:
     """Return the statement of `totals`; empty where there is no such table."""
-    held = _columns(connection, table)
+    held = _kinds(connection, table)
     if not held:
         return ""
     utf8 = connection.info.parameter_status("server_encoding") == "UTF8"

@@ -88,16 +88,18 @@ def totals_sql(
         day: Its day.
         key: Columns of the digest, with the measures; empty: no digest.
         measures: Columns to sum.
-        types: Column → type in DuckDB's words.
+        types: Column → type in DuckDB's words; of one that is not exact in Redshift's.
         as_types: Of columns that are written for another type than their own.
 
     Raises:
-        ProjectError: R6001 a column cannot be read as it is asked; R6002 it is not of an exact
-            type, or not there.
+        ProjectError: R6001 a column is not of an exact type, or cannot be read as it is asked;
+            R6002 it is not there.
     """
     for name in (*key, *measures):
         if name not in types:
             raise no_such_column(name, types)
+        if declared(types[name]) is None:
+            raise not_exact(name, types[name])
     sums = [f"COALESCE(SUM({quote(name)}), 0)" for name in measures]
     source = f"{quote(table)} WHERE reference_date = DATE '{day.isoformat()}'"
     if not key:
