@@ -78,6 +78,19 @@ def test_a_row_that_two_checks_set_aside_is_listed_once_with_both(tmp_path: Path
     assert [row["key"]["payment_id"] for row in first[0]["rows"]] == ["p1", "p2"]
 
 
+def test_two_checks_that_set_the_same_rows_aside_are_both_named(tmp_path: Path) -> None:
+    """p5 alone has no client and an id above p4: what both checks found is one file."""
+    limit = TOLERANT.replace("rows: 1", "rows: 9").replace("10.00", "400.00")
+    other = SECOND_CHECK.replace("amount < 9", "payment_id < 'p5'")
+    checks = {"checks/checks.yaml": CHECKS + other}
+    _project(tmp_path, **{"contracts/payments.odcs.yaml": limit}, **checks)
+    assert run_day(tmp_path).code == 0
+    asked = ("reconcile", "-d", DAY, "--rows", "movements:warehouse", "--explained")
+    told = puntual(tmp_path, *asked).out
+    assert "1 quarantined" in told
+    assert told.count("checks client_given and small") == 1
+
+
 def test_a_row_set_aside_beyond_the_limit_holds_the_delivery(tmp_path: Path) -> None:
     _project(tmp_path)
     held = run_day(tmp_path)

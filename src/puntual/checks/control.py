@@ -31,6 +31,7 @@ from puntual.model.control import (
     StagedSide,
 )
 from puntual.model.finding import Finding, Verdict
+from puntual.model.shown import group_in_words
 
 MOST_GROUPS = 100
 """Groups that a result names; the others are counted."""
@@ -350,18 +351,11 @@ def _broken(rule: ControlRule, groups: tuple[GroupResult, ...], broken: list[Gro
 
 
 def _told(rule: ControlRule, group: GroupResult) -> str:
-    where = named(rule.by, group.key)
+    where = group_in_words(rule.by, group.key)
     alone = {GroupState.MISSING: "on the left only", GroupState.EXTRA: "on the right only"}
     wrong = [m for m in group.measures if not m.matched] or list(group.measures[:1])
     said = "; ".join(told(m) for m in wrong)
     return ": ".join(filter(None, (where, alone.get(group.state, ""), said)))
-
-
-def named(by: Iterable[str], key: Key) -> str:
-    """Return a group in words: each column of the grain with its value."""
-    return ", ".join(
-        f"{name} {'null' if value is None else value}" for name, value in zip(by, key, strict=True)
-    )
 
 
 def told(measure: MeasureResult) -> str:

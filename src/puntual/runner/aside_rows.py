@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from puntual.model.broken_row import BrokenRow, BrokenRows, RowClass
+from puntual.model.check import OnFail
 from puntual.model.finding import Place
 from puntual.ports.engine import Day
 from puntual.runner import load as loading
@@ -23,7 +24,7 @@ ORDER BY class, reason, _object, _position
 """
 _COUNTED = "SELECT count(*) FROM offending"
 _ROWS = "SELECT count(*) FROM (SELECT DISTINCT _object, _position FROM offending) AS rows"
-_OFFENDING = "SELECT _object, _position FROM offending ORDER BY _object, _position"
+_OFFENDING = "SELECT DISTINCT _object, _position FROM offending ORDER BY _object, _position"
 
 
 def with_aside(drill: Drill, rows: BrokenRows, dataset: str) -> BrokenRows:
@@ -65,23 +66,24 @@ def with_checks(drill: Drill, rows: BrokenRows, table: str) -> BrokenRows:
     run = drill.run
     origin = run.origin(table)
     without = set(loading.without(run, table))
-    found = [
-        (run.world.objects.locate(o), o) for o in run.manifest("validate").of_role("offending")
-    ]
-    checks = {path: item.detail["check"] for path, item in found if path in without}
+    checks: dict[str, list[str]] = {}  # two that found the same rows have one file
+    for item in run.manifest("validate").of_role("offending"):
+        path = run.world.objects.locate(item)
+        if path in without and item.detail["on_fail"] == OnFail.QUARANTINE.value:
+            checks.setdefault(path, []).append(item.detail["check"])
     if origin is None or not checks:
         return rows
     ((times,),) = run.world.engine.query(_ROWS, _offending(run, *checks), limit=None).columns
     reasons: dict[tuple[str, int], list[str]] = {}
-    for path, check in checks.items() if drill.explained else ():
+    for path, names in checks.items() if drill.explained else ():
         # Ordered by place, the first rows of all files are among the first of each.
         answer = run.world.engine.query(_OFFENDING, _offending(run, path), limit=drill.limit)
         for held, position in zip(*answer.columns, strict=True):
-            reasons.setdefault((str(held), int(str(position))), []).append(check)
+            reasons.setdefault((str(held), int(str(position))), []).extend(names)
     named = tuple(
         BrokenRow(
             of_class=RowClass.QUARANTINED,
-            reason=_by(dict.fromkeys(reasons[held, position])),
+            reason=_by(reasons[held, position]),
             place=Place(object=held, position=position),
         )
         for held, position in sorted(reasons)[: drill.limit]
@@ -97,7 +99,7 @@ def _offending(run: DayRun, *paths: str) -> Day:
 
 
 def _by(checks: Iterable[str]) -> str:
-    names = sorted(checks)
+    names = sorted(set(checks))
     several = f"checks {', '.join(names[:-1])} and {names[-1]}"
     return several if len(names) > 1 else f"check {names[0]}"
 
