@@ -85,10 +85,10 @@ def test_a_balance_that_is_null_is_not_the_zero_that_its_movements_add_up_to(
     assert ran.code == 1, ran.out + ran.err
     found = results(tmp_path, FIRST)["tie"]
     assert (found.state, found.counts) == (ControlState.UNKNOWN, {"matched": 1, "unknown": 1})
-    said = "sum amount 0.00 MXN against no answer (1 null on the right), difference no answer"
+    said = "sum amount 0.00 MXN against no answer (nulls on the right: 1), difference no answer"
     assert findings(tmp_path, FIRST)["tie"].observed.endswith(said)
     rows = puntual(tmp_path, "reconcile", "-d", FIRST, "--rows", "tie")
-    assert (rows.code, "1 null on the right" in rows.out) == (1, True), rows.out
+    assert (rows.code, "nulls on the right: 1" in rows.out) == (1, True), rows.out
 
 
 def test_a_roll_forward_into_a_balance_that_is_null_has_no_answer(tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_a_roll_forward_into_a_balance_that_is_null_has_no_answer(tmp_path: Path
         "tie": ControlState.MISMATCHED,
         "roll": ControlState.UNKNOWN,
     }
-    assert "(1 null on the right)" in found["roll"].reason
+    assert "(nulls on the right: 1)" in found["roll"].reason
     assert found["tie"].reason.endswith(
-        "-250.50 MXN against 0.00 MXN (1 null on the right), difference -250.50 MXN"
+        "-250.50 MXN against 0.00 MXN (nulls on the right: 1), difference -250.50 MXN"
     )
 
 

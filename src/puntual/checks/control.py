@@ -360,13 +360,11 @@ def _told(rule: ControlRule, group: GroupResult) -> str:
 
 def told(measure: MeasureResult) -> str:
     """Return a measure of both sides in words: both values, the difference, what remains."""
-    left, right = (
-        _shown(value, measure.unit) + (f" ({_counted(nulls)} on the {where})" if nulls else "")
-        for value, nulls, where in (
-            (measure.left, measure.left_nulls, "left"),
-            (measure.right, measure.right_nulls, "right"),
-        )
-    )
+    left, right = _shown(measure.left, measure.unit), _shown(measure.right, measure.unit)
+    if measure.left_nulls:
+        left = f"{left} (nulls on the left: {measure.left_nulls:,})"
+    if measure.right_nulls:
+        right = f"{right} (nulls on the right: {measure.right_nulls:,})"
     parts = [f"{measure.name} {left} against {right}"]
     if measure.difference is not None:
         parts.append(f"difference {_number(measure.difference, measure.unit)}")
@@ -517,10 +515,6 @@ def _negated(value: Value) -> Value:
 
 def _text(value: Value) -> str | None:
     return format(value, "f") if isinstance(value, Decimal) else value
-
-
-def _counted(nulls: int) -> str:
-    return f"{nulls:,} null{'s' if nulls > 1 else ''}"
 
 
 def _shown(value: str | None, unit: str) -> str:

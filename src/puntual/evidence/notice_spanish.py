@@ -134,6 +134,8 @@ OF_CONTROLS = (
     ("no answer: null", "sin respuesta: nulo"),
     ("{} no answer", "{} sin respuesta"),
     ("no answer", "sin respuesta"),
+    ("{+} (nulls on the left: {})", "{+} (nulos a la izquierda: {})"),
+    ("{+} (nulls on the right: {})", "{+} (nulos a la derecha: {})"),
     ("{+} against {+}", "{+} contra {+}"),
     ("difference {+}", "diferencia {+}"),
     ("residual {+}", "residuo {+}"),
