@@ -188,19 +188,21 @@ def test_a_null_in_a_summed_column_is_no_zero_and_the_sentence_counts_it() -> No
     result = judged(nulled("movements", "0.00", 0), nulled("balances", "0", 1))
     assert (result.state, finding(result).code) == (ControlState.UNKNOWN, "R3002")
     assert finding(result).observed == (
-        "no answer: sum amount 0.00 MXN against no answer (1 null on the right), "
+        "no answer: sum amount 0.00 MXN against no answer (nulls on the right: 1), "
         "difference no answer"
     )
     both = judged(nulled("movements", "0.00", 2), nulled("balances", "0", 2))
     assert both.state is ControlState.UNKNOWN
-    assert "no answer (2 nulls on the left) against no answer (2 nulls on the right)" in both.reason
+    assert (
+        "no answer (nulls on the left: 2) against no answer (nulls on the right: 2)" in both.reason
+    )
 
 
 def test_sums_that_differ_beside_a_null_are_no_agreement_and_keep_their_difference() -> None:
     result = judged(nulled("raw", "9.99", 1), nulled("movements", "0.00", 0))
     assert (result.state, result.totals[0].residual) == (ControlState.MISMATCHED, D("9.99"))
     assert result.reason == (
-        "sum amount 9.99 MXN (1 null on the left) against 0.00 MXN, difference 9.99 MXN"
+        "sum amount 9.99 MXN (nulls on the left: 1) against 0.00 MXN, difference 9.99 MXN"
     )
 
 
@@ -213,7 +215,7 @@ def test_a_group_with_a_null_has_no_answer_and_the_other_groups_keep_theirs() ->
     right = side("right", {("c1",): (D(1),), ("c3",): (D(0),)})
     result = judged(left, right, rule(by=("client_id",)))
     assert result.counts == {"matched": 1, "unknown": 1}
-    assert result.reason.startswith("no answer: client_id c3: sum amount no answer (1 null on the")
+    assert result.reason.startswith("no answer: client_id c3: sum amount no answer (nulls on the")
     assert result.totals[0].left is None, "what a part of has no answer has none in total"
 
 
