@@ -77,14 +77,19 @@ def test_every_kind_agrees_on_postgresql_and_a_row_that_was_altered_there_is_nam
     assert (tests.code, tests.out.count("<failure")) == (1, 1)
 
 
+def one_in_postgresql(root: Path, url: str) -> dict[str, str]:
+    """Write a project of one warehouse table and its day's file; return its environment."""
+    write_project(root, **{"puntual.yaml": ONE_IN_POSTGRESQL})
+    drop(root)
+    vouch(root, 4, "330.35")
+    return {"TEST_WAREHOUSE": url}
+
+
 def test_an_amount_that_is_no_number_makes_no_sum_of_its_row(
     tmp_path: Path, postgres_url: str
 ) -> None:
     """PostgreSQL's numeric holds NaN: a residual of NaN is not the 250.50 that stood before."""
-    env = {"TEST_WAREHOUSE": postgres_url}
-    write_project(tmp_path, **{"puntual.yaml": ONE_IN_POSTGRESQL})
-    drop(tmp_path)
-    vouch(tmp_path, 4, "330.35")
+    env = one_in_postgresql(tmp_path, postgres_url)
     at = ("run", "-d", FIRST, "--as-of", AS_OF)
     stopped = env | {"PUNTUAL_FAILPOINTS": "report.laid_out=raise:PermanentError"}
     assert puntual(tmp_path, *at, env=stopped).code == 3
@@ -103,10 +108,7 @@ def test_an_amount_that_is_no_number_makes_no_sum_of_its_row(
 def test_a_table_that_was_dropped_in_postgresql_is_named_and_nothing_is_listed(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    env = {"TEST_WAREHOUSE": postgres_url}
-    write_project(tmp_path, **{"puntual.yaml": ONE_IN_POSTGRESQL})
-    drop(tmp_path)
-    vouch(tmp_path, 4, "330.35")
+    env = one_in_postgresql(tmp_path, postgres_url)
     assert puntual(tmp_path, "run", "-d", FIRST, "--as-of", AS_OF, env=env).code == 0
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DROP TABLE movements")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import duckdb
 import psycopg
@@ -127,6 +127,17 @@ def stopped(root: Path) -> Path:
     good_day(root)
     assert run_day(root, env=NO_FILE).code == 3
     return root
+
+
+def altered_in_postgresql(root: Path, url: str, statement: LiteralString) -> dict[str, str]:
+    """Reconcile a day on PostgreSQL, then alter its warehouse; return the environment of a run."""
+    env = {"TEST_WAREHOUSE": url}
+    good_day(root)
+    (root / "puntual.yaml").write_text(IN_POSTGRESQL)
+    assert run_day(root, env=env | NO_FILE).code == 3
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+    return env
 
 
 def held_by_alteration(root: Path, ran: Ran, code: str) -> None:
@@ -261,12 +272,9 @@ def test_the_next_version_of_an_altered_table_is_held_and_made_once_it_is_loaded
 def test_a_row_that_was_deleted_in_postgresql_holds_the_day(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    env = {"TEST_WAREHOUSE": postgres_url}
-    good_day(tmp_path)
-    (tmp_path / "puntual.yaml").write_text(IN_POSTGRESQL)
-    assert run_day(tmp_path, env=env | NO_FILE).code == 3
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DELETE FROM movements WHERE payment_id = 'p3'")
+    env = altered_in_postgresql(
+        tmp_path, postgres_url, "DELETE FROM movements WHERE payment_id = 'p3'"
+    )
     held_by_alteration(tmp_path, run_day(tmp_path, env=env), "R2001")
     ran = puntual(tmp_path, *AGAIN, env=env)
     assert (ran.code, (tmp_path / FILE.format(1)).read_text()) == (0, RIGHT), ran.out + ran.err
@@ -275,12 +283,7 @@ def test_a_row_that_was_deleted_in_postgresql_holds_the_day(
 def test_an_amount_that_became_a_float_in_postgresql_is_refused_as_one(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    env = {"TEST_WAREHOUSE": postgres_url}
-    good_day(tmp_path)
-    (tmp_path / "puntual.yaml").write_text(IN_POSTGRESQL)
-    assert run_day(tmp_path, env=env | NO_FILE).code == 3
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(AS_FLOAT)
+    env = altered_in_postgresql(tmp_path, postgres_url, AS_FLOAT)
     refused_as_float(tmp_path, run_day(tmp_path, env=env))
 
 

@@ -24,6 +24,7 @@ from puntual.local.stream import LocalStream
 from puntual.model.contract import Contract
 from puntual.model.manifest import Manifest, Totals
 from puntual.model.project import Project, WarehouseSettings
+from puntual.model.report import Calendar
 from puntual.model.source import Source
 from puntual.ports.engine import Engine
 from puntual.ports.landing import PARTS, LandedDay, LateDay
@@ -33,6 +34,17 @@ from puntual.project.zones import zone
 from puntual.runner.clock import FixedClock
 
 CODE = "c" * 64
+
+CALENDAR = Calendar(
+    name="test",
+    source="a test",
+    published=date(2025, 12, 1),
+    valid_from=date(2026, 1, 1),
+    valid_until=date(2026, 12, 31),
+    weekend=(6, 7),
+    holidays=(),
+)
+"""Of 2026, with weekends and no holiday."""
 
 
 @dataclass(slots=True)

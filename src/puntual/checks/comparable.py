@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from puntual.errors import ProjectError
 from puntual.model.contract import ColumnType, Kind
@@ -165,6 +165,24 @@ def not_exact(column: str, word: str) -> ProjectError:
         observed=word,
         next_step=f"CAST {column} in the model; a float is never compared.",
     )
+
+
+def require_exact(columns: Iterable[str], types: Mapping[str, str]) -> None:
+    """
+    Refuse columns that a table does not have, or has with a type that holds less than it is given.
+
+    Args:
+        columns: Their names.
+        types: The table's columns: name → type in DuckDB's words, or another if not exact.
+
+    Raises:
+        ProjectError: R6002 a column is not there; R6001 it is not of an exact type.
+    """
+    for name in columns:
+        if name not in types:
+            raise no_such_column(name, types)
+        if not is_exact(types[name]):
+            raise not_exact(name, types[name])
 
 
 def none_in_common(column: str, left: ColumnType | None, right: ColumnType | None) -> ProjectError:

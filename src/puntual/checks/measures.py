@@ -88,6 +88,11 @@ def measures_sql(
     )
 
 
+def in_sql(asked: Iterable[Asked]) -> tuple[Asked, ...]:
+    """Return what a SELECT of `measures_sql` answers: all but digests."""
+    return tuple(a for a in asked if a.kind is not MeasureKind.DIGEST)
+
+
 def summed(asked: Iterable[Asked]) -> tuple[str, ...]:
     """Return the columns that are added up, each once: their nulls are counted beside them."""
     return tuple(dict.fromkeys(a.columns[0] for a in asked if a.kind.adds_a_column))

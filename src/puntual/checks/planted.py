@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 
-from puntual.checks.measures import Scan, measures_sql, quoted
+from puntual.checks.measures import Scan, in_sql, measures_sql, quoted
 from puntual.model.control import (
     Asked,
     ControlRule,
@@ -195,7 +195,7 @@ def _said(control: ControlRule, terms: Sequence[Term]) -> Iterator[Asked]:
 def _look(term: Term, sample: str, number: int) -> Look:
     if isinstance(term.side, QuerySide):
         return _query_look(term, term.side.sql, sample, number)
-    plain = tuple(a for a in term.asked if a.kind is not MeasureKind.DIGEST)
+    plain = in_sql(term.asked)
     scan = Scan(side=term.side, by=(PLANTED, *term.by), where=term.where)
     return Look(
         id=number,
@@ -211,7 +211,7 @@ def _look(term: Term, sample: str, number: int) -> Look:
 def _query_look(term: Term, sql: str, sample: str, number: int) -> Look:
     if any(a.kind is MeasureKind.VALUE for a in term.asked):
         return Look(id=number, sample=sample, sql=sql)
-    asked = tuple(a for a in term.asked if a.kind is not MeasureKind.DIGEST)
+    asked = in_sql(term.asked)
     scan = Scan(side=term.side, by=term.by, where=term.where)
     whole = measures_sql(scan, asked, f"({sql})", day=None, nulls=False)
     return Look(id=number, sample=sample, sql=whole, by=len(term.by), skip=1)

@@ -120,13 +120,13 @@ class Foresight:
     def _observed(self, store: Store, source: str, day: date) -> Arrived | None:
         from puntual.landing import observed  # pyarrow: only where arrivals are looked at
 
-        where = zone(self._project.contracts[source].time_zone)
-        found = self._project.sources[source]
+        contract, found = self._project.contracts[source], self._project.sources[source]
+        where = zone(contract.time_zone)
         if isinstance(found, StreamSource):
             return observed.arrived(store, source, day, where)
         if isinstance(found, DatabaseSource):
             return observed.database(store, source, day, where)
-        landed = observed.landed_of(store, source, day)
+        landed = observed.landed_of(store, source, day) if contract.arrival_parts else None
         with self._place.journal() as journal:
             return observed.files(journal.steps(day), found, day, where, landed)
 

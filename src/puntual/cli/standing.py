@@ -62,10 +62,11 @@ class Table:
         standing = (o if now <= o.due_at else replace(o, timeliness=_MISSED) for o in every)
         missing = {o.obligation for o in unmet(standing, (), since)}
         self._seen |= {o.obligation for o in every if now <= o.due_at and o.obligation in missing}
+        missing |= self._seen
         by_day: dict[date, list[str]] = {}
         for one in every:
             key = (one.obligation.report, one.obligation.reference_date)
-            if key in on_record or one.obligation in missing | self._seen:
+            if key in on_record or one.obligation in missing:
                 by_day.setdefault(key[1], []).append(key[0])
         return tuple(self._day(day, tuple(sorted(by_day[day]))) for day in sorted(by_day))
 

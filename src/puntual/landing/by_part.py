@@ -36,7 +36,6 @@ def counted(
     parts: Sequence[RawPart],
     *,
     stream: bool,
-    folder: str = "",
 ) -> Parts:
     """
     Count records by the values of the columns that the contract names, and by their form.
@@ -48,7 +47,6 @@ def counted(
         parts: What is counted.
         stream: They are of a stream: counted by the ten minutes in which they arrived, else by
             the object in which they came.
-        folder: Scratch in which they lie themselves, if they do; "" for one of its own.
 
     Raises:
         PermanentError: T3001 the engine has no memory left.
@@ -59,20 +57,17 @@ def counted(
     where = "date_trunc('minute', _arrived_at)" if stream else "_object"
     values = [(name, f'CAST("{name}" AS VARCHAR)') for name in contract.arrival_parts]
     asked = [*values, (SCHEMA, _form(contract))]
-    own = "" if folder else desk.objects.scratch(f"parts-{contract.dataset}-{day.isoformat()}")
     statements = tuple(_sql(contract, where, value) for _, value in asked)
+    folder = desk.objects.scratch(f"parts-{contract.dataset}-{day.isoformat()}")
     try:
-        answers = desk.engine.ask_raw(raw, statements, {}, folder or own)
+        answers = desk.engine.ask_raw(raw, statements, {}, folder)
     finally:
-        if own:
-            desk.objects.discard(own)
+        desk.objects.discard(folder)
     found: Parts = {}
     for (name, _), answer in zip(asked, answers, strict=True):
         for value, at, records in zip(*answer.columns, strict=True):
             if value is not None:
-                counts = found.setdefault(name, {}).setdefault(str(value), {})
-                place = _place(at)
-                counts[place] = str(int(counts.get(place, "0")) + int(str(records)))
+                _add(found.setdefault(name, {}), str(value), _place(at), records)
     return added({}, found)
 
 
@@ -84,11 +79,15 @@ def added(held: Mapping[str, object], more: Parts) -> Parts:
         for name, values in _mapping(counts):
             known = found.setdefault(name, {})
             for value, places in _mapping(values):
-                mine = known.setdefault(value, {})
                 for place, records in _mapping(places):
-                    mine[place] = str(int(mine.get(place, "0")) + int(str(records)))
+                    _add(known, value, place, records)
     beyond |= {name for name, values in found.items() if len(values) > MOST}
     return {name: {} if name in beyond else values for name, values in found.items()}
+
+
+def _add(values: dict[str, dict[str, str]], value: str, place: str, records: object) -> None:
+    places = values.setdefault(value, {})
+    places[place] = str(int(places.get(place, "0")) + int(str(records)))
 
 
 def _mapping(value: object) -> Iterator[tuple[str, object]]:

@@ -60,10 +60,9 @@ def arrived(store: Store, source: str, day: date, zone: tzinfo) -> Arrived | Non
     Raises:
         EvidenceError: V1001, V1002 a raw object or its manifest is missing or altered.
     """
-    digest = store.pointers.read(f"raw:{source}/{day.isoformat()}")
-    if digest is None:
+    manifest = _published(store, f"raw:{source}/{day.isoformat()}")
+    if manifest is None:
         return None
-    manifest = decode(store.objects.read_named("manifests", digest, ".json"))
     shards: dict[str, Counter[int]] = {}
     for ref in manifest.objects:
         table = pq.read_table(store.objects.locate(ref), columns=["shard", "arrived_at"])
@@ -181,7 +180,11 @@ def landed_of(store: Store, source: str, day: date) -> Manifest | None:
     Raises:
         EvidenceError: V1001, V1002 its manifest is missing or altered.
     """
-    digest = store.pointers.read(f"land:{source}/{day.isoformat()}")
+    return _published(store, f"land:{source}/{day.isoformat()}")
+
+
+def _published(store: Store, name: str) -> Manifest | None:
+    digest = store.pointers.read(name)
     if digest is None:
         return None
     return decode(store.objects.read_named("manifests", digest, ".json"))

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from os.path import dirname
 
 from puntual.failpoints import failpoint
 from puntual.landing import by_part
@@ -111,10 +110,8 @@ def publish(job: Job, cut: Cut, parts: Sequence[DayPart]) -> bool:
         else:
             name = job.raw(day)
             came = [RawPart(uri=p.path, short=f"{i:012x}") for i, p in enumerate(those)]
-            # Before they are moved into the store, out of what the engine may read.
-            fresh = by_part.counted(
-                job.desk, job.contract, day, came, stream=True, folder=dirname(those[0].path)
-            )
+            # Before they are moved into the store.
+            fresh = by_part.counted(job.desk, job.contract, day, came, stream=True)
             objects = (*_objects(held), *_stored(job, cut, day, those, late=False))
             grown = day_manifest(job, day, digest, objects, parts=parts_of(held, fresh))
             if (day - today).days > 1:

@@ -239,9 +239,9 @@ def _arrival_parts(
     if found and isinstance(source, DatabaseSource):
         message = "puntual.arrivalParts is for what comes bit by bit; a database is asked once"
         extras.complain("C1113", message, key)
+    public = {c.name for c in columns if c.classification == "public"}
     for name, spot in zip(found, extras.item_spots(key), strict=False):
-        is_there = check_column(extras, name, key, columns, _PARTS)
-        if is_there and name not in {c.name for c in columns if c.classification == "public"}:
+        if check_column(extras, name, key, columns, _PARTS) and name not in public:
             message = f"column '{name}' is told by its values, and is not classified public"
             hint = "add classification: public, or leave it out"
             extras.complain("C1109", message, spot, hint=hint)

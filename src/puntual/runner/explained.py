@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from puntual.checks.control import Group, Key, added
-from puntual.checks.measures import measures_sql, quoted, scan_of
-from puntual.model.control import Asked, Cause, ControlRule, MeasureKind, Stage, StagedSide, Term
+from puntual.checks.measures import in_sql, measures_sql, quoted, scan_of
+from puntual.model.control import Cause, ControlRule, MeasureKind, Stage, StagedSide, Term
 from puntual.ports.engine import Answer, Day
 from puntual.runner import load as loading
 from puntual.runner.measure import Readings, aside_of, reading
@@ -107,12 +107,7 @@ def _filtered(run: DayRun, between: _Between) -> Mapping[Key, Group]:
 
 
 def _select(term: Term, source: str, extra: str) -> str:
-    return measures_sql(scan_of(term), _plain(term), source, day=None, extra=extra)
-
-
-def _plain(term: Term) -> list[Asked]:
-    """Return what is measured by SQL."""
-    return [a for a in term.asked if a.kind is not MeasureKind.DIGEST]
+    return measures_sql(scan_of(term), in_sql(term.asked), source, day=None, extra=extra)
 
 
 def _ask(run: DayRun, text: str, tables: dict[str, tuple[str, ...]]) -> Answer:
@@ -123,7 +118,7 @@ def _ask(run: DayRun, text: str, tables: dict[str, tuple[str, ...]]) -> Answer:
 def _groups(term: Term, answer: Answer, text: str) -> Mapping[Key, Group]:
     """Return the groups from which something left."""
     whole = replace(answer, truncated=False)
-    found = reading(whole, scan_of(term), _plain(term), text).groups
+    found = reading(whole, scan_of(term), in_sql(term.asked), text).groups
     return {key: _placed(term, group) for key, group in found.items() if group.rows}
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.landing import Place, open_place
+from support.landing import CALENDAR, Place, open_place
 
 from puntual.landing import by_part, observed
 from puntual.landing.publish import Job
 from puntual.landing.stream import read_on
 from puntual.local.pointers import SqlitePointers
 from puntual.model.contract import Column, ColumnType, Contract, Csv, JsonLines, Kind
-from puntual.model.report import Calendar
 from puntual.model.source import ControlFile, FileSource, Marker, NoControl, StreamSource
 from puntual.planner.arrivals import Cause, Verdict, assess
 from puntual.planner.curve import Arrived
@@ -51,15 +50,6 @@ CONTRACT = Contract(
     day_column="at",
     arrival_parts=("branch",),
     digest="e" * 64,
-)
-CALENDAR = Calendar(
-    name="test",
-    source="a test",
-    published=date(2025, 12, 1),
-    valid_from=date(2026, 1, 1),
-    valid_until=date(2026, 12, 31),
-    weekend=(6, 7),
-    holidays=(),
 )
 
 

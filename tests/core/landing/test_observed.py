@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 
+from support.landing import CALENDAR
+
 from puntual.landing.observed import files
-from puntual.model.report import Calendar
 from puntual.model.source import FileSource, Marker, NoControl
 from puntual.planner.arrivals import Cause, Verdict, assess
 from puntual.planner.curve import Arrived, Curve
@@ -19,15 +20,6 @@ SOURCE = FileSource(
     pattern="in/pay_{reference_date:%Y%m%d}*.csv",
     complete=Marker(suffix=".ok"),
     control=NoControl(reason="a test"),
-)
-CALENDAR = Calendar(
-    name="test",
-    source="a test",
-    published=date(2025, 12, 1),
-    valid_from=date(2026, 1, 1),
-    valid_until=date(2026, 12, 31),
-    weekend=(6, 7),
-    holidays=(),
 )
 
 

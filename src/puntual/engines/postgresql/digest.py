@@ -18,8 +18,8 @@ from puntual.checks.comparable import (
     is_exact,
     no_such_column,
     not_as_declared,
-    not_exact,
     readable,
+    require_exact,
 )
 from puntual.checks.encoding import BUCKETS, NULLS, PRIME, TAGS, by_remainder, key_types
 from puntual.engines.dialect.sql import adjoined, literal, quote
@@ -352,11 +352,7 @@ def totals_sql(
         ProjectError: R6001 a column is not of an exact type, or cannot be read as it is asked;
             R6002 it is not there.
     """
-    for name in (*key, *measures):
-        if name not in types:
-            raise no_such_column(name, types)
-        if not is_exact(types[name]):
-            raise not_exact(name, types[name])
+    require_exact((*key, *measures), types)
     found = {name: of_word(word) for name, word in types.items() if is_exact(word)}
     parts = ["count(*)", *(f"coalesce(sum({quote(name)}), 0)" for name in measures)]
     source = f"{quote(table)} WHERE reference_date = DATE '{day.isoformat()}'"

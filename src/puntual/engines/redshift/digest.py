@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from puntual.checks.comparable import declared, no_such_column, not_as_declared, not_exact, readable
+from puntual.checks.comparable import (
+    declared,
+    not_as_declared,
+    not_exact,
+    readable,
+    require_exact,
+)
 from puntual.checks.encoding import TAGS
 from puntual.engines.dialect.sql import quote
 from puntual.engines.redshift.compile import TEXT
@@ -95,11 +101,7 @@ def totals_sql(
         ProjectError: R6001 a column is not of an exact type, or cannot be read as it is asked;
             R6002 it is not there.
     """
-    for name in (*key, *measures):
-        if name not in types:
-            raise no_such_column(name, types)
-        if declared(types[name]) is None:
-            raise not_exact(name, types[name])
+    require_exact((*key, *measures), types)
     sums = [f"COALESCE(SUM({quote(name)}), 0)" for name in measures]
     source = f"{quote(table)} WHERE reference_date = DATE '{day.isoformat()}'"
     if not key:
