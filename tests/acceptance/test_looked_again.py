@@ -167,8 +167,19 @@ def repaired(root: Path) -> None:
             "R2002",
         ),
         ("DROP TABLE movements", "R2001"),
+        ("UPDATE movements SET paid_on = DATE '2026-03-01' WHERE payment_id = 'p1'", "R2002"),
+        ("UPDATE movements SET refund = NULL WHERE payment_id = 'p1'", "R2002"),
+        (
+            "UPDATE movements SET client_id = CASE payment_id WHEN 'p1' THEN 'c3' ELSE 'c1' END"
+            " WHERE payment_id IN ('p1', 'p4')",
+            "R2002",
+        ),
+        ("UPDATE movements SET _position = 99 WHERE payment_id = 'p1'", "R2002"),
     ],
-    ids=("raised", "deleted", "doubled", "exchanged", "dropped"),
+    ids=(
+        *("raised", "deleted", "doubled", "exchanged", "dropped"),
+        *("a date", "a null", "clients exchanged", "a place"),
+    ),
 )
 def test_a_table_that_was_altered_before_its_report_was_made_holds_it_and_is_named(
     tmp_path: Path, altered: str, code: str
@@ -278,6 +289,40 @@ def test_a_row_that_was_deleted_in_postgresql_holds_the_day(
     held_by_alteration(tmp_path, run_day(tmp_path, env=env), "R2001")
     ran = puntual(tmp_path, *AGAIN, env=env)
     assert (ran.code, (tmp_path / FILE.format(1)).read_text()) == (0, RIGHT), ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("column", "altered"),
+    [
+        ("paid_on", "UPDATE movements SET paid_on = '2026-03-01' WHERE payment_id = 'p1'"),
+        ("refund", "UPDATE movements SET refund = NULL WHERE payment_id = 'p1'"),
+        ("client_id", "UPDATE movements SET client_id = 'c1 ' WHERE payment_id = 'p1'"),
+    ],
+    ids=("a date", "a null", "a blank"),
+)
+def test_a_value_that_is_neither_key_nor_amount_and_was_altered_in_postgresql_holds_the_day(
+    tmp_path: Path, postgres_url: str, column: str, altered: LiteralString
+) -> None:
+    env = altered_in_postgresql(tmp_path, postgres_url, altered)
+    held_by_alteration(tmp_path, run_day(tmp_path, env=env), "R2002")
+    whole = puntual(tmp_path, "reconcile", "-d", DAY, env=env).out
+    assert ("ROWS DIFFER" in whole, "KEYS DIFFER" in whole) == (True, False), whole
+    named = puntual(tmp_path, "reconcile", "-d", DAY, "--rows", env=env).out
+    assert "rows behind curated → warehouse   1 changed" in named
+    assert f" {column} " in named
+    ran = puntual(tmp_path, *AGAIN, env=env)
+    assert (ran.code, (tmp_path / FILE.format(1)).read_text()) == (0, RIGHT), ran.out + ran.err
+
+
+def test_a_column_that_a_table_has_from_another_day_and_this_one_has_not_holds_nothing(
+    tmp_path: Path,
+) -> None:
+    """A person's own column beside what was loaded is no part of the report's day."""
+    root = stopped(tmp_path)
+    alter(root, "ALTER TABLE movements ADD COLUMN note VARCHAR")
+    alter(root, "UPDATE movements SET note = 'seen'")
+    ran = run_day(root)
+    assert (ran.code, how(root, "reconcile")) == (0, "skipped"), ran.out + ran.err
 
 
 def test_an_amount_that_became_a_float_in_postgresql_is_refused_as_one(

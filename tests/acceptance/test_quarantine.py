@@ -43,7 +43,7 @@ def test_a_row_set_aside_within_the_limit_is_left_out_and_explained(tmp_path: Pa
     shown = puntual(tmp_path, "reconcile", "-d", DAY)
     assert "quarantined: checks" in shown.out
     assert "1 rows  amount 9.99" in shown.out
-    assert "keys agree" in shown.out
+    assert "rows agree" in shown.out
     assert "no break" in shown.out
 
 

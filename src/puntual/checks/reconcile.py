@@ -36,6 +36,7 @@ def hop(
     *,
     digest_of_rest: bool = False,
     digested: tuple[str, ...] = (),
+    whole: bool = False,
     undigested: tuple[Undigested, ...] = (),
     keyed: bool = True,
 ) -> Hop:
@@ -52,6 +53,7 @@ def hop(
         digest_of_rest: The left side's key digest was made without the rows that left, so that
             keys can be compared although some did.
         digested: The columns of both sides' key digests.
+        whole: These are all columns that both sides have.
         undigested: Columns of the key and measures that are not in them.
         keyed: Whether a column of a key is in them.
 
@@ -81,6 +83,7 @@ def hop(
         },
         keys_agree=agree,
         digested=digested,
+        whole=whole,
         undigested=undigested,
     )
 
@@ -190,7 +193,7 @@ def listed(columns: Iterable[Undigested]) -> str:
 
 def keys_said(found: Hop) -> str:
     """Say in words what the digests of a hop say, and which columns are not in them."""
-    word = _KEYS[found.keys_agree]
+    word = agreement(found)
     if not found.undigested:
         return word
     keys = [u for u in found.undigested if u.key]
@@ -198,6 +201,11 @@ def keys_said(found: Hop) -> str:
         word = f"{word}: {listed(keys)}"
     rest = [u for u in found.undigested if not u.key or found.keys_agree is not None]
     return f"{word}; not compared: {listed(rest)}" if rest else word
+
+
+def agreement(found: Hop) -> str:
+    """Return what a hop's digests say: of keys, or of rows where every column is in them."""
+    return (_ROWS if found.whole else _KEYS)[found.keys_agree]
 
 
 def first_break(hops: Iterable[Hop]) -> Hop | None:
@@ -302,6 +310,11 @@ _KEYS: Mapping[bool | None, str] = {
     True: "keys agree",
     False: "keys differ",
     None: "keys not compared",
+}
+_ROWS: Mapping[bool | None, str] = {
+    True: "rows agree",
+    False: "rows differ",
+    None: "rows not compared",
 }
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from puntual.checks import parts
 from puntual.checks.control import told
-from puntual.checks.reconcile import keys_said, listed, unmeasured
+from puntual.checks.reconcile import agreement, keys_said, listed, unmeasured
 from puntual.checks.seen import sentence, unseen_before_loading
 from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
 from puntual.cli.text import in_env
@@ -33,7 +33,6 @@ _OF_CONTROL = {
     ControlState.NOT_DUE: "○",
 }
 _WORDS = {"agrees": "agree", "explained": "explained", "broken": "broken", "unknown": "unknown"}
-_KEYS = {True: "keys agree", False: "KEYS DIFFER", None: "keys not compared"}
 
 
 def lines(found: Reconciled) -> Iterator[str]:
@@ -88,9 +87,14 @@ def _chain(hops: Sequence[Hop]) -> Iterator[str]:
     for name in sorted({n for t in totals if t is not None for n in t.sums}):
         yield _cells(name, [_sum(t, name) for t in totals], width)
         yield _cells("", ["", *(_verdict(h, name) for h in hops)], width)
-    yield _cells("keys", ["", *(_KEYS[h.keys_agree] for h in hops)], width)
+    yield _cells("digest", ["", *map(_digest, hops)], width)
     for hop in hops:
         yield from _details(hop)
+
+
+def _digest(hop: Hop) -> str:
+    said = agreement(hop)
+    return said.upper() if hop.keys_agree is False else said
 
 
 def _cells(label: str, cells: Sequence[str], width: int) -> str:

@@ -190,6 +190,7 @@ OF_CONTROLS = (
         "hecho de {*}; ningún paso, control o cuadre tiene un lado en ambos",
     ),
     ("keys not compared", "llaves sin comparar"),
+    ("rows not compared", "registros sin comparar"),
     ("{} not compared", "{} sin comparar"),
     ("residual {} rows", "residuo de {} registros"),
     ("no sum compared", "ninguna suma comparada"),
@@ -201,6 +202,8 @@ OF_CONTROLS = (
     ),
     ("keys agree", "las llaves cuadran"),
     ("keys differ", "las llaves difieren"),
+    ("rows agree", "los registros cuadran"),
+    ("rows differ", "los registros difieren"),
     ("the source gave no control record", "el origen no dio registro de control"),
     (
         "the calendar {} does not say which day comes before {}",

@@ -1106,9 +1106,10 @@ _R: tuple[Code, ...] = (
     ),
     Code(
         "R2002",
-        "keys differ though counts and sums agree",
-        "Both sides have as many records and the same sums, but the digests of their rows' places, "
-        "keys and measures differ: rows or values were exchanged, or errors offset each other.",
+        "keys or rows differ though counts and sums agree",
+        "Both sides have as many records and the same sums, but the digests of their rows differ: "
+        "of places, keys and measures of a model, of every column of a loaded table. Values were "
+        "altered or exchanged, or errors offset each other.",
         "`puntual reconcile --rows` names the rows: a model exchanged values or put a zero for a "
         "null (give a column that is not the source's another name), the warehouse was changed "
         "outside puntual (`puntual run --from load:TABLE` loads it anew), or a key is not what the "

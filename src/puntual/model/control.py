@@ -456,8 +456,9 @@ class Hop:
         keys_agree: Whether the key digests agree; None when they cannot be compared because
             rows left on the way or a side has no digest, or when they agree and a column of a
             key, or every one, is not in them.
-        digested: The columns of both digests: the key, then the measures; empty where none was
-            made.
+        digested: The columns of both digests: the key, then the measures, then any other; empty
+            where none was made.
+        whole: Every column is in them: that the keys agree means that the rows do.
         undigested: Columns of the key and measures that are not in the digests, with the reason.
         parts: From the source to raw: each file or shard for which the source gave totals.
     """
@@ -472,5 +473,6 @@ class Hop:
     residual_sums: Mapping[str, Decimal] = field(default_factory=dict)
     keys_agree: bool | None = None
     digested: tuple[str, ...] = ()
+    whole: bool = False
     undigested: tuple[Undigested, ...] = ()
     parts: tuple[HopPart, ...] = ()

@@ -23,7 +23,7 @@ from puntual.runner.negative import plant
 from puntual.runner.profile import profile
 from puntual.runner.restate import YESTERDAY
 from puntual.runner.shared import PLACE, Shared, shared
-from puntual.runner.sources import seal_of, set_aside_of
+from puntual.runner.sources import columns_of, seal_of, set_aside_of
 from puntual.runner.work import manifest, scratch
 from puntual.runner.world import DayRun
 
@@ -223,10 +223,10 @@ def _load_hop(run: DayRun, table: str) -> Hop:
     Both sides are measured on what is stored: the Parquet files and the table.
     """
     left_out = loading.without(run, table)
-    key, measures = run.key(table), run.measures(table)
+    columns = _loaded_columns(run, table)
     algorithm = run.world.warehouse.digest_algorithm
     kept = run.world.engine.totals(
-        run.files(table), key, measures, algorithm=algorithm, without=left_out
+        run.files(table), columns, run.measures(table), algorithm=algorithm, without=left_out
     )
     whole = run.curated(table).totals
     after = loaded(run, table)
@@ -246,7 +246,20 @@ def _load_hop(run: DayRun, table: str) -> Hop:
         after,
         explained,
         digest_of_rest=True,
-        digested=tuple(dict.fromkeys((*key, *measures))),
+        digested=columns,
+        whole=True,
+    )
+
+
+def _loaded_columns(run: DayRun, table: str) -> tuple[str, ...]:
+    """
+    Return what is digested of a table's day: key and measures, then every other column.
+
+    Where there was no file to load, a table of another day may lack what is new since.
+    """
+    columns = columns_of(run.curated(table)) if run.files(table) else ()
+    return tuple(
+        dict.fromkeys((*run.key(table), *run.measures(table), *(name for name, _ in columns)))
     )
 
 
@@ -259,8 +272,9 @@ def loaded(run: DayRun, table: str) -> Totals:
             and the project is not wrong; T4002 the warehouse refuses.
         TransientError: It does not answer.
     """
+    columns = _loaded_columns(run, table)
     try:
-        return run.world.warehouse.totals(table, run.date, run.key(table), run.measures(table))
+        return run.world.warehouse.totals(table, run.date, columns, run.measures(table))
     except ProjectError as exc:
         raise PermanentError(
             exc.code,
