@@ -240,3 +240,17 @@ def test_rows_that_a_declared_filter_left_out_are_no_missing_rows(tmp_path: Path
     assert named.code == 0, named.out
     assert "filtered payment_id=p3" in words(named)
     assert "a declared filter of movements" in named.out
+
+
+def test_a_null_and_a_text_that_says_null_are_told_apart_in_every_form(tmp_path: Path) -> None:
+    """A client is called NULL; somebody has taken the name away."""
+    root = write_project(tmp_path / "bank", **{"checks/checks.yaml": "checks: []\n"})
+    drop(root, ("p1;NULL;1.00;2026-03-02",))
+    vouch(root, 1, "1.00")
+    ran = run_day(root)
+    assert ran.code == 0, ran.out + ran.err
+    alter_warehouse(root, "UPDATE movements SET client_id = NULL")
+    shown = words(within(root, *NAMED, "--unmask"))
+    assert 'client_id "NULL" → null' in shown
+    found = csv.DictReader(io.StringIO(within(root, *NAMED, "--unmask", "--format", "csv").out))
+    assert [(r["left"], r["right"]) for r in found] == [('"NULL"', "null")]

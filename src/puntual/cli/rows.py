@@ -15,7 +15,7 @@ from puntual.errors import ProjectError
 from puntual.model.broken_row import BrokenRow, BrokenRows, Cells
 from puntual.model.control import ControlResult, Hop, Stage
 from puntual.model.masked import Mask, Pseudonym, exact_text
-from puntual.model.shown import told_apart
+from puntual.model.shown import told_apart, value_in_words
 from puntual.runner.breaks import behind
 from puntual.runner.control_rows import behind_control, in_clear
 
@@ -142,12 +142,17 @@ def _lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[str]:
     if place or row.reason:
         yield from wrapped(f"{place}   {row.reason}".strip(), "               ")
     for cell in row.changed:
-        left, right = (_shown(rows, mask, cell.column, v) for v in (cell.left, cell.right))
-        if left is not None and right is not None:
-            left, right = told_apart(left, right)
-        yield from wrapped(f"{cell.column}  {_value(left)} → {_value(right)}", "               ")
+        left, right = _apart(*(_shown(rows, mask, cell.column, v) for v in (cell.left, cell.right)))
+        yield from wrapped(f"{cell.column}  {left} → {right}", "               ")
     if row.cells:
         yield from wrapped(_cells(row.cells, rows, mask), "               ")
+
+
+def _apart(left: str | None, right: str | None) -> tuple[str, str]:
+    """Return two values so that a person sees how they differ."""
+    if left is not None and right is not None and told_apart(left, right) != (left, right):
+        return told_apart(left, right)
+    return value_in_words(left), value_in_words(right)
 
 
 def _amount(name: str, value: Decimal) -> str:
@@ -155,13 +160,7 @@ def _amount(name: str, value: Decimal) -> str:
 
 
 def _cells(cells: Cells, rows: BrokenRows, mask: Mask) -> str:
-    return "  ".join(f"{n}={_value(_shown(rows, mask, n, v))}" for n, v in cells)
-
-
-def _value(text: str | None) -> str:
-    if text is None:
-        return "NULL"
-    return text or "''"
+    return "  ".join(f"{n}={value_in_words(_shown(rows, mask, n, v))}" for n, v in cells)
 
 
 def json_of(rows: BrokenRows, mask: Mask, *, explained: bool) -> dict[str, object]:
@@ -238,6 +237,6 @@ def _csv_lines(row: BrokenRow, rows: BrokenRows, mask: Mask) -> Iterator[tuple[s
     )
     for cell in row.changed:
         values = (_shown(rows, mask, cell.column, v) for v in (cell.left, cell.right))
-        yield (*about, cell.column, *("NULL" if v is None else v for v in values))
+        yield (*about, cell.column, *map(value_in_words, values))
     if not row.changed:
         yield (*about, "", "", "")

@@ -10,6 +10,7 @@ from puntual.cli.wrap import wrapped
 from puntual.model.broken_row import ParsedCell, StagedRow, TracedRow
 from puntual.model.finding import Place
 from puntual.model.masked import Mask, escaped, exact_text
+from puntual.model.shown import value_in_words
 from puntual.runner.trace import find, trace
 
 PLACES = 5
@@ -53,8 +54,10 @@ def text_of(row: TracedRow, mask: Mask) -> Iterator[str]:
     yield f"   PARSED   {row.verdict or 'it stays'}"
     for cell in row.raw.parsed:
         text, value = _parsed(row, cell, mask)
-        read = "is no value of its type" if value is None and text is not None else f"→ {_v(value)}"
-        yield from wrapped(f"{cell.column:<20} {_v(text)} {read}", "           ")
+        read = f"→ {value_in_words(value)}"
+        if value is None and text is not None:
+            read = "is no value of its type"
+        yield from wrapped(f"{cell.column:<20} {value_in_words(text)} {read}", "           ")
     for stage in row.stages:
         yield from _stage(stage, mask)
 
@@ -65,10 +68,6 @@ def _parsed(row: TracedRow, cell: ParsedCell, mask: Mask) -> tuple[str | None, s
     if cell.value is not None and cell.text == exact_text(cell.value):
         return value, value
     return mask.shown(row.dataset, cell.column, cell.text), value
-
-
-def _v(text: str | None) -> str:
-    return "NULL" if text is None else text or "''"
 
 
 def _bytes(row: TracedRow, mask: Mask) -> Iterator[str]:
@@ -96,7 +95,7 @@ def _stage(stage: StagedRow, mask: Mask) -> Iterator[str]:
     yield from wrapped(f"{stage.stage.upper()}   {stage.note}".rstrip(), "   ")
     for name, value in stage.cells:
         shown = mask.shown(stage.dataset, name, value)
-        yield from wrapped(f"{name:<20} {_v(shown)}", "           ")
+        yield from wrapped(f"{name:<20} {value_in_words(shown)}", "           ")
 
 
 def json_of(row: TracedRow, mask: Mask) -> dict[str, object]:

@@ -72,20 +72,26 @@ def group_in_words(by: Iterable[str], key: Iterable[str | None]) -> str:
     """
     Return a group as its columns with their values, so that no two groups read the same.
 
-    A null is `null`. A text that could be taken for it, for an end of a value or for a blank
-    stands in the quotes of JSON: `client_id "null", branch "north, 2"`.
+    As in `client_id "null", branch "north, 2"`.
     """
     return ", ".join(
-        f"{printable(name)} {_value(value)}" for name, value in zip(by, key, strict=True)
+        f"{printable(name)} {value_in_words(value)}" for name, value in zip(by, key, strict=True)
     )
 
 
-def _value(value: str | None) -> str:
+def value_in_words(value: str | None) -> str:
+    """
+    Return a value among others, so that no two values read the same.
+
+    A null is `null`. A text that could be taken for it, for an end of a value or for a blank
+    stands in the quotes of JSON.
+    """
     if value is None:
         return "null"
     if not value.isprintable():
         return json.dumps(value)
-    plain = value.strip() == value and value not in ("", "null") and not {",", '"'} & set(value)
+    taken = not value.strip() or value.lower() == "null"
+    plain = value.strip() == value and not taken and not {",", '"'} & set(value)
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
