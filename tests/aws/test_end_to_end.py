@@ -347,9 +347,21 @@ def test_classified_values_of_a_deployed_day_are_not_revealed_by_a_command(
         assert "C1913" in asked.err
 
 
+@pytest.fixture(scope="module")
+def rotated(bank: Bank, friday: Any) -> list[str]:
+    """Two new keys of KMS, which sign what is made after FRIDAY; what the deployment said."""
+    new = ("--new-key", "pipeline", "--new-key", "log")
+    made = bank.puntual("deploy", "--env", ENV, *new)
+    assert made.code == 0, made.out + made.err
+    for name in ("pipeline", "log"):
+        done = bank.puntual("key", "rotate", name, "--env", ENV)
+        assert done.code == 0, done.out + done.err
+    return made.err.splitlines()
+
+
 @everything
 def test_a_person_signs_a_delivery_with_a_key_of_his_own_and_only_then_it_is_sent(
-    bank: Bank, friday: Any
+    bank: Bank, friday: Any, rotated: list[str]
 ) -> None:
     bank.feed(SIGNED_DAY)
     for change in (("create", "ana", "--role", "approver"), ("require", "--full", "1")):
@@ -377,11 +389,33 @@ def test_a_person_signs_a_delivery_with_a_key_of_his_own_and_only_then_it_is_sen
     assert verified.out.count("signed by approver: ana (1 needed)") == 2
 
 
+@everything
+def test_a_key_of_kms_that_was_replaced_still_vouches_for_what_it_signed_before(
+    bank: Bank, rotated: list[str], tmp_path: Path
+) -> None:
+    """FRIDAY is signed by the first keys, the signed day by the second ones."""
+    for role in ("pipeline", "log"):
+        assert f" ! a new key of {role} is deployed, and signs nothing yet" in rotated
+        assert f"   puntual key --env {ENV} rotate {role} has it sign" in rotated
+    listed = json.loads(bank.puntual("key", "list", "--json", "--env", ENV).out)["data"]["keys"]
+    ended = {k["name"]: k["until"] for k in listed if k["role"] != "approver"}
+    assert sorted(ended) == ["log", "log.1", "pipeline", "pipeline.1"]
+    assert [name for name, until in sorted(ended.items()) if until is None] == ["log", "pipeline"]
+    bank.puntual("key", "export", "--env", ENV, str(tmp_path / "given"))
+    for day in (FRIDAY, SIGNED_DAY):
+        held = bank.puntual("verify", "-d", day, "--level", "1", "--env", ENV)
+        assert held.code == 0, held.out + held.err
+    again = bank.puntual("deploy", "--env", ENV)
+    assert again.code == 0, again.out + again.err
+    assert "stands as it is" in again.err, "the keys that were made are asked for again"
+
+
 def test_keys_that_kms_holds_are_not_made_on_this_machine(bank: Bank, friday: Any) -> None:
     for change in (("create", "other", "--role", "pipeline"), ("rotate", "log")):
         refused = bank.puntual("key", *change, "--env", ENV)
-        assert refused.code == 2, refused.out
-        assert "C1913" in refused.err
+        assert refused.code == 3, refused.out
+        assert "V5001" in refused.err
+        assert "puntual deploy --new-key" in refused.err
 
 
 @everything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import pytest
 from support.aws import client_on
 
 from puntual.aws.pseudonyms import secret_of
+from puntual.aws.settings import Settings
 from puntual.aws.stage.standing import Standing
-from puntual.cli import founded
-from puntual.errors import PermanentError
-from puntual.evidence.trust import Role
+from puntual.cli import books, founded
+from puntual.cli.deployed_keys import DeployedKeys
+from puntual.errors import PermanentError, ProjectError
+from puntual.evidence import dsse, trust
+from puntual.evidence.trust import Role, Trust
+from puntual.evidence.trust_keys import verifies
 
 
 @pytest.fixture
@@ -76,6 +81,91 @@ def test_a_deployed_key_that_the_trust_file_does_not_name_is_refused(
     ) as raised:
         founded.found(tmp_path, "bank", told, None)
     assert raised.value.code == "V5001"
+
+
+VARIABLE = {Role.PIPELINE: "PUNTUAL_SIGNER", Role.LOG: "PUNTUAL_LOG_SIGNER"}
+
+
+def keys_of(told: dict[str, str], root: Path) -> DeployedKeys:
+    signer = founded._signer("bank", Settings.from_environment(told))
+    return DeployedKeys(books.keys_path(root), lambda name: name, signer)
+
+
+def standing(current: Trust, role: Role) -> list[tuple[str, int, int | None]]:
+    found = [(k.name, k.since, k.until) for k in current.keys if k.role is role]
+    return sorted(found, key=lambda key: key[1])
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (Role.PIPELINE, [("pipeline.1", 0, 7), ("pipeline", 7, None)]),
+        (Role.LOG, [("log.1", 0, 9), ("log", 8, None)]),
+    ],
+)
+def test_a_key_of_kms_is_replaced_by_one_that_was_deployed_and_both_sign_that_it_is_so(
+    kms: Any,
+    told: dict[str, str],
+    tmp_path: Path,
+    role: Role,
+    expected: list[tuple[str, int, int | None]],
+) -> None:
+    """At 7 entries: the checkpoint of the 8th, which tells of it, is signed by both of a log."""
+    founded.found(tmp_path, "bank", told, None)
+    old = told[VARIABLE[role]]
+    told[VARIABLE[role]] = f"{old},{signing(kms)}"
+    assert founded.found(tmp_path, "bank", told, None).waiting == (role,)
+    keys = keys_of(told, tmp_path)
+    found = keys.rotate(role.value, size=7)
+    assert (found.version, standing(found, role)) == (2, expected)
+    assert founded.found(tmp_path, "bank", told, None).waiting == ()
+
+    signer = keys._signer
+    envelope = dsse.decode(signer.trust(), trust.KIND)
+    halves = {trust.fingerprint(p): p for p in (found.root, *signer.publics(role))}
+    made = {s.keyid: s.sig for s in envelope.signatures}
+    assert made.keys() == halves.keys()
+    assert all(verifies(halves[k], envelope.pae, sig) for k, sig in made.items())
+
+    def names(position: int) -> set[str]:
+        return {made.name for made in signer.sign(role, b"bytes", position=position)}
+
+    counting = [
+        {name for name, since, until in expected if since <= at and (until is None or at < until)}
+        for at in range(5, 12)
+    ]
+    assert [names(at) for at in range(5, 12)] == counting
+    assert all(a & b for a, b in pairwise(counting)) == (role is Role.LOG)
+
+
+def test_a_key_that_was_ended_is_followed_by_one_that_was_deployed(
+    kms: Any, told: dict[str, str], tmp_path: Path
+) -> None:
+    founded.found(tmp_path, "bank", told, None)
+    keys_of(told, tmp_path).revoke("pipeline", since=3, why="used by somebody")
+    with pytest.raises(PermanentError, match="does not name the deployed key of pipeline"):
+        founded.found(tmp_path, "bank", told, None)
+    told["PUNTUAL_SIGNER"] = f"{told['PUNTUAL_SIGNER']},{signing(kms)}"
+    assert founded.found(tmp_path, "bank", told, None).waiting == (Role.PIPELINE,)
+    made = keys_of(told, tmp_path).create("second", Role.PIPELINE, size=5)
+    assert standing(made, Role.PIPELINE) == [("pipeline", 0, 3), ("second", 5, None)]
+
+
+def test_without_a_new_key_none_is_replaced_and_the_deployment_of_one_is_named(
+    kms: Any, told: dict[str, str], tmp_path: Path
+) -> None:
+    founded.found(tmp_path, "bank", told, None)
+    keys = keys_of(told, tmp_path)
+    lacking = "no new key of log is deployed"
+    with pytest.raises(PermanentError, match=lacking):
+        keys.create("other", Role.LOG, size=7)
+    with pytest.raises(PermanentError, match=lacking) as raised:
+        keys.rotate("log", size=7)
+    assert raised.value.code == "V5001"
+    assert "puntual deploy --new-key log" in raised.value.next_step
+    with pytest.raises(ProjectError, match="C1913"):
+        keys.rotate("log", size=7, passphrase="env:ANY")
+    assert keys.current.version == 1
 
 
 def test_pseudonyms_have_one_secret_in_every_process_and_none_without_a_key(kms: Any) -> None:

@@ -193,8 +193,8 @@ class TestKms:
 
     def signer(self, kms: Any, bucket: Bucket, key: str, *, since: int = 0) -> KmsSigner:
         """A deployment whose trust file, signed by a root elsewhere, names its key."""
-        signer = KmsSigner(kms, bucket, [key])
-        (public,) = signer.publics()
+        signer = KmsSigner(kms, bucket, {Role.PIPELINE: [key]})
+        (public,) = signer.publics(Role.PIPELINE)
         root = Ed25519PrivateKey.generate()
         root_public = root.public_key().public_bytes(
             Encoding.DER, PublicFormat.SubjectPublicKeyInfo
@@ -230,7 +230,7 @@ class TestKms:
         assert verifies(made.public, statement, made.signature)
         assert not verifies(made.public, statement + b"y", made.signature)
         assert signer.trust_version() == 1
-        assert trust.opened(KmsSigner(kms, bucket, []).trust(), verifies).version == 1
+        assert trust.opened(KmsSigner(kms, bucket, {}).trust(), verifies).version == 1
 
     def test_a_key_that_does_not_count_signs_nothing(
         self, kms: Any, bucket: Bucket, key: str
@@ -245,7 +245,7 @@ class TestKms:
         self, kms: Any, bucket: Bucket, key: str
     ) -> None:
         with pytest.raises(PermanentError, match="V5001"):
-            KmsSigner(kms, bucket, [key]).sign("pipeline", b"", position=0)
+            KmsSigner(kms, bucket, {Role.PIPELINE: [key]}).sign("pipeline", b"", position=0)
 
     def test_a_trust_file_that_was_altered_is_refused(
         self, kms: Any, bucket: Bucket, key: str
@@ -253,7 +253,7 @@ class TestKms:
         data = self.signer(kms, bucket, key).trust()
         bucket.overwrite("keys/trust.1.json", data.replace(b"sig", b"gis", 1))
         with pytest.raises(EvidenceError, match=r"V200[12]"):
-            KmsSigner(kms, bucket, [key]).trust()
+            KmsSigner(kms, bucket, {Role.PIPELINE: [key]}).trust()
 
     def test_a_signature_of_other_bytes_is_found_out(
         self, kms: Any, bucket: Bucket, key: str
@@ -295,7 +295,7 @@ class TestKms:
         statement, keyid = "a" * 64, "b" * 64
         bucket.create(f"keys/approvals/{statement}/{keyid}", b"signature")
         bucket.create(f"keys/approvals/{statement}/readme.txt", b"no signature")
-        signer = KmsSigner(kms, bucket, [key])
+        signer = KmsSigner(kms, bucket, {Role.PIPELINE: [key]})
         assert signer.approvals(statement) == {keyid: b"signature"}
         assert signer.approvals("c" * 64) == {}
 

@@ -53,7 +53,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
     folder = tmp_path_factory.mktemp("judged")
     options = Options(
-        emails={"error": "ops@bank.example"}, mail_identity="bank.example", streaming=True
+        emails={"error": "ops@bank.example"},
+        mail_identity="bank.example",
+        streaming=True,
+        keys={"pipeline": 2, "log": 3},
     )
     made = synthesise(
         read_project(EXAMPLE),

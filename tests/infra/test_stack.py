@@ -147,6 +147,21 @@ def test_two_keys_sign_with_p256_one_makes_pseudonyms_and_the_others_rotate(plai
     assert [k["EnableKeyRotation"] for k in keys if "KeyUsage" not in k] == [True] * 4
 
 
+def test_a_key_that_is_to_replace_another_stands_beside_it_and_may_be_signed_with(
+    plain: Stack, judged: Stack
+) -> None:
+    """The second key for statements and the third for the ledger change none that was there."""
+    before, after = plain.of("AWS::KMS::Key"), judged.of("AWS::KMS::Key")
+    assert {name: after[name] for name in before} == before
+    function = judged.one("AWS::Lambda::Function", FunctionName="puntual-banco-ejemplo-attest")
+    told = {key: text_of(v) for key, v in function["Environment"]["Variables"].items()}
+    signers = Settings.from_environment(told).signers
+    assert {role: len(keys) for role, keys in signers.items()} == {"pipeline": 2, "log": 3}
+    listed = {key for keys in signers.values() for key in keys}
+    assert len(listed) == 5
+    assert set(allowed(judged, "attest", "kms:Sign")) == listed
+
+
 def test_every_contract_and_model_has_a_table_whose_partitions_are_registered(
     plain: Stack,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from puntual.aws.bucket import Bucket
 from puntual.aws.clients import client
@@ -17,7 +17,7 @@ from puntual.ports.ledger import Books
 
 
 def lazily(
-    lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: tuple[str, ...]
+    lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: Mapping[str, tuple[str, ...]]
 ) -> Callable[[], Books] | None:
     """
     Return what opens the books when it is first called; None where there is no trust file.
@@ -26,7 +26,7 @@ def lazily(
         lake: Below the project's name.
         evidence: As well; it holds the trust files.
         log: What is published.
-        keys: ARNs of the KMS keys that may sign.
+        keys: Role → ARNs of the KMS keys that sign in it.
 
     Raises:
         TransientError: T5001, T5002.
@@ -44,7 +44,9 @@ def lazily(
     return books
 
 
-def _open(lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: tuple[str, ...]) -> Books:
+def _open(
+    lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: Mapping[str, tuple[str, ...]]
+) -> Books:
     signer = KmsSigner(client("kms"), evidence, keys)
     current = trust.opened(signer.trust(), verifies)
     known = {key.public: key for key in current.keys}

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from puntual.aws.approvals import S3Approvals
 from puntual.aws.bucket import Bucket
 from puntual.aws.clients import client
+from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.deployment import settings_of
-from puntual.aws.executions import Executions, machine_arn
+from puntual.aws.executions import Executions, has_ended, machine_arn
 from puntual.aws.journal import S3Journal
+from puntual.aws.leases import RUN, S3Leases
 from puntual.aws.notices import S3Notices
 from puntual.aws.settings import Settings
+from puntual.runner.clock import SystemClock
+
+_MOMENT = timedelta(minutes=10)
+"""How long a command that died keeps runs waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +66,28 @@ def remote_desk(project: str) -> RemoteDesk:
         notices=S3Notices(lake.below("notices")),
         approvals=S3Approvals(lake.below("approvals")),
     )
+
+
+@contextmanager
+def quiet(project: str) -> Iterator[None]:
+    """
+    Hold the lease of runs, so that none works while what they sign with is replaced.
+
+    Raises:
+        ProjectError: C1912 it is not deployed.
+        TransientError: T2003 a run works; T5001, T5002, T5003.
+        PermanentError: T5004-T5009.
+        EvidenceError: V1003 the commit log is not what was recorded.
+    """
+    settings = settings_of(project, client("lambda"))
+    state = Bucket(client("s3"), settings.lake, project).below("state")
+    leases = S3Leases(
+        state.below("leases"),
+        S3Index(S3CommitLog(state.below("commits"))),
+        SystemClock(),
+        holder=f"{getpass.getuser()} at {socket.gethostname()}, process {os.getpid()}",
+        lasts=_MOMENT,
+        dead=lambda holder: has_ended(client("stepfunctions"), holder),
+    )
+    with leases.acquire(RUN):
+        yield

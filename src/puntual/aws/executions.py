@@ -223,3 +223,20 @@ def _other(found: Execution) -> TransientError:
         observed=f"attempt {found.attempt} runs with another input",
         next_step="Let it end, or stop it.",
     )
+
+
+def has_ended(states: Any, holder: str) -> bool:
+    """
+    Say whether the execution that holds a lease has ended, however; of another holder, no.
+
+    Raises:
+        TransientError: T5001, T5002.
+        PermanentError: T5004-T5008.
+    """
+    if ":execution:" not in holder:
+        return False
+    try:
+        found = Executions(states, "", "").read(holder, 0)
+    except LookupError:
+        return True
+    return found.status != RUNNING

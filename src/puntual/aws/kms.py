@@ -36,7 +36,7 @@ _P256, _EDWARDS = "ECC_NIST_P256", "ECC_NIST_EDWARDS25519"
 class KmsSigner:
     """Signs with the KMS keys of a deployment that the trust file names."""
 
-    def __init__(self, client: Any, bucket: Bucket, keys: Sequence[str]) -> None:
+    def __init__(self, client: Any, bucket: Bucket, keys: Mapping[str, Sequence[str]]) -> None:
         """
         Keep the ways to KMS and S3; nothing is asked yet.
 
@@ -44,11 +44,11 @@ class KmsSigner:
             client: Of `kms`.
             bucket: The evidence, below the project's name: trust files and approvals lie in its
                 folder `keys`.
-            keys: ARNs or aliases of the keys that this role may sign with.
+            keys: Role → ARNs or aliases of the keys that are deployed for it.
         """
         self._client = client
         self._bucket = bucket
-        self._keys = tuple(keys)
+        self._keys = keys
 
     def sign(self, role: str, data: bytes, *, position: int) -> tuple[Made, ...]:
         """
@@ -67,6 +67,19 @@ class KmsSigner:
         if not held:
             raise _no_key(role, f"{len(wanted)} keys count, none of them is of this deployment")
         return tuple(self._sign(key, arn, spec, data) for key, arn, spec in held)
+
+    def sign_as(self, key: TrustedKey, data: bytes) -> Made:
+        """
+        Sign bytes with one key, whether it counts or not: both sign that one replaces another.
+
+        Raises:
+            PermanentError: V5001 it is not deployed; T5004, T5005, T5007, T5008.
+            EvidenceError: V5006 what KMS gave does not verify.
+            TransientError: T5001, T5002.
+        """
+        if key.public not in self._held:
+            raise _no_key(key.role, f"{key.name} is no key of this deployment")
+        return self._sign(key, *self._held[key.public], data)
 
     def trust(self) -> bytes:
         """
@@ -147,15 +160,16 @@ class KmsSigner:
         self.__dict__.pop("_current", None)
         return version
 
-    def publics(self) -> tuple[bytes, ...]:
+    def publics(self, role: Role) -> tuple[bytes, ...]:
         """
-        Return the public halves of the keys, for a trust file to name.
+        Return the public halves of the keys of a role, the oldest first, for a trust file to name.
 
         Raises:
             PermanentError: T5004, T5005, T5007, T5008; V5001 a key of another kind.
             TransientError: T5001, T5002.
         """
-        return tuple(self._held)
+        deployed = self._keys.get(role, ())
+        return tuple(public for public, (key, _) in self._held.items() if key in deployed)
 
     @cached_property
     def _current(self) -> tuple[Trust, bytes]:
@@ -170,7 +184,7 @@ class KmsSigner:
     def _held(self) -> dict[bytes, tuple[str, str]]:
         """Public key → how KMS names it, and its kind."""
         found: dict[bytes, tuple[str, str]] = {}
-        for key in self._keys:
+        for key in (key for role in sorted(self._keys) for key in self._keys[role]):
             with self._translated(key):
                 told = self._client.get_public_key(KeyId=key)
             spec = str(told.get("KeySpec", ""))

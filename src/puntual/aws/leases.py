@@ -22,6 +22,9 @@ from puntual.evidence import canonical
 from puntual.evidence.facts import from_json, to_json
 from puntual.ports.clock import Clock
 
+RUN = "run"
+"""Name of the lease that a run holds, here as on a laptop."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

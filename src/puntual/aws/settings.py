@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from puntual.errors import PermanentError
+from puntual.evidence.trust import Role
 
 _TOPIC = "PUNTUAL_TOPIC_"
+_SIGNERS = {Role.PIPELINE: "PUNTUAL_SIGNER", Role.LOG: "PUNTUAL_LOG_SIGNER"}
 CACHE_BYTES = 384 << 20
 """Kept of located objects on the local disk unless told otherwise; a function has 512 MiB."""
 
@@ -26,8 +28,8 @@ class Settings:
         database: Of Redshift.
         athena: Athena's workgroup; "" where it is not used.
         catalog: The Glue database; "" where none is registered.
-        signer: The KMS key that signs statements; "" where nothing is signed there.
-        log_signer: The one that signs checkpoints of the ledger.
+        signers: Role (`pipeline`, `log`) → the KMS keys that sign in it, the oldest first; empty
+            where nothing is signed there.
         pseudonyms: The one that makes pseudonyms; "" where they are made without a secret.
         state_machine: ARN of the day's state machine; "" inside of what runs elsewhere.
         topics: Severity → ARN of an SNS topic.
@@ -45,19 +47,13 @@ class Settings:
     database: str = ""
     athena: str = ""
     catalog: str = ""
-    signer: str = ""
-    log_signer: str = ""
+    signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pseudonyms: str = ""
     state_machine: str = ""
     topics: Mapping[str, str] = field(default_factory=dict)
     environment: str = ""
     cache: str = ""
     cache_bytes: int = CACHE_BYTES
-
-    @property
-    def signers(self) -> tuple[str, ...]:
-        """The KMS keys that sign; none where nothing is signed."""
-        return tuple(key for key in (self.signer, self.log_signer) if key)
 
     @staticmethod
     def from_environment(env: Mapping[str, str]) -> Settings:
@@ -93,8 +89,11 @@ class Settings:
             database=env.get("PUNTUAL_DATABASE", ""),
             athena=env.get("PUNTUAL_ATHENA", ""),
             catalog=env.get("PUNTUAL_CATALOG", ""),
-            signer=env.get("PUNTUAL_SIGNER", ""),
-            log_signer=env.get("PUNTUAL_LOG_SIGNER", ""),
+            signers={
+                role.value: tuple(env[name].split(","))
+                for role, name in _SIGNERS.items()
+                if env.get(name)
+            },
             pseudonyms=env.get("PUNTUAL_PSEUDONYMS", ""),
             state_machine=env.get("PUNTUAL_STATE_MACHINE", ""),
             topics={

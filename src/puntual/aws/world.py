@@ -29,9 +29,9 @@ from puntual.aws.clients import client
 from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.destinations import S3Destinations
 from puntual.aws.drop import S3Drop
-from puntual.aws.executions import RUNNING, Executions
+from puntual.aws.executions import has_ended
 from puntual.aws.journal import S3Journal
-from puntual.aws.leases import S3Leases
+from puntual.aws.leases import RUN, S3Leases
 from puntual.aws.log import Log
 from puntual.aws.notices import S3Notices
 from puntual.aws.objects import S3Objects
@@ -70,9 +70,6 @@ from puntual.runner.world import World
 
 Engines = Callable[[Cache], AbstractContextManager[Engine]]
 """Lends an engine that reads located objects and works in a cache's folder."""
-
-RUN = "run"
-"""Name of the lease that a run holds, here as on a laptop."""
 
 ANY_DAY = date(2000, 1, 1)
 """How long a run lasts at most does not depend on its day."""
@@ -390,19 +387,8 @@ def _leases(project: Project, state: Bucket, index: S3Index, holder: str) -> S3L
         SystemClock(),
         holder=holder,
         lasts=timedelta(seconds=ceil(longest)) + SLACK,
-        dead=_ended,
+        dead=lambda holder: has_ended(client("stepfunctions"), holder),
     )
-
-
-def _ended(holder: str) -> bool:
-    """Say whether the execution that holds a lease has ended, however."""
-    if ":execution:" not in holder:
-        return False
-    try:
-        found = Executions(client("stepfunctions"), "", "").read(holder, 0)
-    except LookupError:
-        return True
-    return found.status != RUNNING
 
 
 @contextmanager

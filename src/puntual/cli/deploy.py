@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from puntual.cli import text
+from puntual.cli import reading, text
 from puntual.cli.founded import found
 from puntual.cli.key import key_file, root_key_option, root_passphrase_option
 from puntual.cli.options import json_option, project_option, root_of
 from puntual.cli.places import state_folder
 from puntual.cli.synth import options_of, stack_options, synthesised
+from puntual.errors import ProjectError
 from puntual.evidence import trust
+from puntual.evidence.trust import Role
 
 
 @click.command(
@@ -28,6 +32,13 @@ from puntual.evidence import trust
     default=False,
     help="Fetch what functions need into the layer (an account needs it; a stage has it).",
 )
+@click.option(
+    "--new-key",
+    "new_keys",
+    type=click.Choice([Role.PIPELINE.value, Role.LOG.value]),
+    multiple=True,
+    help="Make one more KMS key for a role; `puntual key rotate` has it sign.",
+)
 @root_key_option
 @root_passphrase_option
 @json_option
@@ -41,6 +52,7 @@ def command(
     layer: Path | None,
     dependencies: bool,
     emails: tuple[str, ...],
+    new_keys: tuple[str, ...],
     root_key: Path | None,
     root_passphrase: str,
     as_json: bool,
@@ -48,7 +60,8 @@ def command(
 ) -> None:
     """Synthesise, upload, apply, and ask every service for what it should have."""
     root = root_of(ctx, project)
-    options = options_of(env, emails, sizes)
+    keys = _keys(reading.read(root, env).name, new_keys)
+    options = options_of(env, emails, {**sizes, "keys": keys})
     if dependencies and layer is None:
         from puntual.infra.layer import fetch
         from puntual.project.requirements import requirements
@@ -66,6 +79,9 @@ def command(
         text.complain(f" ! trust file 1 of {trusted.current.origin} was signed by the root key")
         text.complain(f"   hand its fingerprint over on paper: {fingerprint}")
         text.complain("   and move .puntual/keys/root.pem away (then: --root-key FILE)")
+    for role in trusted.waiting:
+        text.complain(f" ! a new key of {role.value} is deployed, and signs nothing yet")
+        text.complain(f"   {text.in_env('key', env)} rotate {role.value} has it sign")
     if as_json:
         text.envelope(
             "deploy",
@@ -84,3 +100,23 @@ def command(
         return
     for name, value in done.settings.items():
         text.say(f"export {name}={value}")
+
+
+def _keys(project: str, more: Iterable[str]) -> dict[str, int]:
+    """
+    Return how many keys the roles have: as many as are deployed, and those that are made now.
+
+    Raises:
+        TransientError: T5001, T5002.
+        PermanentError: T5004-T5009.
+    """
+    from puntual.aws.clients import client
+    from puntual.aws.deployment import settings_of
+
+    try:
+        found = settings_of(project, client("lambda")).signers
+    except ProjectError:
+        found = {}  # its first deployment
+    made = Counter({role: len(keys) for role, keys in found.items()})
+    made.update(more if found else ())
+    return made

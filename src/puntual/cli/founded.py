@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from puntual.cli import books
 from puntual.errors import PermanentError
 from puntual.evidence import trust
-from puntual.evidence.trust import Trust
+from puntual.evidence.trust import Role, Trust
 from puntual.evidence.trust_keys import verifies
 
 if TYPE_CHECKING:
@@ -29,18 +29,20 @@ class Founded:
         current: What it says.
         data: Its bytes, signed by the root.
         begun: It was laid down just now.
+        waiting: Roles of which a key is deployed that it does not name yet.
     """
 
     current: Trust
     data: bytes
     begun: bool = False
+    waiting: tuple[Role, ...] = ()
 
 
 def found(root: Path, name: str, told: Mapping[str, str], by: KeyFile | None) -> Founded:
     """
     Lay down the first trust file of a deployed project where there is none.
 
-    That its keys are those that are deployed is seen to, whoever laid it down.
+    That a key which counts in each role is deployed is seen to, whoever laid it down.
 
     Args:
         root: The project's folder, whose root key signs; it is made where there is none.
@@ -49,7 +51,7 @@ def found(root: Path, name: str, told: Mapping[str, str], by: KeyFile | None) ->
         by: The root key, where it is kept away from this machine.
 
     Raises:
-        PermanentError: V5001 a key that is deployed is not in the trust file, or the root key is
+        PermanentError: V5001 no deployed key of a role counts by the trust file, or the root key is
             not here; V5002, V5003, T1001-T1003, T5004-T5009.
         TransientError: T5001, T5002, T5003.
         EvidenceError: V2001, V2002 the trust file was altered.
@@ -58,24 +60,66 @@ def found(root: Path, name: str, told: Mapping[str, str], by: KeyFile | None) ->
 
     settings = Settings.from_environment(told)
     signer = _signer(name, settings)
-    pipeline, log = signer.publics()
     begun = not signer.has_trust
     if begun:
+        log, pipeline = (signer.publics(role)[0] for role in (Role.LOG, Role.PIPELINE))
         signer.place(books.open_keys(root).vouch(name, log=log, pipeline=pipeline, root=by))
     standing = _opened(signer, begun=begun)
-    counting = {key.public for key in standing.current.keys if key.until is None}
-    for public, role in ((pipeline, "pipeline"), (log, "log")):
-        if public not in counting:
-            raise PermanentError(
-                "V5001",
-                f"the trust file does not name the deployed key of {role}",
-                where=f"trust file {standing.current.version} of {standing.current.origin}",
-                expected=f"key {trust.fingerprint(public)[:16]}… among those that count",
-                observed=f"{len(counting)} other keys",
-                next_step="The stack was made anew beside old evidence, or a key was replaced: "
-                "deploy with the keys that the trust file names.",
-            )
-    return standing
+    waiting = tuple(
+        r for r in (Role.PIPELINE, Role.LOG) if _is_waiting(signer, standing.current, r)
+    )
+    return replace(standing, waiting=waiting)
+
+
+def waiting(signer: KmsSigner, current: Trust, role: Role) -> bytes:
+    """
+    Return the public half of a deployed key that the trust file does not name yet.
+
+    Args:
+        signer: The keys of the deployment.
+        current: The trust file in force.
+        role: Of the key.
+
+    Raises:
+        PermanentError: V5001 there is none; T5004, T5005, T5007, T5008.
+        TransientError: T5001, T5002.
+    """
+    named = {key.public for key in current.keys}
+    deployed = signer.publics(role)
+    found = [public for public in deployed if public not in named]
+    if not found:
+        raise PermanentError(
+            "V5001",
+            f"no new key of {role.value} is deployed",
+            where=f"trust file {current.version} of {current.origin}",
+            expected="a key of KMS that the trust file does not name",
+            observed=f"{len(deployed)} keys of {role.value}, each of them named",
+            next_step=f"puntual deploy --new-key {role.value}, then this again",
+        )
+    return found[0]
+
+
+def _is_waiting(signer: KmsSigner, current: Trust, role: Role) -> bool:
+    """Say whether a deployed key of a role is not named yet; one that counts is deployed, too."""
+    deployed = signer.publics(role)
+    keys = [key for key in current.keys if key.role is role and key.public in deployed]
+    is_waiting = len(keys) < len(deployed)
+    if not keys or not (is_waiting or any(key.until is None for key in keys)):
+        raise _another_key(current, role, deployed)
+    return is_waiting
+
+
+def _another_key(current: Trust, role: Role, deployed: tuple[bytes, ...]) -> PermanentError:
+    listed = ", ".join(f"{trust.fingerprint(public)[:16]}…" for public in deployed)
+    return PermanentError(
+        "V5001",
+        f"the trust file does not name the deployed key of {role.value}",
+        where=f"trust file {current.version} of {current.origin}",
+        expected=f"key {listed} among those that count",
+        observed=f"{sum(key.until is None for key in current.keys)} other keys",
+        next_step="The stack was made anew beside old evidence: deploy with the keys that the "
+        "trust file names.",
+    )
 
 
 def deployed(name: str) -> Founded:

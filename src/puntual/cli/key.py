@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -92,8 +92,7 @@ def create(
 ) -> None:
     """Make a key, and put it on record."""
     root = root_of(ctx, project)
-    _of_people(root, env, Role(role), name)
-    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
+    with _changing(root, root_key, root_passphrase, env, Role(role)) as (keys, size, by):
         found = keys.create(name, Role(role), size=size, passphrase=passphrase, root=by)
     _say(found, as_json=as_json, what="key-create")
 
@@ -119,10 +118,8 @@ def rotate(
 ) -> None:
     """Replace a key; what the old one signed goes on counting."""
     root = root_of(ctx, project)
-    with _changing(root, root_key, root_passphrase, env) as (keys, size, by):
-        for key in keys.current.keys:
-            if key.name == name:
-                _of_people(root, env, key.role, name)
+    role = next((k.role for k in _in_force(root, env)[0].keys if k.name == name), None)
+    with _changing(root, root_key, root_passphrase, env, role) as (keys, size, by):
         found = keys.rotate(name, size=size, passphrase=passphrase, root=by)
     _say(found, as_json=as_json, what="key-rotate")
 
@@ -281,24 +278,6 @@ def _keys(root: Path) -> LocalKeys:
     return books.open_keys(root)
 
 
-def _of_people(root: Path, env: str | None, role: Role, name: str) -> None:
-    """
-    Refuse to make a key here for what is signed by KMS where a project is deployed.
-
-    Raises:
-        ProjectError: C1913.
-    """
-    if reading.deployed(root, env) is not None and role is not Role.APPROVER:
-        raise ProjectError(
-            "C1913",
-            f"a key of {role.value} of a deployed project is KMS's, and made by its deployment",
-            where=name,
-            expected="a key of an approver",
-            observed=f"one of {role.value}",
-            next_step="`puntual key revoke` ends it; a stack with other keys is deployed then",
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
     """
@@ -350,18 +329,31 @@ def _signing(root: Path, env: str | None) -> Iterator[_Desk]:
 
 @contextmanager
 def _changing(
-    root: Path, root_key: Path | None, passphrase: str, env: str | None
+    root: Path, root_key: Path | None, passphrase: str, env: str | None, role: Role | None = None
 ) -> Iterator[tuple[LocalKeys, int, KeyFile | None]]:
     """
     Lend the keys for a change of the trust file, which is put on record afterwards.
 
-    Of a deployed project the next run puts it on record: it has one writer.
+    Of a deployed project the next run puts it on record: it has one writer. No run works there
+    while it is given another key to sign with.
+
+    Args:
+        root: The project's folder.
+        root_key: The root key, where it is kept away.
+        passphrase: Where its passphrase is found.
+        env: Of `puntual.yaml`.
+        role: Of a new key.
     """
     by = key_file(root_key, passphrase)
     if (there := reading.deployed(root, env)) is not None:
+        from puntual.aws.desk import quiet
         from puntual.cli.deployed_keys import deployed_keys
 
-        with remote.led_to_stage(root, there.away):
+        signs = role in (Role.PIPELINE, Role.LOG)
+        with (
+            remote.led_to_stage(root, there.away),
+            quiet(there.name) if signs else nullcontext(),
+        ):
             yield deployed_keys(root, there.name), founded.ledger(there.name).size, by
         return
     read, watch = reading.read(root, env), clock(None)

@@ -145,6 +145,7 @@ def options_of(env: str, emails: tuple[str, ...], sizes: Mapping[str, Any]) -> O
         "evidence_days": sizes.get("evidence_days"),
         "mail_identity": sizes.get("mail_identity"),
         "streaming": sizes.get("streaming"),
+        "keys": sizes.get("keys"),
     }
     given = {name: value for name, value in chosen.items() if value is not None}
     return Options(environment=env, emails=addresses, **given)

@@ -30,6 +30,8 @@ class Options:
         retention_hours: Of the streams; longer than the longest outage to survive (aws.md K7).
         log_days: How long logs are kept; a value that CloudWatch Logs knows.
         evidence_days: How long evidence cannot be deleted by anybody (Object Lock, compliance).
+        keys: Role (`pipeline`, `log`) → how many KMS keys were made for it; one replaces the other,
+            and none is ever taken away.
         streaming: Land streams as they come, by a Glue streaming job, beside the day's run.
         silence_hours: Without a record after which a stream's source is called silent.
         emails: Severity (`error`, `warn`) → address that is subscribed.
@@ -47,6 +49,7 @@ class Options:
     retention_hours: int = 7 * 24
     log_days: int = 365
     evidence_days: int = 3653
+    keys: Mapping[str, int] = field(default_factory=dict)
     streaming: bool = False
     silence_hours: int = 6
     emails: Mapping[str, str] = field(default_factory=dict)

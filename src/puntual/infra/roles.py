@@ -231,7 +231,7 @@ def _hands_over(world: World, needs: Needs) -> Iterator[iam.PolicyStatement]:
             ["kms:Decrypt", "kms:GenerateDataKey"],
             [storage.evidence_key.attr_arn],
         )
-        signing = [storage.signing_key.attr_arn, storage.log_key.attr_arn]
+        signing = [arn for arns in storage.signing_keys.values() for arn in arns]
         yield _allow("Sign", ["kms:GetPublicKey", "kms:Sign"], signing)
     if needs.conceals:
         yield _allow("Pseudonyms", ["kms:GenerateMac"], [storage.pseudonym_key.attr_arn])

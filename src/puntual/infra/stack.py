@@ -12,6 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from puntual.evidence.trust import Role
 from puntual.infra import asl
 from puntual.infra.bound import Document
 from puntual.infra.catalogue import Catalogue
@@ -158,8 +159,8 @@ class PuntualReport(Construct):
             "PUNTUAL_DATABASE": database_name(world.project),
             "PUNTUAL_ATHENA": f"puntual-{slug(world.project)}",
             "PUNTUAL_CATALOG": database_name(world.project),
-            "PUNTUAL_SIGNER": self.storage.signing_key.attr_arn,
-            "PUNTUAL_LOG_SIGNER": self.storage.log_key.attr_arn,
+            "PUNTUAL_SIGNER": ",".join(self.storage.signing_keys[Role.PIPELINE]),
+            "PUNTUAL_LOG_SIGNER": ",".join(self.storage.signing_keys[Role.LOG]),
             "PUNTUAL_PSEUDONYMS": self.storage.pseudonym_key.attr_arn,
             "PUNTUAL_STATE_MACHINE": world.machine,
             **topics,

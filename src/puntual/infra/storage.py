@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from puntual.evidence.trust import Role
 from puntual.infra.acknowledged import acknowledge
 from puntual.infra.options import Options
 from puntual.model.project import Project
@@ -46,8 +47,10 @@ class Storage(Construct):
             f"logs.{region}.amazonaws.com",
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
         )
-        self.signing_key = self._never_read("SigningKey", "signs statements", _SIGNS)
-        self.log_key = self._never_read("LogKey", "signs checkpoints of the ledger", _SIGNS)
+        self.signing_keys = {
+            Role.PIPELINE: self._signing("SigningKey", "signs statements", Role.PIPELINE, options),
+            Role.LOG: self._signing("LogKey", "signs checkpoints of the ledger", Role.LOG, options),
+        }
         self.pseudonym_key = self._never_read("PseudonymKey", "makes pseudonyms", _KEYED)
         self.logs = self._logs(options)
         # Manifests and copies that loads and comparisons leave: kept elsewhere, or not at all.
@@ -69,6 +72,12 @@ class Storage(Construct):
         )
         key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         return key
+
+    def _signing(self, name: str, does: str, role: Role, options: Options) -> tuple[str, ...]:
+        """Return the ARNs of a role's keys, the oldest first; its name was there first."""
+        numbers = range(1, options.keys.get(role, 1) + 1)
+        made = [self._never_read(name if n == 1 else f"{name}{n}", does, _SIGNS) for n in numbers]
+        return tuple(key.attr_arn for key in made)
 
     def _never_read(self, name: str, does: str, kind: tuple[str, str]) -> kms.CfnKey:
         """Make a key whose secret half only KMS uses; it cannot be rotated in place."""

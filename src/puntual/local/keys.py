@@ -187,7 +187,7 @@ class LocalKeys:
         """
         if not _NAME.fullmatch(name) or any(k.name == name for k in self.current.keys):
             raise taken(name)
-        public = self._made(passphrase)
+        public = self._new(role, passphrase)
         key = TrustedKey(name=name, role=role, public=public, since=size + int(role is Role.LOG))
         return self._publish(self._next(keys=(*self.current.keys, key)), root=root, also=())
 
@@ -209,7 +209,7 @@ class LocalKeys:
         begun = TrustedKey(
             name=name,
             role=old.role,
-            public=self._made(passphrase),
+            public=self._new(old.role, passphrase),
             since=at if is_log else size,
         )
         keys = tuple(ended if k.keyid == old.keyid else k for k in self.current.keys)
@@ -352,6 +352,10 @@ class LocalKeys:
         if not found:
             raise unknown(name, self.current)
         return found[0]
+
+    def _new(self, role: Role, passphrase: str) -> bytes:
+        """Return the public half of a new key for a role."""
+        return self._made(passphrase)
 
     def _others_here(self, key: TrustedKey) -> bool:
         """Say whether another key of its role, which has not ended, is in this folder."""

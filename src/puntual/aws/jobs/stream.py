@@ -22,8 +22,9 @@ from datetime import UTC, datetime
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
+from puntual.aws.leases import RUN
 from puntual.aws.settings import Settings
-from puntual.aws.world import RUN, Place, deployed, duckdb, opened
+from puntual.aws.world import Place, deployed, duckdb, opened
 from puntual.errors import TransientError
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
