@@ -14,15 +14,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.aws import client_on
+from support.openlineage import validate
 from support.stage import stage as stage
 from support.stage import stage_python as stage_python
+from support.tsa import Authority, made, serving
 
 from puntual.aws.cache import Cache
 from puntual.aws.commits import S3CommitLog, S3Index
@@ -315,6 +317,19 @@ def test_a_deployed_delivery_is_verified_to_its_raw_records(bank: Bank, friday: 
     assert "land:card_events: the record root is the one that was recorded" in lines
 
 
+def test_the_events_of_a_deployed_day_are_exported_as_openlineage_says(
+    bank: Bank, friday: Any
+) -> None:
+    asked = ("export", "openlineage", "-d", FRIDAY, "--env", ENV)
+    done = bank.puntual(*asked)
+    assert done.code == 0, done.out + done.err
+    validate(done.out.encode())
+    told = [(e["job"]["name"], e["eventType"]) for e in map(json.loads, done.out.splitlines())]
+    for step in ("land:card_events", "load:ledger", "deliver:credit_daily"):
+        assert told.count((step, "START")) == told.count((step, "COMPLETE")) == 1
+    assert bank.puntual(*asked).out == done.out
+
+
 def test_a_row_that_was_altered_in_redshift_is_named_with_its_raw_place(
     bank: Bank, friday: Any
 ) -> None:
@@ -348,15 +363,26 @@ def test_classified_values_of_a_deployed_day_are_not_revealed_by_a_command(
 
 
 @pytest.fixture(scope="module")
-def rotated(bank: Bank, friday: Any) -> list[str]:
-    """Two new keys of KMS, which sign what is made after FRIDAY; what the deployment said."""
-    new = ("--new-key", "pipeline", "--new-key", "log")
-    made = bank.puntual("deploy", "--env", ENV, *new)
-    assert made.code == 0, made.out + made.err
+def stamps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    with serving(made(tmp_path_factory.mktemp("tsa") / "authority")) as authority:
+        yield authority
+
+
+@pytest.fixture(scope="module")
+def rotated(bank: Bank, friday: Any, stamps: Authority) -> list[str]:
+    """
+    Two new keys of KMS and an authority for time stamps, after FRIDAY was delivered.
+
+    Returns:
+        What the deployment said.
+    """
+    new = ("--new-key", "pipeline", "--new-key", "log", "--timestamp-url", stamps.url)
+    again = bank.puntual("deploy", "--env", ENV, *new)
+    assert again.code == 0, again.out + again.err
     for name in ("pipeline", "log"):
         done = bank.puntual("key", "rotate", name, "--env", ENV)
         assert done.code == 0, done.out + done.err
-    return made.err.splitlines()
+    return again.err.splitlines()
 
 
 @everything
@@ -391,7 +417,7 @@ def test_a_person_signs_a_delivery_with_a_key_of_his_own_and_only_then_it_is_sen
 
 @everything
 def test_a_key_of_kms_that_was_replaced_still_vouches_for_what_it_signed_before(
-    bank: Bank, rotated: list[str], tmp_path: Path
+    bank: Bank, rotated: list[str], stamps: Authority
 ) -> None:
     """FRIDAY is signed by the first keys, the signed day by the second ones."""
     for role in ("pipeline", "log"):
@@ -401,11 +427,11 @@ def test_a_key_of_kms_that_was_replaced_still_vouches_for_what_it_signed_before(
     ended = {k["name"]: k["until"] for k in listed if k["role"] != "approver"}
     assert sorted(ended) == ["log", "log.1", "pipeline", "pipeline.1"]
     assert [name for name, until in sorted(ended.items()) if until is None] == ["log", "pipeline"]
-    bank.puntual("key", "export", "--env", ENV, str(tmp_path / "given"))
-    for day in (FRIDAY, SIGNED_DAY):
-        held = bank.puntual("verify", "-d", day, "--level", "1", "--env", ENV)
+    for day, also in ((FRIDAY, ()), (SIGNED_DAY, ("--tsa-ca", str(stamps.ca)))):
+        held = bank.puntual("verify", "-d", day, "--level", "1", *also, "--env", ENV)
         assert held.code == 0, held.out + held.err
-    again = bank.puntual("deploy", "--env", ENV)
+        assert held.out.count("the checkpoint existed before") == (2 if also else 0)
+    again = bank.puntual("deploy", "--env", ENV, "--timestamp-url", stamps.url)
     assert again.code == 0, again.out + again.err
     assert "stands as it is" in again.err, "the keys that were made are asked for again"
 

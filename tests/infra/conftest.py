@@ -56,6 +56,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Stack:
         emails={"error": "ops@bank.example"},
         mail_identity="bank.example",
         streaming=True,
+        authority="https://tsa.example/tsr",
         keys={"pipeline": 2, "log": 3},
     )
     made = synthesise(

@@ -155,7 +155,9 @@ def test_a_key_that_is_to_replace_another_stands_beside_it_and_may_be_signed_wit
     assert {name: after[name] for name in before} == before
     function = judged.one("AWS::Lambda::Function", FunctionName="puntual-banco-ejemplo-attest")
     told = {key: text_of(v) for key, v in function["Environment"]["Variables"].items()}
-    signers = Settings.from_environment(told).signers
+    settings = Settings.from_environment(told)
+    assert settings.authority == "https://tsa.example/tsr"
+    signers = settings.signers
     assert {role: len(keys) for role, keys in signers.items()} == {"pipeline": 2, "log": 3}
     listed = {key for keys in signers.values() for key in keys}
     assert len(listed) == 5
@@ -236,7 +238,7 @@ def test_functions_and_jobs_are_told_what_their_settings_read(plain: Stack) -> N
     empty = [
         name for name in settings.__slots__ if not getattr(settings, name) and name != "environment"
     ]
-    assert empty == []
+    assert empty == ["authority"], "which is asked for, or is not"
     job = plain.one("AWS::Glue::Job", Name="puntual-banco-ejemplo-land")
     given = json.loads(text_of(job["DefaultArguments"]["--settings"]))
     assert set(given) == set(told) - {"PUNTUAL_CACHE", "PUNTUAL_CACHE_BYTES"}

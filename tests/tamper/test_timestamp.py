@@ -18,8 +18,8 @@ from puntual.cli.packs import open_pack
 from puntual.cli.stamped import by_openssl, examined
 from puntual.evidence.ledger_files import PROOF, STAMP
 from puntual.evidence.verify import Line
-from puntual.local.timestamp import Authority as Asked
 from puntual.ports.ledger import Books
+from puntual.runner.authority import Authority as Asked
 from puntual.runner.packing import pack
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")

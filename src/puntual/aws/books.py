@@ -14,10 +14,15 @@ from puntual.evidence.checkpoint import NoteSignature
 from puntual.evidence.trust import Role
 from puntual.evidence.trust_keys import verifies
 from puntual.ports.ledger import Books
+from puntual.runner.authority import Authority
 
 
 def lazily(
-    lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: Mapping[str, tuple[str, ...]]
+    lake: Bucket,
+    evidence: Bucket,
+    log: S3CommitLog,
+    keys: Mapping[str, tuple[str, ...]],
+    authority: str = "",
 ) -> Callable[[], Books] | None:
     """
     Return what opens the books when it is first called; None where there is no trust file.
@@ -27,6 +32,7 @@ def lazily(
         evidence: As well; it holds the trust files.
         log: What is published.
         keys: Role → ARNs of the KMS keys that sign in it.
+        authority: URL of a time stamp authority; "" for none.
 
     Raises:
         TransientError: T5001, T5002.
@@ -38,14 +44,18 @@ def lazily(
 
     def books() -> Books:
         if not opened:
-            opened.append(_open(lake, evidence, log, keys))
+            opened.append(_open(lake, evidence, log, keys, authority))
         return opened[0]
 
     return books
 
 
 def _open(
-    lake: Bucket, evidence: Bucket, log: S3CommitLog, keys: Mapping[str, tuple[str, ...]]
+    lake: Bucket,
+    evidence: Bucket,
+    log: S3CommitLog,
+    keys: Mapping[str, tuple[str, ...]],
+    authority: str,
 ) -> Books:
     signer = KmsSigner(client("kms"), evidence, keys)
     current = trust.opened(signer.trust(), verifies)
@@ -56,4 +66,5 @@ def _open(
         return tuple(trust.note_line(known[m.public], current.origin, m.signature) for m in made)
 
     ledger = S3Ledger(lake.below("ledger"), current.origin, evidence, lines)
-    return Books(ledger=ledger, changes=log.after, signer=signer)
+    stamp = Authority(authority).token if authority else None
+    return Books(ledger=ledger, changes=log.after, signer=signer, stamp=stamp)

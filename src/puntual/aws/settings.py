@@ -30,6 +30,7 @@ class Settings:
         catalog: The Glue database; "" where none is registered.
         signers: Role (`pipeline`, `log`) → the KMS keys that sign in it, the oldest first; empty
             where nothing is signed there.
+        authority: URL of the time stamp authority that is asked for a token; "" for none.
         pseudonyms: The one that makes pseudonyms; "" where they are made without a secret.
         state_machine: ARN of the day's state machine; "" inside of what runs elsewhere.
         topics: Severity → ARN of an SNS topic.
@@ -48,6 +49,7 @@ class Settings:
     athena: str = ""
     catalog: str = ""
     signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    authority: str = ""
     pseudonyms: str = ""
     state_machine: str = ""
     topics: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Settings:
                 for role, name in _SIGNERS.items()
                 if env.get(name)
             },
+            authority=env.get("PUNTUAL_TIMESTAMP", ""),
             pseudonyms=env.get("PUNTUAL_PSEUDONYMS", ""),
             state_machine=env.get("PUNTUAL_STATE_MACHINE", ""),
             topics={

@@ -364,7 +364,7 @@ def _world(
         code=code,
         databases=databases,
         approvals=S3Approvals(lake.below("approvals")),
-        books=books.lazily(lake, evidence, log, settings.signers),
+        books=books.lazily(lake, evidence, log, settings.signers, settings.authority),
         secret=secret_of(lambda: client("kms"), settings.pseudonyms),
     )
     return world, landing

@@ -221,12 +221,33 @@ def secret(where: str) -> str:
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
+_HTTP = re.compile(r"https?://[^\s/]+")
+
+
+def see_authority(url: str, option: str) -> None:
+    """
+    Refuse the address of a time stamp authority that is none; "" names none.
+
+    Raises:
+        ProjectError: C1908.
+    """
+    if url and _HTTP.match(url) is None:
+        raise ProjectError(
+            "C1908",
+            "a time stamp is asked for over HTTP alone",
+            where=option,
+            expected="http://… or https://…, the address of an authority",
+            observed=url,
+            next_step="name the address that the authority publishes for RFC 3161",
+        )
+
+
 def _stamp(root: Path) -> Callable[[bytes], bytes | None] | None:
     """Return what asks the configured time stamp authority; None where none is."""
     path = stamp_path(root)
     url = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
     if not url:
         return None
-    from puntual.local.timestamp import Authority
+    from puntual.runner.authority import Authority
 
     return Authority(url).token

@@ -13,8 +13,8 @@ import click
 from puntual.cli import lineage_events, places, restored, text
 from puntual.cli.archive import open_archive
 from puntual.cli.dates import resolve
-from puntual.cli.options import date_option, project_option, root_of
-from puntual.cli.reading import read
+from puntual.cli.options import date_option, env_option, project_option, root_of
+from puntual.cli.vantage import Vantage, vantage
 from puntual.errors import PermanentError, ProjectError, TransientError
 from puntual.evidence import canonical
 from puntual.local.disk import translated
@@ -38,37 +38,43 @@ def command() -> None:
     help="A new file, or a receiver, to which each event is posted once (default: standard "
     "output).",
 )
+@env_option
 @click.pass_context
-def openlineage(ctx: click.Context, project: Path | None, when: str, to: str | None) -> None:
+def openlineage(
+    ctx: click.Context, project: Path | None, when: str, to: str | None, env: str | None
+) -> None:
     """
     Write one JSON object a line for each step that ran: START, then COMPLETE or FAIL.
 
     Forwarded is what the runs have written beside the ledger; only what is missing there is
-    derived from the manifests and the journal. The same days give the same bytes.
+    derived from the manifests and the journal. The same days give the same bytes. Of a deployed
+    project everything is derived so.
     """
     root = root_of(ctx, project)
     url = _address(to) if to is not None and "://" in to else None
-    declared = read(root)
-    here = zone(declared.time_zone)
-    days = resolve(when, declared, now=datetime.now(UTC), zone=here)
-    open_archive(root)
-    restored.at_hand(root)
-    lines = _lines(root, declared, days)
-    if url is not None:
-        _forward(root, url, lines, days)
-    elif to is not None:
-        _save(Path(to), lines, days)
-    else:
-        for line in lines:
-            sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
+    with vantage(root, env) as place:
+        declared = place.project()
+        here = zone(declared.time_zone)
+        days = resolve(when, declared, now=datetime.now(UTC), zone=here)
+        if not place.is_away:
+            open_archive(root)
+            restored.at_hand(root)
+        lines = _lines(place, declared, days)
+        if url is not None:
+            _forward(root, url, lines, days)
+        elif to is not None:
+            _save(Path(to), lines, days)
+        else:
+            for line in lines:
+                sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
 
 
-def _lines(root: Path, project: Project, days: tuple[date, ...]) -> Iterator[bytes]:
+def _lines(place: Vantage, project: Project, days: tuple[date, ...]) -> Iterator[bytes]:
     """Yield the events of every day that ran; a single day that did not is refused."""
     for day in days:
         try:
-            yield from lineage_events.lines(root, project, day)
+            yield from lineage_events.lines(place, project, day)
         except ProjectError as error:
             if error.code != "C1005" or len(days) == 1:
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +20,6 @@ from puntual.evidence.signed_log import SignedLog
 from puntual.local.disk import translated
 from puntual.local.ledger import read_apart
 from puntual.runner.record import Record, catch_up
-
-_HTTP = re.compile(r"https?://[^/\s]")
 
 
 @click.group(name="ledger", help="What is on record, and proofs about it.")
@@ -170,15 +167,7 @@ def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
 def stamp(ctx: click.Context, project: Path | None, url: str) -> None:
     """Name the authority; a delivery waits at most 5 s for it, and goes without a token then."""
     root = root_of(ctx, project)
-    if url and _HTTP.match(url) is None:
-        raise ProjectError(
-            "C1908",
-            "a time stamp is asked for over HTTP alone",
-            where="--url",
-            expected="http://… or https://…, the address of an authority",
-            observed=url,
-            next_step="name the address that the authority publishes for RFC 3161",
-        )
+    books.see_authority(url, "--url")
     path = books.stamp_path(root)
     places.make_folder(path.parent)
     with translated(str(path)):

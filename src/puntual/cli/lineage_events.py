@@ -15,7 +15,8 @@ from pathlib import Path
 
 from puntual import __version__
 from puntual.cli import places, text
-from puntual.cli.archive import Archive, open_archive
+from puntual.cli.archive import Archive
+from puntual.cli.vantage import Here, Vantage
 from puntual.errors import ProjectError, PuntualError
 from puntual.evidence import canonical
 from puntual.evidence.openlineage import Attempt, RunFacts, events
@@ -73,30 +74,35 @@ def write(root: Path, project: Project, ran: Collection[str]) -> None:
         return
     for day, named in groupby(sorted(owed, key=lambda r: r[0]), key=lambda r: r[0]):
         try:
-            found = _Day(root, project, day)
+            facts = _known(Here(root=root), project, day)
             for _, run in named:
-                log.write(day, run, found.events({run}))
+                log.write(day, run, list(events(facts, {run})))
         except PuntualError as fault:
             _complain(f"events of {day.isoformat()} are", fault)
 
 
-def lines(root: Path, project: Project, day: date) -> list[bytes]:
+def lines(place: Vantage, project: Project, day: date) -> list[bytes]:
     """
     Return the events of a day in the order of their instants: those written, and those missing.
+
+    Where a project is deployed none is written: all follow from what its runs have recorded.
 
     Raises:
         ProjectError: C1005 nothing was run for that day.
         EvidenceError: V2001 a written event was altered; V1002 a manifest was.
-        PermanentError: T1002, T1003, T2004.
-        TransientError: T2002.
+        PermanentError: T1002, T1003, T2004; T5004-T5008.
+        TransientError: T2002; T5001, T5002, T5003.
     """
-    log = LineageLog(places.lineage_path(root))
+    if place.is_away:
+        facts = _known(place, project, day)
+        return sorted(events(facts, {a.run for a in facts.attempts}), key=_instant)
+    log = LineageLog(places.lineage_path(place.root))
     found = list(log.read(day))
-    with closing(SqliteJournal(places.journal_path(root))) as journal:
+    with closing(SqliteJournal(places.journal_path(place.root))) as journal:
         known = journal.runs(ATTEMPTS)
     missing = {run for d, run in known if d == day and not log.has(d, run)}
     if missing or not found:
-        found += _Day(root, project, day).events(missing)
+        found += events(_known(place, project, day), missing)
     return sorted(found, key=_instant)
 
 
@@ -107,18 +113,11 @@ def _owed(log: LineageLog, journal: SqliteJournal, ran: Collection[str]) -> list
     return owed[-(len(ran) + AT_ONCE) :]
 
 
-class _Day:
-    """What is known of a day: its manifests and its attempts; read once for all its runs."""
-
-    def __init__(self, root: Path, project: Project, day: date) -> None:
-        store = open_archive(root)
-        with closing(SqliteJournal(places.journal_path(root))) as journal:
-            happened = tuple(e for e in journal.steps(day) if e.outcome in ATTEMPTS)
-        self._facts = _facts(project, _manifests(store, day, happened), day, happened)
-
-    def events(self, runs: Collection[str]) -> list[bytes]:
-        """Return the events of some runs."""
-        return list(events(self._facts, runs))
+def _known(place: Vantage, project: Project, day: date) -> RunFacts:
+    """Return what is known of a day: its manifests and its attempts."""
+    with place.journal() as journal, place.store() as store:
+        happened = tuple(e for e in journal.steps(day) if e.outcome in ATTEMPTS)
+        return _facts(project, _manifests(store, day, happened), day, happened)
 
 
 def _manifests(

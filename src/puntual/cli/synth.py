@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from puntual.cli import reading, text
+from puntual.cli.books import see_authority
 from puntual.cli.options import json_option, project_option, root_of
 from puntual.cli.places import state_folder
 from puntual.errors import ProjectError
@@ -75,6 +76,13 @@ def stack_options(command: F) -> F:
                 metavar="SEVERITY=ADDRESS",
                 help="Who is written to: error=…, warn=… (repeatable).",
             ),
+            click.option(
+                "--timestamp-url",
+                "authority",
+                default=None,
+                metavar="URL",
+                help="Time stamp authority (RFC 3161) that every delivery is stamped by.",
+            ),
             click.option("--mail-identity", default=None, help="What SES sends from."),
             click.option(
                 "--streaming",
@@ -124,7 +132,7 @@ def options_of(env: str, emails: tuple[str, ...], sizes: Mapping[str, Any]) -> O
     Return the options of a stack from those of a command; what was not said is as by default.
 
     Raises:
-        ProjectError: C1604 the extra is missing.
+        ProjectError: C1604 the extra is missing; C1908 a time stamp authority without http.
         click.BadParameter: An address without a severity.
     """
     needed()
@@ -136,6 +144,7 @@ def options_of(env: str, emails: tuple[str, ...], sizes: Mapping[str, Any]) -> O
         if severity not in set(Severity) or not address:
             raise click.BadParameter(f"{each!r} is not such as error=ops@bank.example", None, None)
         addresses[severity] = address
+    see_authority(sizes.get("authority") or "", "--timestamp-url")
     limit = sizes.get("scan_limit")
     chosen = {
         "worker_type": sizes.get("worker_type"),
@@ -145,6 +154,7 @@ def options_of(env: str, emails: tuple[str, ...], sizes: Mapping[str, Any]) -> O
         "evidence_days": sizes.get("evidence_days"),
         "mail_identity": sizes.get("mail_identity"),
         "streaming": sizes.get("streaming"),
+        "authority": sizes.get("authority"),
         "keys": sizes.get("keys"),
     }
     given = {name: value for name, value in chosen.items() if value is not None}

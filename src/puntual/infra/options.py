@@ -30,6 +30,7 @@ class Options:
         retention_hours: Of the streams; longer than the longest outage to survive (aws.md K7).
         log_days: How long logs are kept; a value that CloudWatch Logs knows.
         evidence_days: How long evidence cannot be deleted by anybody (Object Lock, compliance).
+        authority: URL of the time stamp authority that deliveries are stamped by; "" for none.
         keys: Role (`pipeline`, `log`) → how many KMS keys were made for it; one replaces the other,
             and none is ever taken away.
         streaming: Land streams as they come, by a Glue streaming job, beside the day's run.
@@ -49,6 +50,7 @@ class Options:
     retention_hours: int = 7 * 24
     log_days: int = 365
     evidence_days: int = 3653
+    authority: str = ""
     keys: Mapping[str, int] = field(default_factory=dict)
     streaming: bool = False
     silence_hours: int = 6

@@ -163,6 +163,7 @@ class PuntualReport(Construct):
             "PUNTUAL_LOG_SIGNER": ",".join(self.storage.signing_keys[Role.LOG]),
             "PUNTUAL_PSEUDONYMS": self.storage.pseudonym_key.attr_arn,
             "PUNTUAL_STATE_MACHINE": world.machine,
+            **({"PUNTUAL_TIMESTAMP": options.authority} if options.authority else {}),
             **topics,
         }
 
