@@ -152,6 +152,20 @@ def test_every_row_is_accounted_for_at_every_hop(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("f19", "f42")
+def test_of_two_amounts_under_one_key_the_document_says_that_one_is_not_in_the_report(
+    tmp_path: Path,
+) -> None:
+    """p1 comes with 100.00 and with 900.00, and the source vouches for both."""
+    root = write_project(tmp_path)
+    drop(root, (*ROWS, "p1;c1;900.00;2026-03-02"))
+    vouch(root, 5, "1230.35")
+    assert run_day(root).code == 0
+    (path,) = (root / "out").glob("*.exceptions.json")
+    said = {e["class"]: e["effect"] for e in json.loads(path.read_text())["exceptions"]}
+    one = "one row of each key is in the report; those that differ from it are not"
+    assert said == {"duplicate": one, "check": one}
+
+
 def test_a_duplicate_by_key_is_removed_counted_and_explained(tmp_path: Path) -> None:
     write_project(tmp_path)
     drop(tmp_path, (*ROWS, ROWS[0]))

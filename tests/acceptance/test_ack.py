@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.small import AS_OF, DAY, Ran, digests, good_day, only_delivery, puntual, run_day
+from support.small import (
+    AS_OF,
+    DAY,
+    SETTINGS,
+    Ran,
+    digests,
+    good_day,
+    only_delivery,
+    puntual,
+    run_day,
+)
 
 from puntual.cli.main import main
 
@@ -120,6 +130,36 @@ def test_when_the_receiver_is_down_the_file_is_kept_and_each_attempt_is_on_recor
     assert run_day(root).code == 0
     (made,) = (root / "out").glob("*.txt")
     assert hashlib.sha256(made.read_bytes()).hexdigest() == record["sha256"]
+
+
+@pytest.mark.row("f11", "f74")
+def test_a_destination_that_is_no_folder_stops_the_delivery_and_nothing_before_it(
+    tmp_path: Path,
+) -> None:
+    root = good_day(tmp_path)
+    (root / "puntual.yaml").write_text(SETTINGS + "notices:\n  record: {file: told.jsonl}\n")
+    (root / "out").write_text("a file where the folder should be")
+    first, second = run_day(root), run_day(root, "--json")
+    for ran, words in ((first, first.out), (second, second.err)):
+        assert ran.code == 3, ran.out + ran.err
+        assert " ! D1001 payments_daily cannot be placed in out: something that is no" in words
+    assert list((root / ".puntual/lake/raw").rglob("*.csv"))  # what came is landed all the same
+    assert _state(root) == "ready"  # made, attested, and on record with the reason
+    assert "D1001" in _inside(root, "explain", NAME, "-d", DAY).out
+    assert _ack(root, "attempted", "T-77").code == 0
+    (record,) = _records(root)
+    assert [a["sentence"][:5] for a in record["attempts"]] == ["D1001", "D1001"]
+
+    (root / "out").unlink()
+    again = run_day(root)
+    assert (again.code, "cannot be placed" in again.out) == (0, False)
+    (made,) = (root / "out").glob("*.txt")
+    assert hashlib.sha256(made.read_bytes()).hexdigest() == record["sha256"]
+    told = [json.loads(line) for line in (root / "told.jsonl").read_text().splitlines()]
+    assert [(t["data"]["cause"], t["type"]) for t in told] == [
+        ("D1001", "Notice.Opened"),
+        ("D1001", "Notice.Resolved"),
+    ]
 
 
 @pytest.mark.parametrize(

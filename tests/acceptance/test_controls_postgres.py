@@ -21,7 +21,7 @@ from acceptance.test_controls import (
 )
 from support.postgres import postgres_server as postgres_server
 from support.postgres import postgres_url as postgres_url
-from support.small import AS_OF, SETTINGS, drop, puntual, vouch, write_project
+from support.small import AS_OF, MODEL, SETTINGS, drop, puntual, vouch, write_project
 
 from puntual.model.control import ControlState
 
@@ -117,3 +117,116 @@ def test_a_table_that_was_dropped_in_postgresql_is_named_and_nothing_is_listed(
     said = " ".join(told.out.split())
     assert "rows behind curated → warehouse not compared" in said
     assert 'relation "movements" does not exist' in said
+
+
+CORE = """\
+  core:
+    kind: database
+    connection: env:TEST_CORE
+    query: SELECT 1 AS id
+    control: snapshot
+"""
+CORE_CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: core
+name: core
+version: 1.0.0
+status: active
+schema:
+  - name: core
+    properties:
+      - {name: id, logicalType: integer}
+"""
+LEDGER = """\
+controls:
+  - id: core_sum
+    kind: business
+    equal:
+      left: {warehouse: movements, sum: amount}
+      right: {database: core, query: SELECT sum(amount) AS amount FROM ledger, sum: amount}
+  - id: core_rows
+    kind: business
+    equal:
+      left: {warehouse: movements, sum: amount}
+      right: {database: core, query: SELECT amount FROM ledger, sum: amount}
+"""
+
+
+@pytest.mark.row("f41")
+@pytest.mark.parametrize(("kind", "code"), [("real", 1), ("numeric(18,2)", 0)])
+def test_a_ledger_of_floats_agrees_with_nothing_and_one_of_decimals_does(
+    tmp_path: Path, postgres_url: str, kind: str, code: int
+) -> None:
+    """The real of 250000007.99 is written 2.5e+08, which is what the warehouse holds."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE ledger (amount {kind})".encode())
+        held = "250000007.99" if kind == "real" else "250000000.00"
+        connection.execute("INSERT INTO ledger VALUES (CAST(%s AS numeric))", (held,))
+    write_project(
+        tmp_path,
+        **{
+            "puntual.yaml": SETTINGS.replace("models:\n", CORE + "models:\n", 1),
+            "contracts/core.odcs.yaml": CORE_CONTRACT,
+            "controls/controls.yaml": LEDGER,
+        },
+    )
+    drop(tmp_path, (f"p1;c1;250000000.00;{FIRST}",))
+    vouch(tmp_path, 1, "250000000.00")
+    ran = puntual(tmp_path, "run", "-d", FIRST, "--as-of", AS_OF, env={"TEST_CORE": postgres_url})
+    assert ran.code == code, ran.out + ran.err
+    found = results(tmp_path, FIRST)
+    state = ControlState.UNKNOWN if code else ControlState.MATCHED
+    assert {n: r.state for n, r in found.items()} == {"core_sum": state, "core_rows": state}
+    if code:
+        for result in found.values():
+            assert "S1207" in result.reason
+            assert "amount is real" in result.reason
+
+
+TYPED_MODEL = MODEL.replace(
+    "amount < 0 AS refund",
+    "amount < 0 AS refund, CAST(1.5 AS DECIMAL(5,2)) AS rate, CAST(_position AS BIGINT) AS n,"
+    " TIMESTAMP '2026-03-02 10:00:00' AS at",
+)
+KEYS = ("rate", "n", "at", "refund", "paid_on", "payment_id")
+
+
+@pytest.mark.row("f36")
+def test_groups_of_a_source_database_are_told_apart_by_the_type_that_the_warehouse_has(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    """A rate of 1.50 is 1.5, and 10:00 with a blank before it is 10:00 with a T."""
+    rows = (("p1", "100.00"), ("p2", "250.50"), ("p3", "-20.25"), ("p4", "0.10"))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE ledger (payment_id text, amount numeric(18,2), rate numeric(5,2),"
+            " n bigint, at timestamp, refund bool, paid_on date)"
+        )
+        for position, (name, amount) in enumerate(rows):
+            connection.execute(
+                "INSERT INTO ledger VALUES (%s, %s, 1.50, %s, '2026-03-02 10:00', %s, %s)",
+                (name, amount, position + 2, amount.startswith("-"), FIRST),
+            )
+    declared = "controls:\n" + "".join(
+        f"  - id: by_{key}\n    kind: business\n    equal:\n"
+        "      left: {warehouse: movements, sum: amount}\n"
+        f'      right: {{database: core, query: "SELECT {key}, amount FROM ledger", sum: amount}}\n'
+        f"      by: [{key}]\n"
+        for key in KEYS
+    )
+    write_project(
+        tmp_path,
+        **{
+            "puntual.yaml": SETTINGS.replace("models:\n", CORE + "models:\n", 1),
+            "contracts/core.odcs.yaml": CORE_CONTRACT,
+            "controls/controls.yaml": declared,
+            "models/movements.sql": TYPED_MODEL,
+        },
+    )
+    drop(tmp_path)
+    vouch(tmp_path, 4, "330.35")
+    ran = puntual(tmp_path, "run", "-d", FIRST, "--as-of", AS_OF, env={"TEST_CORE": postgres_url})
+    found = results(tmp_path, FIRST)
+    assert {r.id: r.reason for r in found.values()} == {f"by_{key}": "" for key in KEYS}
+    assert ran.code == 0, ran.out + ran.err

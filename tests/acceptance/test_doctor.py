@@ -85,18 +85,25 @@ def test_a_drop_whose_folder_is_not_there_is_said_wherever_the_date_stands_in_it
 
 
 @pytest.mark.row("f11")
-@pytest.mark.parametrize("place", ["out", "evidence"])
-def test_a_folder_that_is_none_stops_the_run_before_anything_is_landed(
-    tmp_path: Path, place: str
-) -> None:
+def test_a_folder_that_is_none_stops_the_run_before_anything_is_landed(tmp_path: Path) -> None:
     good_day(tmp_path)
-    (tmp_path / place).write_text("a file in the way")
+    (tmp_path / "evidence").write_text("a file in the way")
     assert _levels(tmp_path)["run"][0] == "fail"
     ran = run_day(tmp_path)
-    assert (ran.code, ran.err.split()[0]) == (3, "D1001" if place == "out" else "T1002")
+    assert (ran.code, ran.err.split()[0]) == (3, "T1002")
     assert not list((tmp_path / ".puntual/lake/raw").rglob("*.csv"))
-    status = puntual(tmp_path, "status")
-    assert ran.err.split()[0] in status.out
+    assert "T1002" in puntual(tmp_path, "status").out
+
+
+@pytest.mark.row("f11")
+def test_a_destination_that_is_no_folder_fails_here_though_a_run_only_warns_of_it(
+    tmp_path: Path,
+) -> None:
+    good_day(tmp_path)
+    (tmp_path / "out").write_text("a file in the way")
+    level, sentence = _levels(tmp_path)["run"]
+    assert (level, sentence.split()[0]) == ("fail", "D1001")
+    assert puntual(tmp_path, "doctor").code == 3
 
 
 @pytest.mark.row("f11")

@@ -45,6 +45,22 @@ def test_a_silent_source_is_told_before_the_run_and_delivered_in_part_then_in_fu
     assert {what.split()[1] for what in opened} <= {"2026-11-12"}
 
 
+@pytest.mark.timeout(600)
+def test_late_lines_are_held_until_they_tie_and_then_replace_what_was_delivered(
+    tmp_path: Path,
+) -> None:
+    played = _drill("late-data", "--into", str(tmp_path / "bank"), "--json")
+    assert played.code == 0, played.err
+    deliveries: Any = played.data["deliveries"]
+    credit = [d for d in deliveries if d["report"] == "credit_daily"]
+    assert [(d["version"], d["state"]) for d in credit] == [(1, "superseded"), (2, "sent")]
+    timeline: Any = played.data["timeline"]
+    amended = [m["what"][-8:] for m in timeline if "puntual amend" in m["what"]]
+    assert amended == ["(exit 1)", "(exit 0)"]
+    told = [m["what"].split(" · ")[0] for m in timeline if m["who"] == "notice"]
+    assert told == ["HELD", "resolved: credit_daily/2026-11-12 held"]
+
+
 def test_the_stories_are_listed_and_another_is_refused() -> None:
     listed = _drill("list")
     assert [line.split()[0] for line in listed.out.splitlines()] == list(STORIES)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acceptance.test_controls import FIRST, MODEL_SETTINGS, NEXT, SECOND, findings, results
+import pytest
+from acceptance.test_controls import FIRST, MODEL_SETTINGS, MODELS, NEXT, SECOND, findings, results
 from support.small import (
     CONTRACT,
     SETTINGS,
@@ -39,6 +40,15 @@ controls:
       first_day: "2026-03-02"
 """
 NULLABLE = CONTRACT.replace('"DECIMAL(18,2)", required: true', '"DECIMAL(18,2)", required: false')
+REFERS = """\
+controls:
+  - id: clients_valid
+    kind: business
+    refers: {dataset: movements, columns: [client_id], to: clients}
+  - id: debtors_valid
+    kind: business
+    refers: {dataset: balances, columns: [client_id], to: clients}
+"""
 STAGES = """\
 controls:
   - id: from_source
@@ -133,3 +143,38 @@ def test_a_null_that_travels_from_the_source_to_the_warehouse_breaks_no_control(
         ("from_source", "from_raw", "from_curated"), ControlState.MATCHED
     )
     assert ran.code == 0, ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("clients", "state", "said"),
+    [
+        ("", ControlState.MATCHED, ""),
+        (" WHERE client_id <> 'c9'", ControlState.MISMATCHED, "count 4 rows against 3 rows"),
+    ],
+    ids=["every_client_is_there", "the_one_without_an_amount_is_not"],
+)
+def test_a_row_without_an_amount_refers_to_its_client_as_any_other(
+    tmp_path: Path, clients: str, state: ControlState, said: str
+) -> None:
+    """The amount of c9 is null, and so is its balance, which no one source's rows make."""
+    write_project(
+        tmp_path,
+        **{
+            "puntual.yaml": PROJECT.replace(
+                "[balances, movements]", "[balances, clients, movements]"
+            ),
+            "contracts/payments.odcs.yaml": NULLABLE,
+            "controls/controls.yaml": REFERS,
+            "models/balances.sql": MODELS["models/balances.sql"],
+            "models/clients.sql": MODELS["models/clients.sql"] + clients,
+        },
+    )
+    rows = ("p1;c1;100.00", "p2;c2;250.50", "p3;c3;-20.25", "p4;c9;")
+    drop(tmp_path, tuple(f"{row};{FIRST}" for row in rows))
+    vouch(tmp_path, 4, "330.25")
+    ran = run_day(tmp_path)
+    found = results(tmp_path, FIRST)
+    assert {name: r.state for name, r in found.items()} == dict.fromkeys(found, state)
+    assert len(found) == 2
+    assert ran.code == (0 if state is ControlState.MATCHED else 1), ran.out + ran.err
+    assert all(said in r.reason for r in found.values())

@@ -58,6 +58,7 @@ def test_a_missing_source_is_waited_for_left_out_by_policy_and_then_replaced_in_
     )
     (entry,) = _document(root, 1)["exceptions"]
     assert (entry["class"], entry["about"]) == ("absent", "cards")
+    assert [(e["column"], e["certain"]) for e in entry["effects"]] == [("cards", True)]
     assert entry["policy_clause"] == "cards/cards_absent"
     assert (entry["owner"], entry["expected_repair"]) == (
         "Cards platform",

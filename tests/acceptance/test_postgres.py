@@ -125,3 +125,30 @@ def test_a_database_that_cannot_be_reached_is_exit_3_with_its_code(tmp_path: Pat
     done = puntual(tmp_path, "run", "-d", DAY, *at, env=nowhere)
     assert done.code == 3, done.out + done.err
     assert "S1201" in done.err
+
+
+@pytest.mark.row("f41")
+@pytest.mark.parametrize("kind", ["real", "double precision"])
+def test_an_amount_that_postgresql_holds_as_a_float_stops_the_landing_by_name(
+    tmp_path: Path, postgres_url: str, kind: str
+) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE TABLE payments (payment_id text, client_id text, amount {kind}, "
+            f"paid_on date); INSERT INTO payments VALUES ('p1', 'c1', 250.5, '{DAY}')".encode()
+        )
+    _database_project(tmp_path)
+    at = ("--as-of", "2026-03-03T05:00:00-06:00")
+    reached = {"TEST_SOURCE": postgres_url}
+    done = puntual(tmp_path, "run", "-d", DAY, *at, env=reached)
+    assert done.code == 3, done.out + done.err
+    assert "S1207" in done.err
+    assert f"amount is {kind}" in done.err
+    assert not (tmp_path / "out").exists()
+    cast = "SELECT payment_id, client_id, CAST(amount AS numeric(18,2)) AS amount, paid_on FROM"
+    settings = tmp_path / "puntual.yaml"
+    settings.write_text(settings.read_text().replace("SELECT * FROM", cast))
+    done = puntual(tmp_path, "run", "-d", DAY, *at, env=reached)
+    assert done.code == 0, done.out + done.err

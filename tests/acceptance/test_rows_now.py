@@ -254,3 +254,11 @@ def test_a_null_and_a_text_that_says_null_are_told_apart_in_every_form(tmp_path:
     assert 'client_id "NULL" → null' in shown
     found = csv.DictReader(io.StringIO(within(root, *NAMED, "--unmask", "--format", "csv").out))
     assert [(r["left"], r["right"]) for r in found] == [('"NULL"', "null")]
+
+
+def test_a_place_that_was_altered_in_the_warehouse_is_what_a_row_differs_in(
+    delivered: Path, tmp_path: Path
+) -> None:
+    root = copy_of(delivered, tmp_path / "bank")
+    alter_warehouse(root, "UPDATE movements SET _position = 99 WHERE payment_id = 'p1'")
+    assert "_position 2 → 99" in words(within(root, *NAMED))

@@ -421,8 +421,8 @@ def test_a_key_of_kms_that_was_replaced_still_vouches_for_what_it_signed_before(
 ) -> None:
     """FRIDAY is signed by the first keys, the signed day by the second ones."""
     for role in ("pipeline", "log"):
-        assert f" ! a new key of {role} is deployed, and signs nothing yet" in rotated
-        assert f"   puntual key --env {ENV} rotate {role} has it sign" in rotated
+        assert f"puntual:  ! a new key of {role} is deployed, and signs nothing yet" in rotated
+        assert f"puntual:    puntual key rotate {role} --env {ENV} has it sign" in rotated
     listed = json.loads(bank.puntual("key", "list", "--json", "--env", ENV).out)["data"]["keys"]
     ended = {k["name"]: k["until"] for k in listed if k["role"] != "approver"}
     assert sorted(ended) == ["log", "log.1", "pipeline", "pipeline.1"]

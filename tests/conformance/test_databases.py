@@ -385,3 +385,101 @@ def test_the_rows_of_a_query_are_handed_on_as_text_and_counted_by_the_database(
     assert len(taken) == 4
     with pytest.raises(PermanentError, match="S1204"):
         databases.rows(source, DAY, ("absent",), take)
+
+
+FLOATS = """
+CREATE DOMAIN measured AS double precision;
+CREATE TABLE t (id integer, amount numeric, r real, d double precision, m measured, n float(24));
+INSERT INTO t VALUES (1, 250.50, 250000007.99, 250.50, 250.50, 1);
+"""
+
+
+@pytest.fixture
+def floats(postgres_url: str, tmp_path: Path) -> tuple[LocalDatabases, str]:
+    """Give a PostgreSQL with a table of floats, and how to reach it."""
+    import psycopg
+
+    from puntual.engines.postgresql.extract import read
+
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(FLOATS)
+    return LocalDatabases(tmp_path, {}, read), postgres_url
+
+
+def _rows(made: tuple[LocalDatabases, str], query: str, *columns: str) -> list[object]:
+    databases, connection = made
+    source = DatabaseSource(
+        name="credits", connection=connection, query=query, control=ControlSnapshot()
+    )
+    taken: list[object] = []
+    databases.rows(source, DAY, columns, lambda found, _: taken.extend(found[columns[0]]))
+    return taken
+
+
+@pytest.mark.row("f41")
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("SELECT r AS a FROM t", "real"),
+        ("SELECT d AS a FROM t", "double precision"),
+        ("SELECT m AS a FROM t", "double precision"),
+        ("SELECT n AS a FROM t", "real"),
+        ("SELECT sum(r) AS a FROM t", "real"),
+        ("SELECT avg(d) AS a FROM t", "double precision"),
+        ("SELECT amount * 1.0::float8 AS a FROM t", "double precision"),
+        ("SELECT r AS a FROM t WHERE false", "real"),
+    ],
+)
+def test_a_float_of_postgresql_is_refused_by_its_type_whatever_it_shows(
+    floats: tuple[LocalDatabases, str], query: str, kind: str
+) -> None:
+    with pytest.raises(PermanentError) as refused:
+        _rows(floats, query, "a")
+    assert (refused.value.code, refused.value.observed) == ("S1207", f"a is {kind}")
+    assert "CAST" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ("SELECT amount AS a, r FROM t", ["250.50"]),
+        ("SELECT sum(amount) AS a FROM t", ["250.50"]),
+        ("SELECT CAST(d AS numeric(18,2)) AS a FROM t", ["250.50"]),
+        ("SELECT id AS a FROM t", ["1"]),
+    ],
+)
+def test_what_is_exact_in_postgresql_is_read_though_a_float_stands_beside_it(
+    floats: tuple[LocalDatabases, str], query: str, texts: list[str]
+) -> None:
+    assert _rows(floats, query, "a") == texts
+
+
+@pytest.mark.row("f41")
+def test_a_float_of_postgresql_is_landed_as_no_number_and_counted_as_none(
+    floats: tuple[LocalDatabases, str], tmp_path: Path
+) -> None:
+    query = "SELECT id, d AS amount FROM t"
+    of = contract(column("id", ColumnType(kind=Kind.INTEGER)), column("amount", MONEY))
+    databases, connection = floats
+    source = DatabaseSource(
+        name="credits", connection=connection, query=query, control=ControlSnapshot()
+    )
+    for asks in (
+        lambda: extract(floats, tmp_path, of, query),
+        lambda: databases.recount(source, of, DAY),
+    ):
+        with pytest.raises(PermanentError) as refused:
+            asks()
+        assert (refused.value.code, refused.value.observed) == (
+            "S1207",
+            "amount is double precision",
+        )
+    assert not list(tmp_path.glob("extract*"))
+
+
+def test_a_float_of_postgresql_that_is_declared_a_text_stays_its_text(
+    floats: tuple[LocalDatabases, str], tmp_path: Path
+) -> None:
+    of = contract(column("amount", ColumnType(kind=Kind.TEXT)), measures=())
+    done = extract(floats, tmp_path, of, "SELECT d AS amount FROM t")
+    assert pq.read_table(done.path)["amount"].to_pylist() == ["250.5"]

@@ -38,7 +38,7 @@ def said(error: PuntualError) -> str:
 @pytest.mark.parametrize("dsn", WRONG)
 def test_a_sources_connection_is_in_no_message(dsn: str) -> None:
     with pytest.raises(PuntualError) as caught:
-        read(dsn, "SELECT 1 AS a", date(2026, 3, 2), ("a",), (), lambda batch: None)
+        read(dsn, "SELECT 1 AS a", date(2026, 3, 2), ("a",), (), (), lambda batch: None)
     assert CANARY not in said(caught.value)
 
 

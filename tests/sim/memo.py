@@ -16,7 +16,7 @@ from unittest import mock
 
 from puntual.evidence import canonical, manifest
 from puntual.landing import desk
-from puntual.runner import checkpoint, step
+from puntual.runner import checkpoint, work
 
 
 def dumps(value: object) -> bytes:
@@ -69,7 +69,7 @@ def remembered() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         enter(mock.patch.object(canonical, "encode", encode))
-        enter(mock.patch.object(step, "encode", encode))
+        enter(mock.patch.object(work, "encode", encode))
         enter(mock.patch.object(canonical, "decode", lru_cache(4096)(canonical.decode)))
         decode = lru_cache(4096)(manifest.decode)
         enter(mock.patch.object(checkpoint, "decode", decode))

@@ -29,7 +29,7 @@ from puntual.project.zones import zone
 from puntual.runner import again
 from puntual.runner.anew import steps_from
 from puntual.runner.checkpoint import Store
-from puntual.runner.execute import resolve
+from puntual.runner.execute import settle_sent
 from puntual.runner.flow import Failed
 from puntual.runner.noted import note, run_id
 from puntual.runner.published import committed_steps, landed_sources, sent_reports
@@ -122,7 +122,7 @@ def prepare(
     due = tuple(report for report in owed if report not in before)
     for report in owed:
         if report in before:
-            resolve(desk, Obligation(report=report, reference_date=day))
+            settle_sent(desk, Obligation(report=report, reference_date=day))
     order = RunOrder(ref=ref, kind=Kind.NOTHING, execution=execution)
     if due:
         anew = _anew(project, store, desk_of=office, day=day, due=due, step=ref.from_step)

@@ -4,7 +4,8 @@ A declared control, judged: groups of two sides, what explains their difference,
 Everything is signed and exact. Groups are a multiset's: one that stands on one side only is a
 break, whatever its sums are. A null equals nothing, not even another null, and a sum with a null
 in it has no answer, unless the null came with the rows of one source; a side that was not
-measured is never equal; a side without a row agrees with nothing unless that was declared.
+measured is never equal; a side without a row, a part of one or a yesterday agrees with nothing
+unless that was declared.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Measured:
         lacks: Why it has no groups: `UNKNOWN` or `UNVERIFIED`, with `side.reason`; None: it has.
         carried: Each of its rows is a source's row: none was made of nothing, as a total of no
             row is.
-        origin: The source whose rows they all are; "" where there is none, or several.
+        origin: The source whose rows they all are, or the table of a control that asks what its
+            rows refer to; "" where there is none, or several.
+        empty: Terms that were to have rows, and have none, by name.
     """
 
     side: SideResult
@@ -82,6 +85,7 @@ class Measured:
     lacks: ControlState | None = None
     carried: bool = False
     origin: str = ""
+    empty: tuple[str, ...] = ()
 
 
 def added(groups: Iterable[tuple[Mapping[Key, Group], bool]]) -> dict[Key, Group]:
@@ -143,7 +147,10 @@ def judge(
     counts = Counter(g.state.value for g in groups)
     gone = sum(g.rows or 0 for part in explained.values() for g in part.values())
     state, reason = _state(rule, left, right, groups, gone)
-    first = rule.first_day == day and state is ControlState.UNVERIFIED
+    no_yesterday = state is ControlState.UNVERIFIED or (
+        state is ControlState.EMPTY and bool(left.empty)
+    )
+    first = rule.first_day == day and no_yesterday
     return ControlResult(
         id=rule.id,
         kind=rule.kind,
@@ -319,11 +326,20 @@ def _state(
     unknown = [g for g in groups if g.state is GroupState.UNKNOWN]
     if unknown:
         return ControlState.UNKNOWN, f"no answer: {_told(rule, min(unknown, key=_by_key))}"
-    empty = [m.side.name for m in (left, right) if m.side.rows == 0]
-    if empty and not rule.may_be_empty:
-        return ControlState.EMPTY, f"no row in {' and '.join(empty)}: nothing was compared"
+    empty = "" if rule.may_be_empty else _nothing_in(left, right)
+    if empty:
+        return ControlState.EMPTY, empty
     alone = _on_one_side(rule, left, right, gone)
     return (ControlState.MISMATCHED, alone) if alone else (ControlState.MATCHED, "")
+
+
+def _nothing_in(left: Measured, right: Measured) -> str:
+    """Say which sides have no row, else which terms that were to have rows; "" if there is none."""
+    sides = [m.side.name for m in (left, right) if m.side.rows == 0]
+    if sides:
+        return f"no row in {' and '.join(sides)}: nothing was compared"
+    terms = [*left.empty, *right.empty]
+    return f"no row in {' and '.join(terms)}: nothing of it was compared" if terms else ""
 
 
 def _on_one_side(rule: ControlRule, left: Measured, right: Measured, gone: int) -> str:

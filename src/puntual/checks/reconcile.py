@@ -8,7 +8,7 @@ their digest in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Context, Decimal
 from functools import reduce
@@ -21,6 +21,9 @@ from puntual.model.manifest import Totals
 
 DIGITS = 120
 """Precision of differences: 38 digits of a decimal, and room for any number of rows."""
+
+NO_COUNT = "count not compared"
+"""What is said of the rows where a tie compares the sum of a column."""
 
 COUNTED = "*"
 """The column of a tie that counts rows."""
@@ -89,31 +92,46 @@ def hop(
 
 
 def tie(
-    dataset: str, left: str, right: str, *, column: str, said: Decimal | None, after: Totals
+    dataset: str,
+    left: str,
+    right: str,
+    *,
+    column: str,
+    said: Decimal | str,
+    after: Totals,
+    nulls: int = 0,
 ) -> Hop:
     """
     Compare what a tie's query says with the file.
 
     A count that is no whole number is compared as it was said: cut to one, it would agree with
-    a file that it does not count.
+    a file that it does not count. A sum that agrees but for nulls in the column has no answer.
 
     Args:
         dataset: Whose rows the file holds.
         left: Where the query was asked.
         right: The file.
         column: The column that is summed, or `*` where rows are counted.
-        said: What the query answered; None: no single number.
+        said: The one number that the query answered; a text: what it answered in its place.
         after: The file's rows, and their sum of the column.
+        nulls: How many of the column's values are null.
     """
-    before: Totals | None = None
-    if said is not None and column != COUNTED:
-        before = Totals(records=after.records, sums={column: said})
-    elif said is not None and said == said.to_integral_value():
-        before = Totals(records=int(said))
-    elif said is not None:
-        before = Totals(records=after.records, sums={COUNTED: said})
+    if isinstance(said, str):
+        found = hop(dataset, left, right, None, after)
+        return replace(found, lacks=f"the tie's SELECT answered no number: {said}")
+    if column == COUNTED and said == said.to_integral_value():
+        return hop(dataset, left, right, Totals(records=int(said)), after)
+    if column == COUNTED:
         after = replace(after, sums={COUNTED: Decimal(after.records)})
-    return hop(dataset, left, right, before, after)
+    held = (
+        f"nulls in {column} of {right}: {nulls:,} of {after.records:,} values (a null is no zero)"
+    )
+    return replace(
+        hop(dataset, left, right, Totals(records=0, sums={column: said}), after),
+        residual_records=None,
+        counted=False,
+        lacks=held if nulls else "",
+    )
 
 
 def parts(said: Mapping[str, Totals], landed: Mapping[str, Totals]) -> tuple[HopPart, ...]:
@@ -186,6 +204,21 @@ def uncompared(model: str, inputs: Iterable[str]) -> Finding:
     )
 
 
+def untied(report: str) -> Finding:
+    """Return what a day says of a report that nothing compares with what it is made from."""
+    return Finding(
+        code="R5006",
+        rule=f"{report}_untied",
+        dataset=report,
+        verdict=Verdict.UNKNOWN,
+        severity=Severity.WARN,
+        on_fail=OnFail.FLAG,
+        message=f"{report}: nothing compares the rows of report.sql with what they are made from",
+        expected="ties of its money and its rows, or a control with a side on its file",
+        observed="no tie, and no control that compares its file with what it is made from",
+    )
+
+
 def listed(columns: Iterable[Undigested]) -> str:
     """Return columns that were not compared with the reason: `client_id (text → integer)`."""
     return ", ".join(f"{u.column} ({u.why})" for u in columns)
@@ -224,10 +257,11 @@ def is_broken(found: Hop) -> bool:
 
 
 def is_unknown(found: Hop) -> bool:
-    """Say whether a side of a hop is missing, or money that should be on both is on one."""
-    if found.residual_records is None:
+    """Say whether a side of a hop is missing, or money on both sides has no answer."""
+    if found.before is None or found.after is None:
         return True
-    return bool(unvouched(found) or unsettled(found)) and not is_broken(found)
+    lacking = unvouched(found) or unsettled(found) or found.lacks
+    return bool(lacking) and not is_broken(found)
 
 
 def unvouched(found: Hop) -> tuple[str, ...]:
@@ -269,28 +303,45 @@ def _finding(found: Hop) -> Finding:
 
 
 def unmeasured(found: Hop) -> str:
-    """Say what a hop that is unknown lacks: the totals of a side, or a sum of one."""
+    """Say what a hop that is unknown lacks: the totals of a side, a sum of one, or its answer."""
     missing = [
         name
         for name, totals in ((found.left, found.before), (found.right, found.after))
         if totals is None
     ]
     if missing:
-        return f"no totals of {' and '.join(missing)}"
+        return found.lacks or f"no totals of {' and '.join(missing)}"
     lacks = ", ".join(unvouched(found))
     of_day = f"{lacks} not compared: one side has no sum of it" if lacks else ""
-    return "; ".join(filter(None, (of_day, unsummed(found))))
+    return "; ".join(filter(None, (of_day, unsummed(found), found.lacks)))
 
 
 def _measured(found: Hop) -> str:
-    sums = [f"{_said(found, name)} {v:,f}" for name, v in found.residual_sums.items()]
-    sums += [f"{name} not compared" for name in _one_sided(found)]
     explained = sum(e.totals.records for e in found.explained)
-    parts = [f"residual {found.residual_records:,} rows", *(sums or ["no sum compared"])]
+    parts = list(_residuals(found))
+    parts += [found.lacks] if found.lacks else []
     parts += [told] if (told := named(found)) else []
     parts += [f"{explained:,} rows explained"] if explained else []
     parts.append(keys_said(found))
     return ", ".join(parts)
+
+
+def _residuals(found: Hop) -> Iterator[str]:
+    """Yield what remains of the rows, where they were counted, and of each sum."""
+    sums = [f"{_said(found, name)} {v:,f}" for name, v in found.residual_sums.items()]
+    sums += [f"{name} not compared" for name in _one_sided(found)]
+    if is_of_sum(found):
+        yield f"residual {', '.join(sums)}"
+        yield NO_COUNT
+        return
+    if found.residual_records is not None:
+        yield f"residual {found.residual_records:,} rows"
+    yield from sums or ["no sum compared"]
+
+
+def is_of_sum(found: Hop) -> bool:
+    """Say whether a hop compares a sum and no rows; a count that is no whole number is a count."""
+    return not found.counted and COUNTED not in found.residual_sums
 
 
 def _said(found: Hop, name: str) -> str:

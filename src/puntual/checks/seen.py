@@ -309,6 +309,7 @@ def sentence(
     *,
     undigested: Sequence[str] = (),
     uncompared: Sequence[str] = (),
+    untied: Sequence[str] = (),
 ) -> str:
     """
     Say what became of the planted faults, in one line: all seen, or what nobody sees.
@@ -317,11 +318,13 @@ def sentence(
         results: Who sees which fault.
         undigested: What hops do not compare: no fault is planted there, so none is seen.
         uncompared: Models that are compared with nothing they are made from.
+        untied: Reports whose rows are compared with nothing they are made from.
     """
     found = [f"nothing looks at {what}" for what in undigested]
-    if uncompared:
-        several = f"{len(uncompared)} model{'s are' if len(uncompared) > 1 else ' is'}"
-        found.append(f"{several} compared by nothing: {', '.join(uncompared)}")
+    for what, names in (("model", uncompared), ("report", untied)):
+        if names:
+            several = f"{len(names)} {what}{'s are' if len(names) > 1 else ' is'}"
+            found.append(f"{several} compared by nothing: {', '.join(names)}")
     said = _sentence(results)
     if not found:
         return said

@@ -7,16 +7,26 @@ of what is added up are counted, sums are exact, and a number that is no exact n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact
+from typing import assert_never
 
 from puntual.checks.control import Group, Key, Value
-from puntual.model.control import Asked, MeasureKind
+from puntual.model.control import Asked, KeyKind, MeasureKind
 
 _EXACT = Context(prec=200)
-_PARSED = Context(prec=200, traps=[InvalidOperation])
+_PARSED = Context(prec=200, traps=[Inexact])
+_PLAIN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")  # an exponent is a float's own spelling
+
+
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d([.]\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII
+)
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class InexactError(ValueError):
@@ -39,6 +49,7 @@ class Tally:
         asked: What is measured.
         by: The columns of the grain.
         rows: Only rows in which these columns have these texts.
+        kinds: Columns of texts that are told apart as what they mean, and not as they are written.
     """
 
     def __init__(
@@ -47,11 +58,13 @@ class Tally:
         *,
         by: Sequence[str] = (),
         rows: Mapping[str, str] | None = None,
+        kinds: Mapping[str, KeyKind] | None = None,
     ) -> None:
         """Begin with no row; without a grain, there is one group all the same."""
         self._asked = tuple(asked)
         self._by = tuple(by)
         self._only = dict(rows or {})
+        self._kinds = dict(kinds or {})
         self._groups: dict[Key, _Sums] = {}
         if not self._by:
             self._groups[()] = self._empty()
@@ -71,12 +84,18 @@ class Tally:
             records: How many rows.
 
         Raises:
-            InexactError: A measured value is a float, or a text that is no decimal number.
+            InexactError: A measured value is a float, or a text that is no decimal number; one of
+                `kinds` is not of its kind.
             KeyError: A column is not there.
         """
         only = [(columns[name], text) for name, text in self._only.items()]
-        by = [columns[name] for name in self._by]
-        measured = [[columns[c] for c in a.columns] for a in self._asked]
+        meant = {name: [key_of(v, k) for v in columns[name]] for name, k in self._kinds.items()}
+        told = {**columns, **meant}
+        by = [told[name] for name in self._by]
+        measured = [
+            [(told if a.kind is MeasureKind.DISTINCT else columns)[c] for c in a.columns]
+            for a in self._asked
+        ]
         for row in range(records):
             if any(text_of(values[row]) != text for values, text in only):
                 continue
@@ -160,14 +179,18 @@ def number_of(value: object) -> Decimal:
     """
     Return an exact number: of a decimal, an integer, or a text that writes one.
 
+    Such a text is digits of ASCII with a sign and a point or without, and nothing else.
+
     Raises:
         InexactError: It is none; a float never is.
     """
     if isinstance(value, str):
+        if _PLAIN.fullmatch(value) is None:
+            raise InexactError("a text that is no decimal number")
         try:
             value = _PARSED.create_decimal(value)
-        except InvalidOperation:
-            raise InexactError("a text that is no decimal number") from None
+        except Inexact:
+            raise InexactError("a number of more digits than are added up exactly") from None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise InexactError(f"a {type(value).__name__}, which is no exact number")
     exact = Decimal(value)
@@ -212,3 +235,37 @@ def text_of(value: object) -> str | None:
         case _:
             text = format(number_of(value), "f")
             return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def key_of(value: object, kind: KeyKind) -> str | None:
+    """
+    Return the text by which a group is told apart, of a text that writes a value of a kind.
+
+    Raises:
+        InexactError: It writes none, or an instant where none is meant.
+    """
+    if not isinstance(value, str):
+        return text_of(value)
+    match kind:
+        case KeyKind.NUMBER:
+            return text_of(number_of(value))
+        case KeyKind.BOOLEAN:
+            if value not in _BOOLEANS:
+                raise InexactError("a text that is no boolean")
+            return text_of(_BOOLEANS[value])
+        case KeyKind.INSTANT | KeyKind.CLOCK:
+            at = _timestamp(value)
+            if (at.tzinfo is None) == (kind is KeyKind.INSTANT):
+                wrong = "without" if at.tzinfo is None else "with"
+                raise InexactError(f"a timestamp {wrong} a zone, and the other side has the other")
+            return text_of(at)
+        case _:
+            assert_never(kind)
+
+
+def _timestamp(text: str) -> datetime:
+    """Read a timestamp as ISO 8601 and databases write it, with six decimals or fewer."""
+    if _TIMESTAMP.fullmatch(text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    raise InexactError("a text that is no timestamp")

@@ -38,7 +38,7 @@ from puntual.ports.notices import Notices
 from puntual.project.program import code_digest
 from puntual.runner import acknowledge as acks
 from puntual.runner import checkpoint
-from puntual.runner.execute import Desk, resolve
+from puntual.runner.execute import Desk, settle_sent
 
 LEASE = "ack"
 LARGEST = 64 * 1024 * 1024
@@ -245,7 +245,7 @@ def _notice(desk: Desk, notices: Notices, moved: Delivery, made: Acknowledgement
         )
         notices.open(obligation, REJECTED, Severity.ERROR, "\n".join(lines), desk.clock.now())
     elif moved.state is State.ACCEPTED:
-        resolve(desk, obligation)
+        settle_sent(desk, obligation)
         notices.resolve(obligation, REJECTED, desk.clock.now())
 
 

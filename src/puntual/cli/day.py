@@ -24,7 +24,7 @@ from puntual.planner.policy import decisions
 from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
 from puntual.runner.again import newest_sent, rescued, to_complete, why
-from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, resolve
+from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, settle_sent
 from puntual.runner.noted import note, run_id
 from puntual.runner.step import DONE, Worker
 
@@ -181,10 +181,10 @@ def standing_of(desk: Desk, day: date) -> dict[str, Delivery]:
 
 
 def _resolve_sent(desk: Desk, owed: Owed, due: tuple[str, ...]) -> None:
-    """A run that died after it delivered has not said that what it had told of is over."""
+    """A run that died after it delivered has said neither what is over nor what is left."""
     for report in owed.reports:
         if report not in due:
-            resolve(desk, Obligation(report=report, reference_date=owed.day))
+            settle_sent(desk, Obligation(report=report, reference_date=owed.day))
 
 
 def _carry(

@@ -81,7 +81,7 @@ def command(
         text.complain("   and move .puntual/keys/root.pem away (then: --root-key FILE)")
     for role in trusted.waiting:
         text.complain(f" ! a new key of {role.value} is deployed, and signs nothing yet")
-        text.complain(f"   {text.in_env('key', env)} rotate {role.value} has it sign")
+        text.complain(f"   {text.in_env(f'key rotate {role.value}', env)} has it sign")
     if as_json:
         text.envelope(
             "deploy",

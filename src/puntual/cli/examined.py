@@ -51,10 +51,10 @@ def _fit(project: Project, root: Path) -> Iterator[Answer]:
         with closing(SqlitePointers(places.pointers_path(root))) as pointers:
             store = Archive(objects=LocalObjects(places.lake_path(root)), pointers=pointers)
             size = fit.day_bytes(store)
-    wrong = list(fit.faults(project, root, size))
+    wrong = [*fit.faults(project, root, size), *fit.unplaced(project, root)]
     for fault in wrong:
         yield "run", "fail", f"{fault.code} {fault.message}: {fault.observed}. {fault.next_step}"
-    for sentence in fit.warnings(root, size):
+    for sentence in fit.short_of_space(root, size):
         yield "run", "warn", sentence
     if not wrong:
         yield "run", "ok", f"folders can be written; a day takes {size / (1 << 20):,.1f} MiB"

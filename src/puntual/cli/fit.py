@@ -28,18 +28,13 @@ def faults(project: Project, root: Path, size: int) -> Iterator[PermanentError]:
         size: Bytes of a day, by `day_bytes`.
 
     Yields:
-        T1002 a folder may not be written, D1001 a destination may not; T1004 less space than
-        the largest of the last days took; T1005 the clock is behind what was written here.
+        T1002 a folder may not be written; T1004 less space than the largest of the last days
+        took; T1005 the clock is behind what was written here.
     """
     for folder in _folders(project, root):
         fault = folder_fault(folder)
         if fault is not None:
             yield fault
-    for report in project.reports.values():
-        for destination in report.destinations:
-            fault = folder_fault(root / destination.path)
-            if fault is not None:
-                yield _refused(report.name, destination.path, fault)
     if not any(folder_fault(f) for f in _folders(project, root)):
         fault = space_fault(places.state_folder(root), size)
         if fault is not None:
@@ -49,8 +44,31 @@ def faults(project: Project, root: Path, size: int) -> Iterator[PermanentError]:
         yield fault
 
 
-def warnings(root: Path, size: int) -> Iterator[str]:
-    """Yield what may become too little during a day of a size in bytes, in sentences."""
+def unplaced(project: Project, root: Path) -> Iterator[PermanentError]:
+    """
+    Yield which deliveries would fail on this machine: D1001, a destination may not be written.
+
+    That stops no day: a receiver that is down is tried again, and the file is kept until then.
+    """
+    for report in project.reports.values():
+        for destination in report.destinations:
+            fault = folder_fault(root / destination.path)
+            if fault is not None:
+                yield _refused(report.name, destination.path, fault)
+
+
+def warnings(project: Project, root: Path, size: int) -> Iterator[str]:
+    """Yield what may go wrong with a day of a size in bytes and does not stop it, in sentences."""
+    for fault in unplaced(project, root):
+        yield (
+            f"{fault.code} {fault.message}: {fault.observed}; the file is made, kept, and sent "
+            "when it can be"
+        )
+    yield from short_of_space(root, size)
+
+
+def short_of_space(root: Path, size: int) -> Iterator[str]:
+    """Yield that the disk may become too small during a day of a size in bytes, in a sentence."""
     needed, free = FACTOR * size, free_bytes(places.state_folder(root))
     if free < needed:
         yield (

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from puntual.checks import parts
 from puntual.checks.control import told
-from puntual.checks.reconcile import listed, unmeasured
+from puntual.checks.reconcile import COUNTED, is_of_sum, listed, unmeasured
 from puntual.cli.reconciled import (
     PLANTED,
     Reconciled,
@@ -107,7 +107,7 @@ def _of_hop(hop: Hop, rows: Sequence[str], *, since: bool, unread: str) -> ET.El
     case = _case(f"hop.{hop.dataset}", f"{hop.left} → {hop.right}")
     text = "\n".join(
         [
-            f"{hop.left}: {totals_line(hop.before)}",
+            f"{hop.left}: {totals_line(hop.before, counted=hop.counted)}",
             f"{hop.right}: {totals_line(hop.after)}",
             *(f"explained {e.cause}: {totals_line(e.totals)}" for e in hop.explained),
             f"residual: {residual_line(hop)}",
@@ -159,6 +159,9 @@ def _of_planted(finding: Finding) -> ET.Element:
     return case
 
 
+_ALONE = {"R5005": "model", "R5006": "report"}
+"""What a finding of something that nothing compares is about."""
+
 HEAD = (
     "what", "name", "left", "right", "measure", "left_value", "right_value", "explained",
     "residual", "state", "basis", "group", "reason",
@@ -173,7 +176,8 @@ def csv_of(found: Reconciled) -> str:
     agree, as far as its result names them, with the group's own state, and named so that no two
     groups read the same (`group_in_words`).
 
-    A model that nothing compares has a line of its own: no line would say that nothing is wrong.
+    A model or report that nothing compares has a line of its own: no line would say that nothing
+    is wrong.
     """
     lines: list[tuple[str, ...]] = [HEAD]
     for hop in found.hops:
@@ -181,9 +185,9 @@ def csv_of(found: Reconciled) -> str:
     for control in found.controls:
         lines += _lines_of_control(control)
     lines += [
-        ("model", f.dataset, "", "", "", "", "", "", "", "not compared", "")
+        (_ALONE[f.code], f.dataset, "", "", "", "", "", "", "", "not compared", "")
         for f in found.findings
-        if f.code == "R5005"
+        if f.code in _ALONE
     ]
     return table([line + ("",) * (len(HEAD) - len(line)) for line in lines])
 
@@ -204,11 +208,13 @@ def _harmless(cell: str) -> str:
 def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
     state = hop_state(hop)
     names = sorted({*hop.residual_sums, *(n for t in (hop.before, hop.after) if t for n in t.sums)})
-    for name in ("", *names):
+    for name in names if COUNTED in names else ("", *names):
         values = []
         for totals in (hop.before, hop.after):
             held = None if totals is None else totals.sums.get(name) if name else totals.records
             values.append("" if held is None else f"{held:f}" if name else str(held))
+        uncounted = not name and is_of_sum(hop)
+        values[0] = "" if uncounted else values[0]
         gone = total(
             e.totals.sums.get(name, 0) if name else e.totals.records for e in hop.explained
         )
@@ -218,11 +224,11 @@ def _lines_of_hop(hop: Hop) -> Iterator[tuple[str, ...]]:
             hop.dataset,
             hop.left,
             hop.right,
-            f"sum {name}" if name else "count",
+            f"sum {name}" if name not in ("", COUNTED) else "count",
             *values,
             format(gone, "f"),
             "" if residual is None else f"{residual:f}" if name else str(residual),
-            state,
+            "not compared" if uncounted else state,
             "",
         )
     yield (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Context, Decimal
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ from puntual.model.finding import Finding
 from puntual.model.manifest import Manifest
 from puntual.model.planted import PlantedFault
 
-PLANTED = frozenset({"R5001", "R5002", "R5004", "R5005"})
+PLANTED = frozenset({"R5001", "R5002", "R5004", "R5005", "R5006"})
 """Codes of findings about the comparisons themselves: no break of the day."""
 
 
@@ -119,12 +119,21 @@ def json_of(found: Reconciled) -> dict[str, object]:
     """Return a day as JSON values; numbers are strings."""
     return {
         "reference_date": found.day.isoformat(),
-        "hops": to_json(found.hops),
-        "first_break": to_json(found.first_break),
+        "hops": [_hop_json(h) for h in found.hops],
+        "first_break": None if found.first_break is None else _hop_json(found.first_break),
         "controls": to_json(found.controls),
         "findings": to_json(found.findings),
         "planted": to_json(found.planted),
     }
+
+
+def _hop_json(hop: Hop) -> dict[str, object]:
+    """Return a hop; of a tie of a column, the rows of the left side are null: nobody counted."""
+    value = {f.name: to_json(getattr(hop, f.name)) for f in fields(hop)}
+    if hop.before is not None and not hop.counted:
+        before = {f.name: to_json(getattr(hop.before, f.name)) for f in fields(hop.before)}
+        value["before"] = before | {"records": None}
+    return value
 
 
 def check_dataset(name: str, known: Iterable[str], day: date) -> None:

@@ -28,7 +28,13 @@ from puntual.cli.options import (
 )
 from puntual.cli.shown import delivery_json, notice_json
 from puntual.cli.workshop import working
-from puntual.errors import EvidenceError, ProjectError
+from puntual.errors import (
+    EvidenceError,
+    PermanentError,
+    ProjectError,
+    PuntualError,
+    TransientError,
+)
 from puntual.model.delivery import Completeness, Delivery, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.project import AWS, Project
@@ -41,6 +47,7 @@ from puntual.runner.anew import steps_from
 from puntual.runner.execute import Desk
 from puntual.runner.noted import run_id
 from puntual.runner.published import landed_sources, sent_reports
+from puntual.runner.refused import refuse
 
 WAITS = frozenset({"P3001", "P3011", "P3013"})
 """Codes of reasons that a person, or the decision time, is waited for."""
@@ -186,17 +193,35 @@ def _anew(
 
 def _fit(project: Project, root: Path, days: tuple[Owed, ...], desk: Desk, *, quiet: bool) -> None:
     """
-    Stop before anything is done where the machine cannot carry the day; that is on record.
+    Stop before anything is done where the machine cannot carry the day; that is on record, told.
 
     Raises:
-        PermanentError: T1002, T1004, T1005, D1001.
+        PermanentError: T1002, T1004, T1005.
     """
-    with wiring.open_store(root) as store, noted(project, desk, days, only_new=True):
+    with (
+        _refusing(desk, days),
+        noted(project, desk, days, only_new=True),
+        wiring.open_store(root) as store,
+    ):
         size = fit.day_bytes(store)
         for fault in fit.faults(project, root, size):
             raise fault
-        for sentence in fit.warnings(root, size):
+        for sentence in fit.warnings(project, root, size):
             (text.complain if quiet else text.say)(f" ! {sentence}")
+
+
+@contextmanager
+def _refusing(desk: Desk, days: tuple[Owed, ...]) -> Iterator[None]:
+    """Have people told that a run was refused; where that cannot be written down, say it here."""
+    try:
+        yield
+    except PuntualError as fault:
+        try:
+            for owed in days:
+                refuse(desk, owed.day, owed.reports, fault)
+        except (TransientError, PermanentError) as exc:
+            text.complain(f"nobody can be told of {fault.code}: {exc.code} {exc.message}")
+        raise
 
 
 @contextmanager

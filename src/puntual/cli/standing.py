@@ -21,6 +21,7 @@ from puntual.planner.policy import decide_by
 from puntual.ports.journal import Journal, StepEvent
 from puntual.project.zones import zone
 from puntual.runner import acknowledge
+from puntual.runner.refused import REFUSED
 
 BACK = timedelta(days=31)
 """Due days that are looked back over; what was due before them is a person's."""
@@ -109,14 +110,16 @@ def stand_of(
     done = {name for name, full in sent.items() if full}
     waiting = day.due.keys() - sent.keys()
     given_up = _told_otherwise(root, day, waiting) if waiting else set()
-    # Every run begins by landing; other events of the day, such as a signature, are none.
-    events = [e for e in journal.steps(day.reference_date) if e.step.startswith("land:")]
+    # Every run begins by landing, or is refused; other events, such as a signature, are no run.
+    steps = journal.steps(day.reference_date)
+    landed = [e for e in steps if e.step.startswith("land:")]
+    runs = [e for e in landed if not _is_landing(e)] + [e for e in steps if e.outcome == REFUSED]
     return Stand(
         done=frozenset(done | given_up),
         given_up=frozenset(given_up),
         partly=frozenset(n for n, full in sent.items() if not full and n in day.due),
-        ran_at=_newest(_began(e for e in events if not _is_landing(e)), tried.ran_at),
-        landed_at=_newest(_began(events), tried.landed_at),
+        ran_at=_newest(_began(runs), tried.ran_at),
+        landed_at=_newest(_began(landed), tried.landed_at),
     )
 
 
@@ -151,7 +154,7 @@ def _is_landing(event: StepEvent) -> bool:
 
 
 def _began(events: Iterable[StepEvent]) -> datetime | None:
-    """Return when the last of the runs began, nearly: when its first step had ended."""
+    """Return when the last of the runs began, nearly: when its first step, or it, had ended."""
     first: dict[str, datetime] = {}
     for event in events:
         first.setdefault(event.run, event.at)

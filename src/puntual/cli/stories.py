@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 
 from puntual.cli.stage import DAY, Stage
 
@@ -62,9 +66,10 @@ def half_volume(stage: Stage) -> None:
 
 def late_data(stage: Stage) -> None:
     """
-    All is delivered at 02:00; at 09:00 a branch sends two lines more, and they are amended.
+    All is delivered at 02:00; at 09:00 a branch sends two lines more; by 11:00 they tie.
 
-    The core system knows nothing of these lines, so the next version does not tie and is held.
+    The core system knows nothing of these lines first, so the next version is held; once it has
+    posted them, version 2 replaces version 1.
     """
     stage.go("21:00")
     stage.events()
@@ -72,9 +77,14 @@ def late_data(stage: Stage) -> None:
     stage.watch("02:30", MORNING, every=0, again=AGAIN)
     stage.go("09:00", MORNING)
     _longer_branch_file(stage)
-    stage.command("run", "-d", DAY.isoformat())
-    about = ("amend", "-r", "credit_daily", "-d", DAY.isoformat())
-    stage.command(*about, "--reason", "branch 014 sent more", "--yes")
+    day = DAY.isoformat()
+    amend = ("amend", "-r", "credit_daily", "-d", day)
+    stage.command("run", "-d", day)
+    stage.command(*amend, "--reason", "branch 014 sent more", "--yes")
+    stage.go("11:00", MORNING)
+    _posted(stage)
+    stage.command("run", "-d", day)
+    stage.command(*amend, "--reason", "branch 014 sent more", "--yes")
 
 
 STORIES: Mapping[str, Callable[[Stage], None]] = {
@@ -86,11 +96,51 @@ STORIES: Mapping[str, Callable[[Stage], None]] = {
 }
 
 
+_BRANCH = f"branch_{DAY:%Y%m%d}_014.csv"
+
+
 def _longer_branch_file(stage: Stage) -> None:
-    path = stage.root / f"inbox/branch_{DAY:%Y%m%d}_014.csv"
+    path = stage.root / "inbox" / _BRANCH
     text = path.read_bytes()
-    first = text.splitlines(keepends=True)[1]
+    _, first, *others = text.splitlines(keepends=True)
     folio, _, rest = first.partition(b";")
-    more = b"".join(folio + b"-" + number + b";" + rest for number in (b"8", b"9"))
+    numbers = (len(others) + 2, len(others) + 3)
+    more = b"".join(folio[:-4] + b"%04d;" % number + rest for number in numbers)
     path.write_bytes(text + (b"" if text.endswith(b"\n") else b"\r\n") + more)
     stage.say("source", "branch 014 sends its file again, with two lines more")
+
+
+def _posted(stage: Stage) -> None:
+    """Have the core system post the two lines, and the branches vouch for them."""
+    path = stage.root / "inbox" / _BRANCH
+    fields = path.read_text(encoding="latin-1").splitlines()[-1].split(";")
+    credit, more = fields[3], 2 * Decimal(fields[6].replace(".", "").replace(",", "."))
+    with closing(sqlite3.connect(stage.root / "data/core.db")) as core, core:
+        day = {"day": DAY.isoformat(), "credit": credit}
+        asked = (
+            "SELECT product, day_movement, balance FROM credits"
+            " WHERE snapshot_date = :day AND credit_id = :credit"
+        )
+        product, moved, balance = core.execute(asked, day).fetchone()
+        set_to = (
+            "UPDATE credits SET day_movement = :moved, balance = :balance"
+            " WHERE snapshot_date = :day AND credit_id = :credit"
+        )
+        amounts = {"moved": _plus(moved, more), "balance": _plus(balance, more)}
+        core.execute(set_to, day | amounts)
+        where = "WHERE snapshot_date = :day AND product = :product"
+        of = {"day": day["day"], "product": product}
+        (whole,) = core.execute(f"SELECT balance FROM ledger {where}", of).fetchone()
+        to = of | {"balance": _plus(whole, more)}
+        core.execute(f"UPDATE ledger SET balance = :balance {where}", to)
+    control = stage.root / f"control/branch_{DAY:%Y%m%d}.json"
+    record = json.loads(control.read_text(encoding="utf-8"))
+    for one in (record, record["parts"][_BRANCH]):
+        one["count"] = str(int(one["count"]) + 2)
+        one["sums"]["amount"] = _plus(one["sums"]["amount"], more)
+    control.write_text(json.dumps(record), encoding="utf-8")
+    stage.say("source", "the core system posts the two lines, and the branches vouch for them")
+
+
+def _plus(text: str, more: Decimal) -> str:
+    return f"{Decimal(text) + more:f}"

@@ -8,7 +8,14 @@ from decimal import Decimal
 
 from puntual.checks import parts
 from puntual.checks.control import told
-from puntual.checks.reconcile import agreement, keys_said, listed, unmeasured
+from puntual.checks.reconcile import (
+    NO_COUNT,
+    agreement,
+    is_of_sum,
+    keys_said,
+    listed,
+    unmeasured,
+)
 from puntual.checks.seen import sentence, unseen_before_loading
 from puntual.cli.reconciled import PLANTED, Reconciled, hop_name, hop_state, total
 from puntual.cli.text import in_env
@@ -82,7 +89,8 @@ def _chain(hops: Sequence[Hop]) -> Iterator[str]:
     width = min(WIDEST, (WHOLE - LABEL - 3) // len(stages))
     totals = [hops[0].before, *(h.after for h in hops)]
     yield _cells("", [s.upper() for s in stages], width)
-    yield _cells("rows", [_records(t) for t in totals], width)
+    first = _records(totals[0]) if hops[0].counted else "not counted"
+    yield _cells("rows", [first, *map(_records, totals[1:])], width)
     yield _cells("", ["", *(_verdict(h, "") for h in hops)], width)
     for name in sorted({n for t in totals if t is not None for n in t.sums}):
         yield _cells(name, [_sum(t, name) for t in totals], width)
@@ -118,10 +126,10 @@ def _sum(totals: Totals | None, name: str) -> str:
 
 def _verdict(hop: Hop, name: str) -> str:
     """Return what became of the rows ("") or a sum between two stages."""
-    if hop.before is None or hop.after is None or hop.residual_records is None:
+    if hop.before is None or hop.after is None:
         return "? unknown"
-    if not name:
-        residual: Decimal | None = Decimal(hop.residual_records)
+    if not name and hop.residual_records is not None:
+        residual = Decimal(hop.residual_records)
         change = Decimal(hop.after.records - hop.before.records)
     elif name in hop.residual_sums:
         residual = hop.residual_sums[name]
@@ -130,6 +138,8 @@ def _verdict(hop: Hop, name: str) -> str:
         return "? not compared"
     if residual:
         return f"✕ {change:+,f}" if change else "✕ unexplained"
+    if name and hop.lacks:
+        return "? no answer"
     return f"◐ {change:+,f}" if change else "● ="
 
 
@@ -168,29 +178,31 @@ def part_lines(hop: Hop, *, limit: int | None = None) -> Iterator[str]:
         yield said
 
 
-def totals_line(totals: Totals | None) -> str:
-    """Return counts and sums in one line."""
+def totals_line(totals: Totals | None, *, counted: bool = True) -> str:
+    """Return counts and sums in one line; where rows were not counted, that."""
     if totals is None:
         return "no record"
     sums = "".join(f"  {name} {value:,f}" for name, value in sorted(totals.sums.items()))
-    return f"{totals.records:,} rows{sums}"
+    return f"{totals.records:,} rows{sums}" if counted else f"not counted{sums}"
 
 
 def residual_line(hop: Hop) -> str:
     """Return what remains of a hop in one line."""
-    if hop.residual_records is None:
+    if hop.before is None or hop.after is None:
         return f"unknown: {unmeasured(hop)}"
-    sums = "".join(f"  {name} {value:,f}" for name, value in sorted(hop.residual_sums.items()))
-    left = f"   {unmeasured(hop)}" if hop_state(hop) == "unknown" else ""
-    return f"{hop.residual_records:,} rows{sums}   {keys_said(hop)}{left}"
+    said = [f"{name} {value:,f}" for name, value in sorted(hop.residual_sums.items())]
+    if hop.residual_records is not None:
+        said.insert(0, f"{hop.residual_records:,} rows")
+    also = f"   {NO_COUNT}" if is_of_sum(hop) else ""
+    left = unmeasured(hop) if hop_state(hop) == "unknown" else hop.lacks
+    return f"{'  '.join(said)}{also}   {keys_said(hop)}{f'   {left}' if left else ''}"
 
 
 def _tie(hop: Hop) -> Iterator[str]:
     state = hop_state(hop)
-    compared = sorted(hop.residual_sums) or ["rows"]
-    name = ", ".join(compared)
+    name = next(iter(hop.after.sums if hop.after else ()), "rows")
     values = [
-        _records(t) if compared == ["rows"] else _sum(t, compared[0]) or "no answer"
+        "no answer" if t is None else _records(t) if name == "rows" else _sum(t, name)
         for t in (hop.before, hop.after)
     ]
     sign = "=" if state == "agrees" else "≠" if state == "broken" else "?"
@@ -198,6 +210,8 @@ def _tie(hop: Hop) -> Iterator[str]:
     yield _fit(
         f"   {GLYPH[state]} warehouse → {hop.right.ljust(22)} {name.ljust(14)} {said}", WHOLE
     )
+    if hop.lacks:
+        yield from wrapped(hop.lacks, "       ")
 
 
 def _control(result: ControlResult) -> Iterator[str]:
@@ -220,8 +234,8 @@ def _planted(found: Reconciled) -> Iterator[str]:
         return
     missed = [f for f in found.findings if f.code in PLANTED and f.verdict is not Verdict.PASS]
     unseen = [f"{listed(h.undigested)} of {h.dataset}" for h in found.hops if h.undigested]
-    alone = [f.dataset for f in missed if f.code == "R5005"]
-    said = sentence(found.planted, undigested=unseen, uncompared=alone)
+    alone, untied = ([f.dataset for f in missed if f.code == c] for c in ("R5005", "R5006"))
+    said = sentence(found.planted, undigested=unseen, uncompared=alone, untied=untied)
     yield from wrapped(f"{'◐' if missed else '●'} {said}", " ")
     for finding in missed:
         yield from wrapped(f"{finding.code} {finding.message}", "   ")

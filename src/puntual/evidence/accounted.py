@@ -21,6 +21,8 @@ _EFFECT = {
     Substitute.LAST_KNOWN: "an earlier day stands in by the policy",
     Substitute.PLAN_B: "the report is made from raw alone, by the policy",
 }
+_LET_BE = "does not hold the delivery, by the policy"
+_OF_RULES = frozenset({ExceptionClass.CHECK, ExceptionClass.CONTROL})
 _GAPS = frozenset({ExceptionClass.ABSENT, ExceptionClass.MISMATCHED, ExceptionClass.UNVERIFIED})
 _BY_REASON = frozenset(
     {ExceptionClass.QUARANTINED, ExceptionClass.DUPLICATE, ExceptionClass.LATE}
@@ -51,11 +53,13 @@ class Table:
 
     Attributes:
         columns: Name → values, in row order.
-        feeds: Name → the sources that it is made from; empty where that is not told.
+        values: Name → the sources whose values are in it.
+        rows: Name → the sources that say which rows there are, and so may change it.
     """
 
     columns: Mapping[str, tuple[object, ...]]
-    feeds: Mapping[str, frozenset[str]]
+    values: Mapping[str, frozenset[str]]
+    rows: Mapping[str, frozenset[str]]
 
 
 def under(entries: Iterable[Entry], used: Used) -> tuple[Entry, ...]:
@@ -171,9 +175,18 @@ def _under(entry: Entry, used: Used) -> Entry:
         clause=f"{used.policy.name}/{clause.id}",
         owner=clause.owner or entry.owner,
         expected_repair="" if repair is None else repair.astimezone(UTC).isoformat(),
-        effect=_EFFECT[clause.substitute] if entry.effect == "holds the delivery" else entry.effect,
+        effect=_effect_under(entry, clause),
         not_run=_covered(clause, used.decision) if about_gap else entry.not_run,
     )
+
+
+def _effect_under(entry: Entry, clause: Clause) -> str:
+    """Return what an exception means for the report; a rule leaves no row out."""
+    if entry.effect != "holds the delivery":
+        return entry.effect
+    if entry.kind in _OF_RULES and clause.substitute is Substitute.OMIT:
+        return _LET_BE
+    return _EFFECT[clause.substitute]
 
 
 def _clause_of(entry: Entry, used: Used) -> Clause | None:
@@ -198,8 +211,8 @@ def _with_effects(entry: Entry, table: Table, sources: Mapping[str, str]) -> Ent
         return entry
     found = []
     for name, values in table.columns.items():
-        feeds = table.feeds.get(name, frozenset())
-        if (feeds and source not in feeds) or not _is_number(values):
+        sure = source in table.values.get(name, ())
+        if not (sure or source in table.rows.get(name, ())) or not _is_number(values):
             continue
         shown = [(n, _text(v)) for n, v in enumerate(values, 1)]
         found.append(
@@ -208,7 +221,7 @@ def _with_effects(entry: Entry, table: Table, sources: Mapping[str, str]) -> Ent
                 total=_text(_total(values)),
                 lines=tuple(shown[:SHOWN]),
                 more=max(0, len(shown) - SHOWN),
-                sure=bool(feeds),
+                sure=sure,
             )
         )
     return replace(entry, effects=tuple(found))

@@ -20,6 +20,7 @@ from puntual.model.manifest import ObjectRef, Totals
 from puntual.model.seal import Seal, SealStatus
 
 LATE = "S2011"
+CONFLICT = "Q2004"
 """Code of records that came for a day that was sealed already (design 4.12)."""
 
 
@@ -48,7 +49,7 @@ class Effect:
         total: The sum of what was delivered in it, as text; "" if it is no number.
         lines: (line of the file's details, from 1; what was delivered there), at most `SHOWN`.
         more: How many further lines there are.
-        sure: The column is made from the source; False: of a count of rows that is not told.
+        sure: The source's values are in the column; False: its rows may change it, as a count.
     """
 
     column: str
@@ -244,9 +245,13 @@ _EFFECT = {
     "late": "in no report: kept in raw; its own day has it once the source sends it for that day",
 }
 
+_ONE_OF_EACH = "one row of each key is in the report; those that differ from it are not"
+_WITHOUT_CHECKS = "is in the report: plan B applies no check"
+
 
 def _of_set_aside(dataset: str, key: tuple[str, str], totals: Totals, day: Exceptional) -> Entry:
     kind, reason = key
+    differ = any(f.code == CONFLICT and f.dataset == dataset for f in day.findings)
     return Entry(
         kind=ExceptionClass(kind),
         about=dataset,
@@ -258,7 +263,7 @@ def _of_set_aside(dataset: str, key: tuple[str, str], totals: Totals, day: Excep
         observed=_counted(totals.records, totals.sums),
         known_by="contract",
         sample=day.places.get(dataset, {}).get(key, ()),
-        effect=_EFFECT[kind],
+        effect=_ONE_OF_EACH if kind == "duplicate" and differ else _EFFECT[kind],
         owner=day.owners.get(dataset, ""),
     )
 
@@ -291,7 +296,7 @@ def _of_finding(finding: Finding, day: Exceptional) -> Entry:
         observed=finding.observed,
         known_by=known,
         sample=finding.sample,
-        effect=_effect_of(finding),
+        effect=_effect_of(finding, day),
         owner=_owner_of(finding, day),
     )
 
@@ -313,12 +318,14 @@ def _class_of(finding: Finding) -> ExceptionClass:
     return ExceptionClass.CHECK
 
 
-def _effect_of(finding: Finding) -> str:
+def _effect_of(finding: Finding, day: Exceptional) -> str:
     if finding.code == LATE:
         return _EFFECT["late"]
+    if finding.code == CONFLICT:
+        return _ONE_OF_EACH
     unknown = finding.verdict is Verdict.UNKNOWN
     if finding.on_fail is OnFail.QUARANTINE and not unknown:
-        return _EFFECT["quarantined"]
+        return _EFFECT["quarantined"] if day.fault is None else _WITHOUT_CHECKS
     if finding.on_fail in (OnFail.HOLD, OnFail.QUARANTINE):
         return "holds the delivery"
     return "named here; nothing is left out"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from puntual.evidence.document import ROWS, Context
-from puntual.evidence.exceptions import Entry, numbered
+from puntual.evidence.exceptions import Effect, Entry, numbered
 from puntual.evidence.notice_said import spanish
 from puntual.evidence.notice_words import ENGLISH, LANGUAGES, WORDS
 from puntual.model.delivery import Completeness, Decision, DeliveryId
@@ -112,12 +112,19 @@ def _given(text: str, language: str) -> str:
     return text if language == ENGLISH else spanish(text) or text
 
 
+def _changed(effect: Effect, words: Mapping[str, str]) -> str:
+    """Return a column with what was delivered of it, and whether it is sure to change."""
+    said = [effect.total] if effect.total else []
+    said += [] if effect.sure else [words["unsure"]]
+    return f"{effect.column} ({', '.join(said)})" if said else effect.column
+
+
 def _rows(entry: Entry, language: str) -> list[Row]:
     words = WORDS[language]
     unknown = words["unknown"]
     amounts = "; ".join(f"{n} {v:,f}" for n, v in sorted(entry.amounts.items()))
     share = "; ".join(f"{n} {v} %" for n, v in sorted(entry.share.items()))
-    columns = "; ".join(f"{e.column} ({e.total})" if e.total else e.column for e in entry.effects)
+    columns = "; ".join(_changed(e, words) for e in entry.effects)
     return [
         (words["class"], words[entry.kind.value] + (f" · {entry.code}" if entry.code else "")),
         (words["reason"], _said(entry.reason, language) or unknown),

@@ -23,12 +23,21 @@ OF_ENTRIES = (
         "sin registro de control: el último día sellado del origen, {}",
     ),
     ("left out of the report by the policy", "omitido del reporte según la política"),
+    ("does not hold the delivery, by the policy", "no retiene la entrega, según la política"),
     ("an earlier day stands in by the policy", "un día anterior lo suple según la política"),
     (
         "the report is made from raw alone, by the policy",
         "el reporte se hace solo con datos crudos, según la política",
     ),
     ("left out of the report", "omitido del reporte"),
+    (
+        "one row of each key is in the report; those that differ from it are not",
+        "un registro de cada llave está en el reporte; los que difieren de él no",
+    ),
+    (
+        "is in the report: plan B applies no check",
+        "está en el reporte: el plan B no aplica ninguna validación",
+    ),
     ("counted once in the report", "contado una vez en el reporte"),
     (
         "in no report: kept in raw; its own day has it once the source sends it for that day",
@@ -129,6 +138,10 @@ OF_CONTROLS = (
     ("every group agrees", "todos los grupos cuadran"),
     ("{+} within {*}", "{+} con tolerancia {*}"),
     ("no row in {+}: nothing was compared", "ningún registro en {+}: no se comparó nada"),
+    (
+        "no row in {+}: nothing of it was compared",
+        "ningún registro en {+}: no se comparó nada de ello",
+    ),
     ("{} rows in {+}, and none in {+}", "{} registros en {+}, y ninguno en {+}"),
     ("no answer: {+}", "sin respuesta: {+}"),
     ("no answer: null", "sin respuesta: nulo"),
@@ -189,6 +202,24 @@ OF_CONTROLS = (
         "made from {*}; no hop, control or tie has a side on both",
         "hecho de {*}; ningún paso, control o cuadre tiene un lado en ambos",
     ),
+    (
+        "{}: nothing compares the rows of report.sql with what they are made from",
+        "{}: nada compara los registros de report.sql con aquello de que están hechos",
+    ),
+    (
+        "ties of its money and its rows, or a control with a side on its file",
+        "cuadres de su dinero y de sus registros, o un control con un lado en su archivo",
+    ),
+    (
+        "no tie, and no control that compares its file with what it is made from",
+        "ningún cuadre, ni control que compare su archivo con aquello de que está hecho",
+    ),
+    ("the tie's SELECT answered no number: {?}", "el SELECT del cuadre no dio un número: {?}"),
+    (
+        "nulls in {} of {*}: {} of {} values (a null is no zero)",
+        "nulos en {} de {*}: {} de {} valores (un nulo no es un cero)",
+    ),
+    ("count not compared", "conteo sin comparar"),
     ("keys not compared", "llaves sin comparar"),
     ("rows not compared", "registros sin comparar"),
     ("{} not compared", "{} sin comparar"),

@@ -323,11 +323,12 @@ def _checks(findings: Iterable[Finding]) -> list[dict[str, object]]:
 
 def _hop(hop: Hop) -> dict[str, object]:
     residual = hop.residual_records
+    counted = hop.before if hop.counted else None  # this form has no totals without a count
     return {
         "dataset": hop.dataset,
         "left": hop.left,
         "right": hop.right,
-        "before": None if hop.before is None else totals_value(hop.before),
+        "before": None if counted is None else totals_value(counted),
         "after": None if hop.after is None else totals_value(hop.after),
         "explained": [{"cause": e.cause, "totals": totals_value(e.totals)} for e in hop.explained],
         "residual_records": None if residual is None else str(residual),

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from puntual.errors import PermanentError
 from puntual.landing.typed import Border, TypedFile
-from puntual.model.contract import Contract
+from puntual.model.contract import Contract, Kind
 from puntual.model.source import DatabaseSource
 from puntual.ports.database import Extract, Recount
 
@@ -27,16 +27,18 @@ Read = Callable[
         date,
         tuple[str, ...],
         tuple[str, ...],
+        tuple[str, ...],
         Callable[[pa.RecordBatch], None],
     ],
     tuple[int, Mapping[str, Decimal], datetime],
 ]
 """
-Reads one query: (connection, query, day, columns, measures, sink) → count, sums, instant.
+Reads one query: (connection, query, day, columns, measures, exact, sink) → count, sums, instant.
 
 Such as `puntual.engines.postgresql.extract.read`, given from outside because psycopg is an extra.
 """
 
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _ALIASES = {"postgres": "postgresql"}
 
 
@@ -65,13 +67,15 @@ class SourceDatabases:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
                 S1204 a column of the contract is not in the result; S1205 a text that is not
-                of its encoding; S1206 the connection cannot be used here.
+                of its encoding; S1206 the connection cannot be used here; S1207 a number of the
+                contract is a float there.
         """
         names = {c.name: c.source_name for c in contract.columns}
         measures = tuple(names[m.column] for m in contract.measures)
+        numbers = tuple(names[c.name] for c in contract.columns if c.type.kind in _NUMBERS)
         file = TypedFile(contract, folder, self.border)
         count, sums, moment = self._read(
-            source, reference_date, tuple(names.values()), measures, file.take
+            source, reference_date, tuple(names.values()), measures, numbers, file.take
         )
         return Extract(
             path=file.finish(),
@@ -88,13 +92,12 @@ class SourceDatabases:
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1206 the connection cannot be used here.
+                S1206 the connection cannot be used here; S1207 a measure is a float there.
         """
         names = {c.name: c.source_name for c in contract.columns}
         measures = {m.column: names[m.column] for m in contract.measures}
-        count, sums, _ = self._read(
-            source, reference_date, (), tuple(measures.values()), lambda batch: None
-        )
+        summed = tuple(measures.values())
+        count, sums, _ = self._read(source, reference_date, (), summed, summed, lambda batch: None)
         return Recount(count=count, sums={c: sums[name] for c, name in measures.items()})
 
     def rows(
@@ -110,13 +113,14 @@ class SourceDatabases:
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1204 a column is not in the result; S1206 the connection cannot be used here.
+                S1204 a column is not in the result; S1206 the connection cannot be used here;
+                S1207 a column is a float.
         """
 
         def sink(batch: pa.RecordBatch) -> None:
             take(batch.to_pydict(), batch.num_rows)
 
-        count, _, _ = self._read(source, reference_date, columns, (), sink)
+        count, _, _ = self._read(source, reference_date, columns, (), columns, sink)
         return count
 
     def probe(self, source: DatabaseSource) -> datetime:
@@ -129,7 +133,7 @@ class SourceDatabases:
                 used here.
         """
         asked = replace(source, query="SELECT 1 AS probe")
-        _, _, moment = self._read(asked, date(1970, 1, 1), ("probe",), (), lambda batch: None)
+        _, _, moment = self._read(asked, date(1970, 1, 1), ("probe",), (), (), lambda batch: None)
         return moment
 
     def _read(
@@ -138,6 +142,7 @@ class SourceDatabases:
         day: date,
         columns: tuple[str, ...],
         measures: tuple[str, ...],
+        exact: tuple[str, ...],
         sink: Callable[[pa.RecordBatch], None],
     ) -> tuple[int, Mapping[str, Decimal], datetime]:
         connection = self._resolved(source)
@@ -149,7 +154,7 @@ class SourceDatabases:
         reader = self.readers[kind]
         if reader is None:
             raise _unusable(source, f"the driver of {kind}", "it is not installed")
-        return reader(connection, source.query, day, columns, measures, sink)
+        return reader(connection, source.query, day, columns, measures, exact, sink)
 
     def _resolved(self, source: DatabaseSource) -> str:
         kind, _, name = source.connection.partition(":")

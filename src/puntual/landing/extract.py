@@ -32,7 +32,7 @@ def land(desk: Desk, source: DatabaseSource, contract: Contract, day: date) -> L
 
     Raises:
         TransientError: S1201 the database does not answer.
-        PermanentError: S1202-S1206 it never will; T1001-T1003 the store cannot be written;
+        PermanentError: S1202-S1207 it never will; T1001-T1003 the store cannot be written;
             T3001 the engine has no memory left.
         EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or altered.
     """
@@ -131,7 +131,7 @@ def find_late(look: Look, source: DatabaseSource) -> tuple[ObjectRef, ...]:
 
     Raises:
         TransientError: S1201 the database does not answer.
-        PermanentError: S1202-S1206 it never will; T1001-T1003 the store cannot be written.
+        PermanentError: S1202-S1207 it never will; T1001-T1003 the store cannot be written.
         EvidenceError: V1001, V1002 what was landed before is missing or altered.
     """
     desk, day = look.desk, look.day

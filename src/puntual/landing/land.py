@@ -65,7 +65,7 @@ class Landing:
         Raises:
             TransientError: S1102, S1201 the source does not answer; S2030 another run landed it
                 meanwhile; T2002 the store of pointers did not answer.
-            PermanentError: It never will answer (S1101, S1109, S1202-S1206, S1301); S1110 the
+            PermanentError: It never will answer (S1101, S1109, S1202-S1207, S1301); S1110 the
                 source is another stream than the day was landed from; the store
                 cannot be written (T1001-T1003); the lease was lost (T2001); T3001.
             EvidenceError: V1001, V1002, V2001, V2002 what was landed before is missing or

@@ -37,6 +37,7 @@ class LocalDatabases(SourceDatabases):
             day: date,
             columns: tuple[str, ...],
             measures: tuple[str, ...],
+            _exact: tuple[str, ...],  # SQLite's types are of values: each float is judged by itself
             sink: sqlite_source.Sink,
         ) -> tuple[int, Mapping[str, Decimal], datetime]:
             path = root / connection.partition(":")[2]

@@ -458,8 +458,8 @@ _C: tuple[Code, ...] = (
     Code(
         "C1404",
         "a report without a tie",
-        "No control total of the file is compared with the warehouse, so rows lost in report.sql "
-        "would not be seen. A warning.",
+        "No control total of the file is compared with the warehouse, by a tie or by a control "
+        "with a side on the file, so rows lost in report.sql would not be seen. A warning.",
         'Declare ties in report.yaml, for the money and for the rows (`column: "*"`).',
     ),
     Code(
@@ -773,6 +773,15 @@ _S: tuple[Code, ...] = (
         "The environment variable that holds it is not set, its kind is not known, or its "
         "driver is not installed.",
         "Set the variable, or `pip install 'puntual[postgres]'`.",
+    ),
+    Code(
+        "S1207",
+        "a number of the database is a float",
+        "The query gives a column of type real or double precision where the contract declares a "
+        "number, or where a control adds it up or groups by it. A float is not exact, "
+        "whatever it shows: a real of 250,000,007.99 is kept and written as 250,000,000.",
+        "CAST the column to numeric(p, s) in the query, of a scale that you choose; an average of "
+        "floats too. A column that is no amount may be declared as a text.",
     ),
     Code(
         "S1301",
@@ -1118,9 +1127,13 @@ _R: tuple[Code, ...] = (
     Code(
         "R2003",
         "a hop was not compared",
-        "The totals of one side of a hop are missing, or no hop was measured for a dataset. "
-        "Unknown is not equal.",
-        "Run the day again; if it stays, the step that makes that side did not publish its totals.",
+        "The totals of one side of a hop are missing, or no hop was measured for a dataset. Or a "
+        "tie has no answer: its SELECT answered no number, or the column that it sums agrees and "
+        "holds nulls, each of which may be any number. Unknown is not equal.",
+        "Of a tie: let its SELECT return one number (`coalesce(sum(x), 0)` where an empty day is "
+        "zero), and report.sql no null in the column: mend the join that failed, or `coalesce` "
+        "where there is no amount. Of another hop: run the day again; if it stays, the step that "
+        "makes that side did not publish its totals.",
     ),
     Code(
         "R3001",
@@ -1150,9 +1163,11 @@ _R: tuple[Code, ...] = (
     Code(
         "R3004",
         "a control that compared nothing",
-        "A side of the control has no row, so that nothing was compared. Nothing equals nothing"
-        " only where somebody says so.",
-        "See why the side is empty; where that is right, declare `may_be_empty: true`.",
+        "A side of the control has no row, or one of the parts that are added up to it, or the "
+        "yesterday of a roll-forward: that was not compared. Nothing equals nothing only where "
+        "somebody says so.",
+        "See why it is empty; where that is right, declare `may_be_empty: true`, or by "
+        "`first_day` that a roll-forward begins.",
     ),
     Code(
         "R3005",
@@ -1220,6 +1235,14 @@ _R: tuple[Code, ...] = (
         "agree.",
         "Declare `carries` where its rows are a source's, else a control of two sides: its sum and "
         "count against those of what it is made from.",
+    ),
+    Code(
+        "R5006",
+        "a report that nothing compared",
+        "The report was made, and no tie and no control compares its file with what it is made "
+        "from. What its SELECT loses is missing in the file, and every hop agrees.",
+        'Declare ties in report.yaml, for the money and for the rows (`column: "*"`), or a control '
+        "with a side on the file.",
     ),
     Code(
         "R6001",

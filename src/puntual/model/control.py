@@ -176,6 +176,19 @@ class Asked:
         return " ".join([self.kind.value.replace("_", " "), ", ".join(self.columns)]).strip()
 
 
+class KeyKind(StrEnum):
+    """
+    As what a text of a source database is read where rows are told apart by it.
+
+    A text, a date, and what is not known are told apart as they are written.
+    """
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    INSTANT = "instant"
+    CLOCK = "timestamp without a zone"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """
@@ -190,6 +203,8 @@ class Term:
         rows: Only rows in which these columns have these texts; of a report's file.
         refers: Only rows that have their counterpart there.
         minus: The term is taken away.
+        kinds: Of a source database, which answers in texts: columns by which its rows are told
+            apart, and what they are on the other sides.
     """
 
     side: Side
@@ -199,6 +214,7 @@ class Term:
     rows: Mapping[str, str] = field(default_factory=dict)
     refers: Refers | None = None
     minus: bool = False
+    kinds: Mapping[str, KeyKind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +231,8 @@ class ControlRule:
         by: Names of the grain's columns, as they are shown; empty: the whole day.
         explained_by: What may explain a difference, sorted.
         form: How it was declared.
-        may_be_empty: A side without a row is agreed to; else it is a finding of its own.
+        may_be_empty: A side, a part of one or a yesterday without a row is agreed to; else it is
+            a finding of its own.
         absent_is_zero: A group that stands on one side only counts as zero on the other (a
             balance that is gone), in place of a break.
         calendar: Whose business days say which day is the previous one; "" where none is asked.
@@ -256,9 +273,9 @@ class ControlState(StrEnum):
     How a control stands; only `MATCHED` is a pass.
 
     `UNVERIFIED`: there is nothing to compare with (no control record, no yesterday). `UNKNOWN`:
-    a side could not be read, or gave no answer. `EMPTY`: a side has no row, and nobody said
-    that it may have none. `NOT_DUE`: it reads a report that is not owed on this date, or that is
-    still to be sent and is tied then.
+    a side could not be read, or gave no answer. `EMPTY`: a side, a part of one or a yesterday has
+    no row, and nobody said that it may have none. `NOT_DUE`: it reads a report that is not owed on
+    this date, or that is still to be sent and is tied then.
     """
 
     MATCHED = "matched"
@@ -451,7 +468,8 @@ class Hop:
         before: Totals of the left side; None when the source sent no control record.
         after: Totals of the right side; None when not measured.
         explained: What left on the way, by cause.
-        residual_records: before − explained − after; None when a side is missing.
+        residual_records: before − explained − after; None when a side is missing, or its rows
+            were not counted.
         residual_sums: The same for each measure both sides have.
         keys_agree: Whether the key digests agree; None when they cannot be compared because
             rows left on the way or a side has no digest, or when they agree and a column of a
@@ -461,6 +479,10 @@ class Hop:
         whole: Every column is in them: that the keys agree means that the rows do.
         undigested: Columns of the key and measures that are not in the digests, with the reason.
         parts: From the source to raw: each file or shard for which the source gave totals.
+        counted: The rows of both sides were counted. A tie of a column compares its sum alone:
+            what `before` has for its records is then no count.
+        lacks: In words, why a tie has no answer, or what leaves a sum that agrees without one:
+            nulls, which may stand for any number.
     """
 
     dataset: str
@@ -476,3 +498,5 @@ class Hop:
     whole: bool = False
     undigested: tuple[Undigested, ...] = ()
     parts: tuple[HopPart, ...] = ()
+    counted: bool = True
+    lacks: str = ""

@@ -42,7 +42,17 @@ class Notice:
     resolved_at: datetime | None = None
 
 
-HELD, AT_RISK, MISSED, MISSED_START, ARRIVALS, REJECTED, CALENDAR_ENDED, NOT_ALLOWED = (
+(
+    HELD,
+    AT_RISK,
+    MISSED,
+    MISSED_START,
+    ARRIVALS,
+    REJECTED,
+    CALENDAR_ENDED,
+    NOT_ALLOWED,
+    NOT_FULL,
+) = (
     "held",
     "at_risk",
     "missed",
@@ -51,14 +61,16 @@ HELD, AT_RISK, MISSED, MISSED_START, ARRIVALS, REJECTED, CALENDAR_ENDED, NOT_ALL
     "rejected",
     "calendar_ended",
     "not_allowed",
+    "not_full",
 )
 """
 Causes that are no code.
 
 `not_allowed`: at the moment to decide no policy allows a delivery that is not full, though one is
-laid down. Of arrivals the source follows: `arrivals:card_events`. A rejection is over when the
-receiver answers again, an ended calendar when it is prolonged; every other cause at the latest
-when the report is delivered. What a calendar that ended leaves unknown begins with the day after
+laid down. `not_full`: what was sent is partial, or made by plan B. Of arrivals the source follows:
+`arrivals:card_events`. A rejection is over when the receiver answers again, an ended calendar when
+it is prolonged, `not_full` when a full version is sent; every other cause at the latest when the
+report is delivered. What a calendar that ended leaves unknown begins with the day after
 its last: that is the obligation which is told.
 """
 

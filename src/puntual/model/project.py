@@ -101,6 +101,8 @@ class Project:
         away: The name of that environment where it is not this machine; else "".
         uncompared: Models that reach a loaded table and that no hop, control or tie compares with
             anything they are made from, sorted.
+        untied: Reports whose files no tie and no control compares with what they are made from,
+            sorted.
         environments: Every environment that is declared → where it runs.
         digest: SHA-256 over every file that was read, by path.
     """
@@ -123,5 +125,6 @@ class Project:
     place: str = LOCAL
     away: str = ""
     uncompared: tuple[str, ...] = ()
+    untied: tuple[str, ...] = ()
     environments: Mapping[str, str] = field(default_factory=dict)
     digest: str

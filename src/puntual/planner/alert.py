@@ -22,6 +22,7 @@ from puntual.model.notice import (
     MISSED,
     MISSED_START,
     NOT_ALLOWED,
+    NOT_FULL,
     REJECTED,
     Audience,
     Message,
@@ -44,6 +45,7 @@ _CONCERNS = {
     MISSED_START: _OPERATIONS,
     CALENDAR_ENDED: _OPERATIONS,
     NOT_ALLOWED: _OPERATIONS | _COMPLIANCE,
+    NOT_FULL: _OPERATIONS | _DATA | _COMPLIANCE,
     REJECTED: _DATA | _COMPLIANCE,
 }
 _FAMILIES = {

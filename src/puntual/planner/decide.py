@@ -46,8 +46,8 @@ class Answers:
             row that is quarantined, by curation or by a check; each row once.
         shortfalls: Source that is not matched → how much of it is missing.
         substituted: Sources for which an earlier day stands in.
-        fault: Why the full report could not be made at all: a technical fault; None if it
-            could, so that `findings` are complete.
+        fault: Why the full report could not be made at all: a technical fault, so that what
+            `findings` do not answer nobody has measured; None if it could.
     """
 
     seals: Mapping[str, Seal]
@@ -110,11 +110,11 @@ def _standing(
     yield from (
         _reason(f) for f in answers.findings if _stands(f) and not _said_by_seal(f, answers)
     )
+    yield from (r for q in aside for r in over_limit(q))
     if answers.fault is not None:
         yield answers.fault
-        return
-    yield from _unanswered(project, answers)
-    yield from (r for q in aside for r in over_limit(q))
+    else:
+        yield from _unanswered(project, answers)
 
 
 def _under(full: Decision, policy: Policy, covered: Covered, governed: Governed) -> Decision:

@@ -56,7 +56,8 @@ class Databases(Protocol):
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1204 a column of the contract is not in the result.
+                S1204 a column of the contract is not in the result; S1207 a number of the
+                contract is of a type that is not exact.
         """
 
     def recount(self, source: DatabaseSource, contract: Contract, reference_date: date) -> Recount:
@@ -65,7 +66,8 @@ class Databases(Protocol):
 
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
-            PermanentError: S1202 the query is refused; S1203 permission or authentication.
+            PermanentError: S1202 the query is refused; S1203 permission or authentication;
+                S1207 a measure is of a type that is not exact.
         """
 
     def rows(
@@ -91,5 +93,5 @@ class Databases(Protocol):
         Raises:
             TransientError: S1201 cannot connect, or the connection was lost.
             PermanentError: S1202 the query is refused; S1203 permission or authentication;
-                S1204 a column is not in the result.
+                S1204 a column is not in the result; S1207 one is of a type that is not exact.
         """

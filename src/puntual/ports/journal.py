@@ -23,7 +23,8 @@ class StepEvent:
         reference_date: The day.
         step: The step's id.
         outcome: `done`, `skipped` or `not needed`; of an attempt that failed: `failed`,
-            `timed out`, `died` or `bug`; then `retried`, where another attempt follows.
+            `timed out`, `died` or `bug`; then `retried`, where another attempt follows. Of a
+            run of which no step began: `refused`.
         seconds: Of the attempt; of `retried`, until the next one.
         at: UTC.
         summary: One sentence.

@@ -33,7 +33,7 @@ from puntual.project.sides import (
     measure_of,
     read_measures,
 )
-from puntual.project.terms import ReadTerm, check_asked, read_terms
+from puntual.project.terms import ReadTerm, check_asked, kind_among, read_terms
 
 VALUE = ControlMeasure(name="value", kind=MeasureKind.VALUE)
 
@@ -83,11 +83,12 @@ def _sides(section: Section, known: Known) -> Declared | None:
         return None
     check_sides(section, left, right, measures, by)
     explained = check_causes(section, left, right, measures, causes, known)
+    kind = kind_among((*left, *right))
     read = tuple(measure_of(section, m, (*left, *right), known) for m in measures)
     return Declared(
         form=Form.SIDES,
-        left=tuple(t.term(_asked(measures), by) for t in left),
-        right=tuple(t.term(_asked(measures), by) for t in right),
+        left=tuple(t.term(_asked(measures), by, kind) for t in left),
+        right=tuple(t.term(_asked(measures), by, kind) for t in right),
         measures=read,
         by=by,
         explained_by=explained,
@@ -154,10 +155,11 @@ def _equal(outer: Section, inner: Section, form: Form, known: Known) -> Declared
     read = ReadMeasure(asked=first, unit=unit, tolerance=tolerance, section=outer, key="")
     check_sides(inner, left, right, (), by)
     measure = measure_of(outer, read, terms, known)
+    kind = kind_among(terms)
     return Declared(
         form=form,
-        left=tuple(t.term((t.own,), by) for t in left if t.own is not None),
-        right=tuple(t.term((t.own,), by) for t in right if t.own is not None),
+        left=tuple(t.term((t.own,), by, kind) for t in left if t.own is not None),
+        right=tuple(t.term((t.own,), by, kind) for t in right if t.own is not None),
         measures=(measure,),
         by=by,
     )
@@ -277,7 +279,10 @@ def _movements(inner: Section, known: Known, dataset: str, by: tuple[str, ...]) 
         if term.own is not None:
             check_asked(term, term.own, term.section, term.own.kind.value)
     check_sides(inner, terms, (), (), by)
-    return tuple(t.term((t.own,), by) for t in terms if t.own is not None)
+    kinds = known.tables.get(dataset) or {}
+    return tuple(
+        t.term((t.own,), by, lambda name: kinds.get(name, "")) for t in terms if t.own is not None
+    )
 
 
 def _calendar(inner: Section, known: Known) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -47,17 +48,32 @@ class Ruled:
 
 
 def read_roles(top: Section) -> Roles:
-    """Read `roles` of `puntual.yaml`: role → the people who hold it."""
+    """
+    Read `roles` of `puntual.yaml`: role → the people who hold it.
+
+    A person has one spelling: `Ana` and `ana ` would count as two who agree.
+    """
     section = top.section("roles", "'roles'", needed=False)
     if section is None:
         return {}
     found = {}
+    spelt: dict[str, str] = {}
     for entry in section.mapping.entries:
         name = entry.key.text
         check_name(section, name, entry.key, pattern=IDENTIFIER)
         found[name] = section.names(name)
+        for person, spot in zip(found[name], section.item_spots(name), strict=False):
+            before = spelt.setdefault(_heard(person), person)
+            if before != person:
+                message = f"'{person}' reads as '{before}' does, and would count as another person"
+                section.complain("C1701", message, spot, hint=f"write '{before}' in both places")
     section.done()
     return found
+
+
+def _heard(person: str) -> str:
+    """Return a name without what an eye passes over: case, width, blanks at its ends or doubled."""
+    return " ".join(unicodedata.normalize("NFKC", person).casefold().split())
 
 
 def read_policy(section: Section, name: str, digest: str, ruled: Ruled) -> Policy:
@@ -322,6 +338,11 @@ def _contradictions(section: Section, policy: Policy, ruled: Ruled) -> None:
         message = "a partial delivery that leaves by itself is agreed to by two people at least"
         hint = "approval: {roles: […], people: 2}, or mode: signed"
         section.complain("C1707", message, "approval", hint=hint)
+    people = {person for held in ruled.roles.values() for person in held}
+    for person in sorted(people - {policy.author}):
+        if _heard(person) == _heard(policy.author):
+            message = f"'{policy.author}' reads as '{person}' does in 'roles'"
+            section.complain("C1701", message, "author", hint=f"write '{person}'")
     if policy.author and policy.author in _only(policy.approval, ruled.roles):
         message = f"'{policy.author}' wrote it and would have to approve it"
         section.complain("C1701", message, "author", hint="maker and checker are two people")

@@ -30,7 +30,12 @@ from puntual.project.runs import check_steps
 from puntual.project.section import Section, open_yaml
 from puntual.project.settings import FILE, Settings, read_settings
 from puntual.project.strangers import strangers
-from puntual.project.uncompared import uncompared, warn_of_uncompared
+from puntual.project.uncompared import (
+    uncompared,
+    untied,
+    warn_of_uncompared,
+    warn_of_untied,
+)
 from puntual.project.yaml import load
 
 
@@ -128,8 +133,9 @@ def lint(
     check_steps(settings.run_section, project)
     if AWS in (settings.place, *settings.environments.values()):
         check_on_spark(folder, datasets, _listed(folder, Complaints(), "checks"), complaints)
-    project = replace(project, uncompared=uncompared(project))
+    project = replace(project, uncompared=uncompared(project), untied=untied(project))
     warn_of_uncompared(project, folder, complaints)
+    warn_of_untied(project, folder, complaints)
     strangers(folder, complaints)
     found = complaints.sorted()
     right = not complaints.errors

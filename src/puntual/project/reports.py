@@ -72,10 +72,6 @@ def _report(
     title, institution = top.text("title"), top.text("institution")
     destinations = _destinations(top)
     ties = tuple(_tie(t, around, columns) for t in top.items("ties", "a tie", needed=False))
-    if not ties:
-        message = "nothing compares this file with the warehouse: it has no tie"
-        hint = 'tie its money and its rows (`column: "*"`) to the tables they come from'
-        top.complain("C1404", message, hint=hint, severity="warning")
     if query is None or layout is None:
         return None
     source = query.parsed.snippet.source

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from puntual.model.contract import Kind
 from puntual.model.control import (
     Asked,
     DatabaseSide,
+    KeyKind,
     MeasureKind,
     QuerySide,
     ReportSide,
@@ -48,6 +49,13 @@ _OF_NUMBERS = (
     MeasureKind.COUNT_NEGATIVE,
 )
 _ORDERED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMP, CLOCK, ""})
+_KEYS = {
+    Kind.INTEGER.value: KeyKind.NUMBER,
+    Kind.DECIMAL.value: KeyKind.NUMBER,
+    Kind.BOOLEAN.value: KeyKind.BOOLEAN,
+    Kind.TIMESTAMP.value: KeyKind.INSTANT,
+    CLOCK: KeyKind.CLOCK,
+}
 _PLACES = (*(s.value for s in Stage), "report", "query", "database")
 
 
@@ -84,8 +92,23 @@ class ReadTerm:
         """Return the kind of a column, "" where it cannot be told."""
         return (self.columns or {}).get(self.called(name), "")
 
-    def term(self, asked: tuple[Asked, ...], by: tuple[str, ...]) -> Term:
-        """Return the term with what is measured of it, by the control's names."""
+    def term(
+        self,
+        asked: tuple[Asked, ...],
+        by: tuple[str, ...],
+        kind: Callable[[str], str] = lambda _: "",
+    ) -> Term:
+        """
+        Return the term with what is measured of it, by the control's names.
+
+        Args:
+            asked: What is measured.
+            by: The grain.
+            kind: What a column is on the sides that say so, "" where none does.
+        """
+        apart = [c for a in asked if a.kind is MeasureKind.DISTINCT for c in a.columns]
+        keys = {self.called(name): _KEYS.get(kind(name)) for name in (*by, *apart)}
+        texts = isinstance(self.side, DatabaseSide)
         return Term(
             side=self.side,
             asked=tuple(
@@ -95,7 +118,13 @@ class ReadTerm:
             where=self.where,
             rows=self.rows,
             minus=self.minus,
+            kinds={name: found for name, found in keys.items() if texts and found is not None},
         )
+
+
+def kind_among(terms: tuple[ReadTerm, ...]) -> Callable[[str], str]:
+    """Return what says which kind a column has in the first term that tells it, else ""."""
+    return lambda name: next(filter(None, (t.kind(name) for t in terms)), "")
 
 
 def read_terms(

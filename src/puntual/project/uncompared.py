@@ -1,8 +1,8 @@
 """
-Finds models that nothing compares with what they are made from.
+Finds models and reports that nothing compares with what they are made from.
 
 Rows and money that such a model loses are lost on both sides of everything that is compared after
-it, so that every hop, control and tie agrees.
+it, so that every hop, control and tie agrees; what such a report loses, nothing looks at.
 """
 
 from __future__ import annotations
@@ -89,6 +89,44 @@ def warn_of_uncompared(project: Project, folder: Folder, complaints: Complaints)
             source,
             At(line=1, column=1),
             hint="declare `carries`, or a control with one side on it and the other on that",
+            severity="warning",
+        )
+
+
+def untied(project: Project) -> tuple[str, ...]:
+    """
+    Return the reports whose files are compared with nothing, or with each other alone.
+
+    A file is compared by a tie, or by a control with a side on it and another on anything but a
+    file, or on the file of a report that is compared.
+
+    Args:
+        project: Read.
+
+    Returns:
+        Their names, sorted.
+    """
+    other = ""
+    compared = {other, *(r.name for r in project.reports.values() if r.ties)}
+    places = [
+        {t.side.report if isinstance(t.side, ReportSide) else other for t in (*c.left, *c.right)}
+        for c in project.controls.values()
+    ]
+    for _ in places:  # a chain of files that are compared with one another is no longer than this
+        compared.update(*(names for names in places if names & compared))
+    return tuple(sorted(project.reports.keys() - compared))
+
+
+def warn_of_untied(project: Project, folder: Folder, complaints: Complaints) -> None:
+    """Warn of the reports whose files nothing compares with what they are made from (C1404)."""
+    for name in project.untied:
+        source, _ = folder.read(f"reports/{name}/report.yaml")
+        complaints.add(
+            "C1404",
+            "nothing compares this file with the warehouse: it has no tie, and no control",
+            source,
+            At(line=1, column=1),
+            hint='tie its money and its rows (`column: "*"`) to the tables they come from',
             severity="warning",
         )
 

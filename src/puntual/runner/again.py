@@ -26,6 +26,12 @@ def newest_sent(journal: Journal, day: date) -> dict[str, Delivery]:
     return {d.id.report: d for d in found if d.state in SENT}
 
 
+def last_sent(journal: Journal, report: str, day: date) -> Delivery | None:
+    """Return the newest version of a report that was sent for a day, whatever was answered."""
+    found = journal.deliveries(report=report, reference_date=day)
+    return next((delivery for delivery in found if delivery.sent_at), None)
+
+
 def to_complete(sent: dict[str, Delivery], pointers: dict[str, Digest]) -> tuple[Restatement, ...]:
     """
     Return the next versions that a run tries to make in full of what was sent in part.

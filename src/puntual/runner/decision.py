@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date
-from decimal import Decimal
 
+from puntual.checks import reconcile
 from puntual.evidence.accounted import Seen, Used, recorded, since, under
 from puntual.evidence.exceptions import Entry, Exceptional, Usual, collect
 from puntual.evidence.facts import from_json, list_from_json, to_json
 from puntual.model.delivery import Decision, Reason
-from puntual.model.finding import Finding, Place
+from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Decide
 from puntual.model.seal import Seal, SealStatus
 from puntual.planner.calendar import due_of
 from puntual.planner.decide import Answers, decide
 from puntual.planner.partial import NOT_MADE, Shortfall, shortfall
-from puntual.ports.engine import Day
-from puntual.runner import checkpoint, standin
+from puntual.runner import aside, checkpoint, standin
+from puntual.runner.aside import Aside
 from puntual.runner.governing import APPROVALS, approvals, governing
-from puntual.runner.load import without
-from puntual.runner.proofs import number
-from puntual.runner.sources import SEEN, findings_of, seal_of, set_aside_of
+from puntual.runner.sources import SEEN, findings_of, seal_of
 from puntual.runner.work import manifest
 from puntual.runner.world import DayRun
 
@@ -39,31 +38,34 @@ FAULT = "fault"
 """In a decide manifest: the technical fault for which the full report could not be made."""
 
 
-def answers(run: DayRun) -> Answers:
+def answers(run: DayRun, report: str, rows: Mapping[str, Aside]) -> Answers:
     """
     Return everything that was found out about the day, from the committed manifests.
 
-    Of a day whose full report could not be made, that is what landing found out.
+    Of a day whose full report could not be made, that is what landing found out, what plan B
+    leaves out of raw, and what rules had found of the same raw data before.
+
+    Args:
+        run: The day.
+        report: Whose decision is taken.
+        rows: What was set aside, by source.
     """
-    seals = seals_of(run)
-    contracts = tuple(run.project.contracts)
-    if run.plan.without_warehouse:
-        return Answers(
-            seals=seals,
-            findings=findings_of_day(run),
-            set_aside={},
-            shortfalls=_shortfalls(run, seals),
-            fault=fault_of(run),
-        )
-    return Answers(
+    seals, findings = seals_of(run), findings_of_day(run, report, rows)
+    found = Answers(
         seals=seals,
-        findings=findings_of_day(run),
-        set_aside={name: set_aside_of(run.manifest(f"curate:{name}")) for name in contracts},
-        money={name: _money(run, name) for name in contracts},
+        findings=findings,
+        set_aside={name: one.totals for name, one in rows.items()},
+        money={name: aside.money(run, name, one) for name, one in rows.items()},
         shortfalls=_shortfalls(run, seals) if run.project.policies else {},
-        substituted=frozenset(
-            n for n in contracts if standin.day_of(run.manifest(f"curate:{n}")) is not None
-        ),
+    )
+    if run.plan.without_warehouse:
+        measured = {} if any(map(aside.sets_aside, findings)) else found.money
+        return replace(found, money=measured, fault=fault_of(run))
+    days = (standin.day_of(run.manifest(f"curate:{name}")) for name in rows)
+    return replace(
+        found,
+        findings=findings + untied(run, report),
+        substituted=frozenset(n for n, d in zip(rows, days, strict=True) if d is not None),
     )
 
 
@@ -72,11 +74,28 @@ def seals_of(run: DayRun) -> dict[str, Seal]:
     return {name: seal_of(run.manifest(f"land:{name}")) for name in run.project.contracts}
 
 
-def findings_of_day(run: DayRun) -> tuple[Finding, ...]:
-    """Return what landing, validation and reconciliation found, in that order."""
-    steps = [f"land:{name}" for name in run.project.contracts]
-    steps += [] if run.plan.without_warehouse else ["validate", "reconcile"]
-    return tuple(f for step in steps for f in findings_of(run.manifest(step)))
+def findings_of_day(
+    run: DayRun, report: str, rows: Mapping[str, Aside] | None = None
+) -> tuple[Finding, ...]:
+    """
+    Return what landing, validation and reconciliation found, in that order.
+
+    Args:
+        run: The day.
+        report: Whose decision it is.
+        rows: What was set aside, for a decision of plan B that is taken now.
+    """
+    lands = (f"land:{name}" for name in run.project.contracts)
+    landed = tuple(f for step in lands for f in findings_of(run.manifest(step)))
+    if run.plan.without_warehouse:
+        return landed + aside.known(run, report, rows)
+    rules = ("validate", "reconcile")
+    return landed + tuple(f for step in rules for f in findings_of(run.manifest(step)))
+
+
+def untied(run: DayRun, report: str) -> tuple[Finding, ...]:
+    """Return a finding where nothing compares a report's file with what it is made from."""
+    return (reconcile.untied(report),) if report in run.project.untied else ()
 
 
 def fault_of(run: DayRun) -> Reason:
@@ -129,31 +148,6 @@ def _stands_in(run: DayRun, source: str) -> date | None:
     return None if made is None else standin.day_of(made.manifest)
 
 
-_MONEY = """
-SELECT coalesce(sum(abs(amount)), 0) FROM (
-  SELECT {measure} AS amount FROM set_aside WHERE class = 'quarantined'
-  UNION ALL
-  SELECT {measure} FROM kept SEMI JOIN offending USING (_object, _position)
-)
-"""
-_MONEY_ASIDE = "SELECT coalesce(sum(abs({measure})), 0) FROM set_aside WHERE class = 'quarantined'"
-
-
-def _money(run: DayRun, source: str) -> Decimal:
-    """Return the absolute money that was quarantined of a source, each row once."""
-    measures = run.measures(source)
-    aside = run.manifest(f"curate:{source}").of_role("set_aside")
-    by_checks = without(run, source)
-    if not measures or not (by_checks or any(o.records for o in aside)):
-        return Decimal(0)
-    tables = {"set_aside": tuple(run.world.objects.locate(o) for o in aside)}
-    if by_checks:
-        tables |= {"kept": run.files(source), "offending": by_checks}
-    day = Day(reference_date=run.date, zone=run.project.time_zone, tables=tables)
-    sql = (_MONEY if by_checks else _MONEY_ASIDE).format(measure=f'"{measures[0]}"')
-    return number(run.world.engine.query(sql, day, limit=2)) or Decimal(0)
-
-
 def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manifest:
     """
     Record what may be delivered, with its reasons and every exception of the day.
@@ -161,16 +155,19 @@ def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manif
     Raises:
         EvidenceError: P3045 an approval was altered.
     """
-    found = answers(run)
+    with aside.set_aside(run, step.id) as rows:
+        found = answers(run, step.report, rows)
+        usual = _usual(run, step.report, found.seals)
+        entries = _entries(run, found, usual, rows)
+        known = aside.known(run, step.report, rows)
     decision = decide(run.project, found, governing(run, step.report))
-    usual = _usual(run, step.report, found.seals)
     used = Used(
         decision=decision,
         policy=run.project.policies.get(decision.policy),
         due_at=due_of(run.project, step.report, run.date, run.world.zone),
     )
     now = run.world.clock.now().astimezone(UTC).isoformat(timespec="seconds")
-    named = under(_entries(run, found, usual), used)
+    named = under(entries, used)
     entries, gone = since(named, _seen(run, step.report), now)
     word = decision.completeness.value if decision.completeness else "held"
     if entries:
@@ -188,6 +185,7 @@ def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manif
         facts[APPROVALS] = to_json(approvals(run, step.report))
     if found.fault is not None:
         facts[FAULT] = to_json(found.fault)
+        facts[aside.KNOWN] = to_json(known)
     return manifest(run, step.id, dataset=step.report, inputs=inputs, facts=facts)
 
 
@@ -219,9 +217,12 @@ def is_due(run: DayRun, decided: Manifest) -> bool:
     return until is not None and run.world.clock.now() >= until
 
 
-def _entries(run: DayRun, found: Answers, usual: Mapping[str, Usual]) -> tuple[Entry, ...]:
+def _entries(
+    run: DayRun, found: Answers, usual: Mapping[str, Usual], rows: Mapping[str, Aside]
+) -> tuple[Entry, ...]:
     names = tuple(run.project.contracts)
     curated = () if run.plan.without_warehouse else names
+    measured = {f.rule for f in found.findings if f.verdict is not Verdict.UNKNOWN}
     days = {n: standin.day_of(run.manifest(f"curate:{n}")) for n in curated}
     lands = {n: run.manifest(f"land:{n}") for n in names}
     return collect(
@@ -229,14 +230,14 @@ def _entries(run: DayRun, found: Answers, usual: Mapping[str, Usual]) -> tuple[E
             seals=found.seals,
             findings=found.findings,
             set_aside=found.set_aside,
-            places={name: _places(run, name) for name in curated},
+            places={name: aside.places(run, one) for name, one in rows.items()},
             refused={n: m.of_role("refused") for n, m in lands.items()},
             usual=usual,
             stands_in={n: day for n, day in days.items() if day is not None},
             first_seen={n: str(m.facts[SEEN]) for n, m in lands.items() if SEEN in m.facts},
             owners=_owners(run),
             fault=found.fault,
-            not_run=tuple(sorted({*run.project.checks, *run.project.controls})),
+            not_run=tuple(sorted({*run.project.checks, *run.project.controls} - measured)),
         )
     )
 
@@ -266,27 +267,3 @@ def _last_sealed(run: DayRun, source: str) -> Usual | None:
         if seal is not None and seal.status is SealStatus.MATCHED:
             return Usual(day=day, records=seal.landed.records, sums=seal.landed.sums)
     return None
-
-
-_PLACES = """
-SELECT class, reason, _object, _position FROM set_aside
-QUALIFY row_number() OVER (PARTITION BY class, reason ORDER BY _object, _position) <= 20
-ORDER BY class, reason, _object, _position
-"""
-
-
-def _places(run: DayRun, dataset: str) -> dict[tuple[str, str], tuple[Place, ...]]:
-    """Return the first places of what curation set aside, by (class, reason)."""
-    curated = run.manifest(f"curate:{dataset}")
-    aside = curated.of_role("set_aside")
-    if not any(o.records for o in aside):
-        return {}
-    files = tuple(run.world.objects.locate(o) for o in aside)
-    day = Day(reference_date=run.date, zone=run.project.time_zone, tables={"set_aside": files})
-    answer = run.world.engine.query(_PLACES, day, limit=None)
-    found: dict[tuple[str, str], tuple[Place, ...]] = {}
-    for kind, reason, name, position in zip(*answer.columns, strict=True):
-        place = Place(object=str(name), position=int(str(position)))
-        key = (str(kind), str(reason))
-        found[key] = (*found.get(key, ()), place)
-    return found

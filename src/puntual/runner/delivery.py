@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context as ExactContext
 from decimal import Decimal
-from functools import reduce
 
 from puntual.checks import reconcile as algebra
 from puntual.checks.control import finding
@@ -48,14 +46,14 @@ from puntual.runner import (
     sending,
     signing,
     standin,
+    ties,
     told,
 )
 from puntual.runner.acknowledge import answered, records
 from puntual.runner.checkpoint import Published
 from puntual.runner.compared import controls_of, report_rows
-from puntual.runner.decision import findings_of_day, seals_of
+from puntual.runner.decision import findings_of_day, seals_of, untied
 from puntual.runner.measure import ReportRows
-from puntual.runner.proofs import number
 from puntual.runner.sources import findings_of, holding
 from puntual.runner.work import key_of, manifest, prefix
 from puntual.runner.world import DayRun
@@ -113,7 +111,7 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
     report = run.project.reports[step.report]
     decided = run.manifest(f"decide:{report.name}")
     decision = from_json(Decision, decided.facts["decision"])
-    answer, ties = _rows_and_ties(run, step, decision)
+    answer, tied = _rows_and_ties(run, step, decision)
     facts = FileFacts(
         report=report.name,
         institution=report.institution,
@@ -135,16 +133,17 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
         rows = None if back.problems else report_rows(report.layout, back, facts.version)
         where = prefix(run, "reports", report.name, key_of(run, step.id, inputs))
         stored = run.world.objects.put_bytes(
-            where, laid.data, suffix=".report", records=_rows(answer), role="report"
+            where, laid.data, suffix=".report", records=ties.records(answer), role="report"
         )
         objects = (stored,)
         failpoint("report.stored")
-    results, compared = controls_of(run, step, inputs, rows) if ties.of_warehouse else ((), {})
+    results, compared = controls_of(run, step, inputs, rows) if tied.of_warehouse else ((), {})
     findings = (
         *findings_of_layout(report.name, problems),
-        *algebra.findings_of(ties.hops),
+        *algebra.findings_of(tied.hops),
         *map(finding, results),
-        *_too_few(run, step, decision, _rows(answer)),
+        *(untied(run, report.name) if tied.of_warehouse else ()),
+        *_too_few(run, step, decision, ties.records(answer)),
     )
     return manifest(
         run,
@@ -152,11 +151,11 @@ def make(run: DayRun, step: MakeReport, inputs: Mapping[str, Digest]) -> Manifes
         dataset=report.name,
         inputs=inputs,
         objects=objects,
-        totals=Totals(records=_rows(answer), sums=_sums(report, answer)),
+        totals=Totals(records=ties.records(answer), sums=_sums(report, answer)),
         facts={
             "file_name": file_name(report.layout, facts),
             "findings": to_json(findings),
-            "ties": to_json(ties.hops),
+            "ties": to_json(tied.hops),
             "columns": to_json(tuple(zip(answer.names, answer.types, strict=True))),
             "layout": to_json(report.layout),
             **compared,
@@ -180,7 +179,14 @@ def _rows_and_ties(run: DayRun, step: MakeReport, decision: Decision) -> tuple[A
             answer, hops = emergency.answer(run, report, day)
         return answer, _Ties(hops=hops, of_warehouse=False)
     answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
-    return answer, _Ties(hops=tuple(_tie(run, report, answer)), of_warehouse=True)
+    hops = ties.hops(
+        report.ties,
+        answer,
+        lambda sql: run.world.warehouse.query(sql, {"reference_date": run.date}, limit=2),
+        left="warehouse",
+        right=f"file {report.name}",
+    )
+    return answer, _Ties(hops=hops, of_warehouse=True)
 
 
 def _flags(run: DayRun, decision: Decision) -> str:
@@ -222,40 +228,9 @@ def _too_few(run: DayRun, step: MakeReport, decision: Decision, rows: int) -> tu
     )
 
 
-def _rows(answer: Answer) -> int:
-    return len(answer.columns[0]) if answer.columns else 0
-
-
 def _sums(report: Report, answer: Answer) -> dict[str, Decimal]:
-    return {
-        tie.column: _sum(answer, tie.column) for tie in report.ties if tie.column in answer.names
-    }
-
-
-def _sum(answer: Answer, column: str) -> Decimal:
-    values = (v for v in answer.columns[answer.names.index(column)] if v is not None)
-    exact = ExactContext(prec=algebra.DIGITS)
-    return reduce(exact.add, map(_exact, values), Decimal(0))
-
-
-def _exact(value: object) -> Decimal:
-    assert isinstance(value, int | Decimal)  # noqa: S101 - `check` refuses another tie
-    return Decimal(value)
-
-
-def _tie(run: DayRun, report: Report, answer: Answer) -> list[Hop]:
-    """Return warehouse → file, one hop for each declared tie."""
-    hops = []
-    for tie in report.ties:
-        said = number(run.world.warehouse.query(tie.query, {"reference_date": run.date}, limit=2))
-        column = tie.column
-        sums = {} if column == algebra.COUNTED else {column: _sum(answer, column)}
-        after = Totals(records=_rows(answer), sums=sums)
-        file = f"file {report.name}"
-        hops.append(
-            algebra.tie(tie.dataset, "warehouse", file, column=column, said=said, after=after)
-        )
-    return hops
+    columns = dict(zip(answer.names, answer.columns, strict=True))
+    return {t.column: ties.total(columns[t.column]) for t in report.ties if t.column in columns}
 
 
 def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
@@ -282,7 +257,7 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
         decision=decision,
         due_at=due_at,
         seals=tuple(seals_of(run).values()),
-        findings=findings_of_day(run) + findings_of(made),
+        findings=findings_of_day(run, step.report) + findings_of(made),
         hops=hops + list_from_json(Hop, made.facts["ties"]),
         manifests={name: p.digest for name, p in stated.items()},
         files=_project_files(run, step.report),

@@ -20,13 +20,12 @@ from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.check import OnFail, Severity
 from puntual.model.control import Hop
 from puntual.model.finding import Finding, Verdict
-from puntual.model.manifest import Digest, Manifest, Totals
+from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Rehearse
 from puntual.model.report import PlanB, Report
-from puntual.ports.engine import Answer, Day
+from puntual.ports.engine import Answer, Curated, Day
 from puntual.render.readback import read_back
-from puntual.runner import checkpoint
-from puntual.runner.proofs import number
+from puntual.runner import checkpoint, ties
 from puntual.runner.sources import raw_day
 from puntual.runner.work import manifest, scratch
 from puntual.runner.world import DayRun
@@ -76,6 +75,22 @@ def plan_b_of(report: Report) -> PlanB:
 
 
 @contextmanager
+def parsed(run: DayRun, step: str) -> Iterator[dict[str, Curated]]:
+    """
+    Lend each source's raw day as its contract reads it, in a folder of a step.
+
+    Raises:
+        PermanentError: The engine cannot.
+        EvidenceError: V1001 a raw object is missing.
+    """
+    with scratch(run, step) as folder:
+        yield {
+            name: run.world.engine.curate(raw_day(run, contract), folder)
+            for name, contract in run.project.contracts.items()
+        }
+
+
+@contextmanager
 def raw(run: DayRun, step: str) -> Iterator[Day]:
     """
     Lend the raw day as tables: each source's records under its name, with its contract's types.
@@ -84,12 +99,8 @@ def raw(run: DayRun, step: str) -> Iterator[Day]:
         PermanentError: The engine cannot.
         EvidenceError: V1001 a raw object is missing.
     """
-    with scratch(run, step) as folder:
-        tables = {}
-        for name, contract in run.project.contracts.items():
-            landed = raw_day(run, contract)
-            curated = run.world.engine.curate(landed, folder)
-            tables[name] = tuple(file.path for file in curated.files)
+    with parsed(run, step) as made:
+        tables = {name: tuple(file.path for file in one.files) for name, one in made.items()}
         yield Day(reference_date=run.date, zone=run.project.time_zone, tables=tables)
 
 
@@ -102,16 +113,14 @@ def answer(run: DayRun, report: Report, day: Day) -> tuple[Answer, tuple[Hop, ..
     """
     plan_b = plan_b_of(report)
     found = run.world.engine.query(plan_b.sql, day, limit=None)
-    hops = []
-    for tie in plan_b.ties:
-        said = number(run.world.engine.query(tie.query, day, limit=2))
-        column = tie.column
-        counted = column == algebra.COUNTED
-        sums = {} if counted else {column: _total(found.columns[found.names.index(column)])}
-        after = Totals(records=len(found.columns[0]) if found.columns else 0, sums=sums)
-        name = f"plan B {report.name}"
-        hops.append(algebra.tie(tie.dataset, "raw", name, column=column, said=said, after=after))
-    return found, tuple(hops)
+    hops = ties.hops(
+        plan_b.ties,
+        found,
+        lambda sql: run.world.engine.query(sql, day, limit=2),
+        left="raw",
+        right=f"plan B {report.name}",
+    )
+    return found, hops
 
 
 def rehearse(run: DayRun, step: Rehearse, inputs: Mapping[str, Digest]) -> Manifest:
@@ -207,12 +216,12 @@ def _compared(made: Answer, full: Mapping[str, tuple[object, ...]]) -> Iterator[
     for name, values in zip(made.names, made.columns, strict=True):
         other = full.get(name, ())
         if _is_number(values) and _is_number(other):
-            yield Compared(column=name, plan_b=_total(values), full=_total(other))
+            yield Compared(column=name, plan_b=ties.total(values), full=ties.total(other))
 
 
 def _lines(made: Answer, full: Mapping[str, tuple[object, ...]]) -> Iterator[LineDifference]:
     """Yield the numbers that differ, line by line; none of reports of other lengths."""
-    rows = len(made.columns[0]) if made.columns else 0
+    rows = ties.records(made)
     exact = Context(prec=algebra.DIGITS)
     for name, values in zip(made.names, made.columns, strict=True):
         other = full.get(name, ())
@@ -276,10 +285,3 @@ def _is_number(values: tuple[object, ...]) -> bool:
 
 def _number(value: object) -> Decimal:
     return Decimal(value) if isinstance(value, int | Decimal) else Decimal(0)
-
-
-def _total(values: tuple[object, ...]) -> Decimal:
-    exact, total = Context(prec=algebra.DIGITS), Decimal(0)
-    for value in values:
-        total = exact.add(total, _number(value))
-    return total

@@ -18,10 +18,10 @@ from typing import Protocol
 
 from puntual.errors import PuntualError
 from puntual.model.check import Severity
-from puntual.model.delivery import Restatement
+from puntual.model.delivery import Completeness, Restatement
 from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
 from puntual.model.manifest import Digest
-from puntual.model.notice import NOT_ALLOWED, REJECTED, Notice, Obligation
+from puntual.model.notice import NOT_ALLOWED, NOT_FULL, REJECTED, Notice, Obligation
 from puntual.model.plan import Attest, Deliver, MakeReport, Plan, Step
 from puntual.planner.alert import is_fault
 from puntual.planner.flow import PLAN_B
@@ -31,6 +31,7 @@ from puntual.ports.journal import FILES, Journal, StepEvent
 from puntual.ports.landing import TIMED_OUT
 from puntual.ports.notices import Notices
 from puntual.runner import route, tell
+from puntual.runner.again import last_sent
 from puntual.runner.flow import Ended, Failed, Retried, carry
 from puntual.runner.step import DONE, HELD, NOT_NEEDED, SKIPPED, Answer, Order, Worker
 
@@ -377,15 +378,19 @@ class Carrier:
 
         Also by another run, which has taken over: its delivery is what counts.
         """
-        found = self.desk.journal.deliveries(report=report, reference_date=self.plan.reference_date)
-        return f"deliver:{report}" in self.published or any(d.sent_at for d in found)
+        day = self.plan.reference_date
+        delivered = f"deliver:{report}" in self.published
+        return delivered or last_sent(self.desk.journal, report, day) is not None
 
     def settle(self) -> None:
-        """Resolve what no longer holds: everything, for a report that was delivered."""
+        """Resolve what no longer holds: everything, for a report that was delivered in full."""
         for report in self.plan.reports:
             if f"deliver:{report}" in self.published:
                 rehearsed = self.outcomes.get(f"rehearse:{report}") in (DONE, SKIPPED)
-                self._resolve(report, but=frozenset() if rehearsed else frozenset({PLAN_B}))
+                obligation = Obligation(report=report, reference_date=self.plan.reference_date)
+                but = frozenset() if rehearsed else frozenset({PLAN_B})
+                for notice in settle_sent(self.desk, obligation, but=but):
+                    self.watch.noticed(notice)
                 if rehearsed:
                     self._rehearsed_again(report)
 
@@ -454,6 +459,41 @@ def _output(answer: Answer) -> Mapping[str, object]:
     """Return what the flow may know of a step: references and words, never data (`aws.md` C5)."""
     said = {"outcome": answer.outcome, "manifest": answer.manifest}
     return said | ({"completeness": answer.completeness} if answer.completeness else {})
+
+
+def settle_sent(
+    desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset()
+) -> tuple[Notice, ...]:
+    """
+    Resolve the open notices of a report that was sent; of one that is not full, open that it is.
+
+    Args:
+        desk: Journal, notices and clock.
+        obligation: Whose.
+        but: Causes that still hold.
+
+    Returns:
+        The notices that were opened or resolved.
+
+    Raises:
+        PermanentError: T1001, T1002, T1003, T2004.
+        TransientError: T2002.
+    """
+    sent = last_sent(desk.journal, obligation.report, obligation.reference_date)
+    if sent is None or sent.completeness is Completeness.FULL:
+        return resolve(desk, obligation, but=but)
+    notice = Notice(
+        obligation=obligation,
+        cause=NOT_FULL,
+        severity=Severity.WARN,
+        text=tell.not_full(sent, desk.away),
+        opened_at=desk.clock.now(),
+    )
+    is_new = desk.notices.open(
+        obligation, notice.cause, notice.severity, notice.text, notice.opened_at
+    )
+    told = (notice,) if is_new else ()
+    return told + resolve(desk, obligation, but=but | {NOT_FULL})
 
 
 def resolve(

@@ -24,6 +24,7 @@ from puntual.model.control import (
     ControlRule,
     ControlState,
     DatabaseSide,
+    Form,
     MeasureKind,
     QuerySide,
     ReportSide,
@@ -126,7 +127,7 @@ class Readings:
         lacking = [r for r in readings if r.lacks is not None]
         groups = added((r.groups, t.minus) for r, t in zip(readings, terms, strict=True))
         counts = [g.rows for r in readings for g in r.groups.values()]
-        origins = {self._origin(t) for t in terms}
+        origins = {self._origin(rule, t) for t in terms}
         known = not lacking and all(c is not None for c in counts)
         return Measured(
             side=SideResult(
@@ -142,17 +143,28 @@ class Readings:
                 for t in terms
             ),
             origin=(origins.pop() or "") if len(origins) == 1 else "",
+            empty=tuple(
+                _named(t, self._reports)
+                for r, t in zip(readings, terms, strict=True)
+                if _is_reference(rule, t) and all(g.rows == 0 for g in r.groups.values())
+            ),
         )
 
-    def _origin(self, term: Term) -> str | None:
-        """Return the source whose rows of the day a term reads, all of them or some."""
+    def _origin(self, rule: ControlRule, term: Term) -> str | None:
+        """
+        Return the source whose rows of the day a term reads, all of them or some.
+
+        Both sides of `refers` are rows of one table, whatever made it.
+        """
         run, side = self._run, term.side
+        if rule.form is Form.REFERS and isinstance(side, StagedSide):
+            return side.dataset
         if isinstance(side, DatabaseSide):
             return side.database
         if isinstance(side, ReportSide):
             origins = {run.origin(t.dataset) for t in run.project.reports[side.report].ties}
             return origins.pop() if len(origins) == 1 else None
-        if isinstance(side, QuerySide) or side.previous or term.refers is not None:
+        if isinstance(side, QuerySide) or side.previous:
             return None
         return run.origin(side.dataset)
 
@@ -377,7 +389,7 @@ class Readings:
         if databases is None:
             reason = "source databases are not reached from here"
             return Reading(query=shown, lacks=_UNKNOWN, reason=reason)
-        tally = Tally(term.asked, by=term.by)
+        tally = Tally(term.asked, by=term.by, kinds=term.kinds)
         asked = replace(source, query=side.sql)
         try:
             counted = databases.rows(asked, self._run.date, tally.columns, tally.add)
@@ -474,6 +486,13 @@ def _worst(lacking: Sequence[Reading]) -> ControlState | None:
     if _UNKNOWN in states:
         return _UNKNOWN
     return _UNVERIFIED if states else None
+
+
+def _is_reference(rule: ControlRule, term: Term) -> bool:
+    """Say whether a term must have rows; movements need none, since a quiet day has none."""
+    if rule.form is not Form.ROLL_FORWARD:
+        return True
+    return isinstance(term.side, StagedSide) and term.side.previous
 
 
 def side_name(terms: Sequence[Term], reports: Mapping[str, ReportRows | str]) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from puntual.checks.judge import judge
 from puntual.evidence.facts import to_json
 from puntual.model.check import Check, OnFail, Severity, Unique
+from puntual.model.contract import Contract
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest, ObjectRef
 from puntual.model.plan import Validate
@@ -35,7 +36,8 @@ def validate(run: DayRun, step: Validate, inputs: Mapping[str, Digest]) -> Manif
         finding, found = _measure(run, step, check, day, where)
         findings.append(finding)
         objects += found
-    findings += [_conflict(run, name) for name in run.project.contracts if _conflicts(run, name)]
+    counted = ((one, _conflicts(run, name)) for name, one in run.project.contracts.items())
+    findings += [conflict(contract, count) for contract, count in counted if count]
     return manifest(
         run,
         step.id,
@@ -120,13 +122,12 @@ def _conflicts(run: DayRun, dataset: str) -> int:
     return int(str(run.manifest(f"curate:{dataset}").facts["conflicts"]))
 
 
-def _conflict(run: DayRun, dataset: str) -> Finding:
-    count = _conflicts(run, dataset)
-    contract = run.project.contracts[dataset]
+def conflict(contract: Contract, count: int) -> Finding:
+    """Return what is found where records have the key of another one and other content."""
     return Finding(
         code="Q2004",
-        rule=f"{dataset}_conflicts",
-        dataset=dataset,
+        rule=f"{contract.dataset}_conflicts",
+        dataset=contract.dataset,
         verdict=Verdict.FAIL,
         severity=Severity.WARN,
         on_fail=OnFail.FLAG,

@@ -174,15 +174,11 @@ def _row(shape: Shape, difference: RowDifference, known: Known) -> BrokenRow:
             amounts = _amounts(known, [], [row] * times)
             return _alone(shape, RowClass.EXTRA, row, known, amounts, times)
         case Changed(columns=columns, left=left, right=right):
-            changed = (
-                ChangedCell(column=c, left=left[c], right=right[c])
-                for c in columns
-                if c not in PLACE
-            )
+            named = [c for c in columns if c not in PLACE] or columns
             return BrokenRow(
                 of_class=RowClass.CHANGED,
                 key=_key(shape, left, known),
-                changed=tuple(changed),
+                changed=tuple(ChangedCell(column=c, left=left[c], right=right[c]) for c in named),
                 amounts=_amounts(known, [left], [right]),
                 place=_place(left) or _place(right),
             )

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, assert_never
 
-from puntual.evidence.canonical import encode
-from puntual.evidence.digest import sha256
-from puntual.evidence.facts import to_json
 from puntual.failpoints import failpoint
 from puntual.model.delivery import Completeness, Restatement
 from puntual.model.manifest import Digest, Manifest
@@ -37,6 +34,7 @@ from puntual.model.project import Project
 from puntual.model.source import FileSource
 from puntual.planner.plan import plan, plan_b
 from puntual.runner import (
+    aside,
     checkpoint,
     compared,
     decision,
@@ -58,7 +56,7 @@ from puntual.runner import (
     tell,
 )
 from puntual.runner.checkpoint import Published
-from puntual.runner.work import inputs_of, key_of
+from puntual.runner.work import declared, inputs_of, key_of
 from puntual.runner.world import DayRun, World
 
 DONE, SKIPPED, NOT_NEEDED, WAITING = "done", "skipped", "not needed", "waiting"
@@ -324,20 +322,21 @@ def _own_inputs(run: DayRun, step: Step) -> Mapping[str, Digest]:
         case Land() | Curate():
             name = step.source if isinstance(step, Land) else step.dataset
             contract = project.contracts[name]
-            own = {contract.file: contract.digest, "contract": _digest_of({name: contract})}
+            own = {contract.file: contract.digest, "contract": declared({name: contract})}
             return own | (standin.inputs(run, name) if isinstance(step, Curate) else {})
         case Build():
             model = project.models[step.model]
-            return {model.file: model.digest, "model": _digest_of({model.name: model})}
+            return {model.file: model.digest, "model": declared({model.name: model})}
         case Validate():
-            return {"checks": _digest_of(project.checks)}
+            return {"checks": declared(project.checks)}
         case Load():
             return {}
         case Reconcile():
-            return {"controls": _digest_of(project.controls)} | reconcile.yesterdays(run)
+            return {"controls": declared(project.controls)} | reconcile.yesterdays(run)
         case Decide():
             report = project.reports[step.report]
-            return {report.file: report.digest} | governing.laid_down(run, step.report)
+            own = {report.file: report.digest} | governing.laid_down(run, step.report)
+            return own | aside.known_inputs(run, step.report)
         case MakeReport():
             report = project.reports[step.report]
             more = _plan_b_inputs(run, step) | restate.inputs(run, step.report)
@@ -359,10 +358,6 @@ def _plan_b_inputs(run: DayRun, step: MakeReport) -> dict[str, Digest]:
         return {}
     plan_b = emergency.plan_b_of(run.project.reports[step.report])
     return {plan_b.file: plan_b.digest}
-
-
-def _digest_of(declared: Mapping[str, object]) -> Digest:
-    return sha256(encode(to_json(declared)))
 
 
 def _carry_out(run: DayRun, step: Step, inputs: Mapping[str, Digest], *, anew: bool) -> Manifest:

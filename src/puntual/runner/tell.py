@@ -8,7 +8,7 @@ from typing import assert_never
 
 from puntual.errors import PuntualError
 from puntual.evidence.facts import list_from_json
-from puntual.model.delivery import Reason
+from puntual.model.delivery import Delivery, Reason
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Manifest
 from puntual.model.plan import (
@@ -117,6 +117,12 @@ def gave_up(report: str, day: date, step: str, attempts: int, failed: Failed) ->
     return "\n".join(lines)
 
 
+def refused(report: str, day: date, fault: PuntualError) -> str:
+    """Return the notice of a run that was refused before its first step."""
+    lines = [f"REFUSED · {report} {day}", f"the run was not begun: {fault.code} {fault.message}"]
+    return "\n".join([*lines, fault.next_step] if fault.next_step else lines)
+
+
 def held(report: str, day: date, away: str = "") -> str:
     """
     Return the notice of a delivery that is held; the reasons change, and are asked for.
@@ -136,12 +142,24 @@ def _why(report: str, day: date, away: str) -> str:
 
 def not_allowed(report: str, day: date, reasons: Sequence[Reason], away: str = "") -> str:
     """Return the notice of a delivery that no policy allows at the moment to decide; see `held`."""
-    first, more = reasons[0], len(reasons) - 1
-    others = f" (and {more} more)" if more else ""
     return (
-        f"NOT ALLOWED · {report} {day}\nheld at the moment to decide: {first.code} "
-        f"{first.sentence}{others}\n{_why(report, day, away)}"
+        f"NOT ALLOWED · {report} {day}\nheld at the moment to decide: {_first(reasons)}\n"
+        f"{_why(report, day, away)}"
     )
+
+
+def _first(reasons: Sequence[Reason]) -> str:
+    first, more = reasons[0], len(reasons) - 1
+    return f"{first.code} {first.sentence}" + (f" (and {more} more)" if more else "")
+
+
+def not_full(sent: Delivery, away: str = "") -> str:
+    """Return the notice of a delivery that was sent and is not full; see `held`."""
+    report, day = sent.id.report, sent.id.reference_date
+    how = sent.completeness.name if sent.completeness else ""
+    lacks = [_first(sent.reasons)] if sent.reasons else []
+    follows = "it is replaced in full as soon as it can be"
+    return "\n".join([f"SENT {how} · {report} {day}", *lacks, follows, _why(report, day, away)])
 
 
 def not_rehearsed(report: str, day: date) -> str:

@@ -61,8 +61,11 @@ def with_effects(run: DayRun, report: str, entries: tuple[Entry, ...]) -> tuple[
     layout = run.project.reports[report].layout
     back = read_back(layout, run.world.objects.read(made.of_role("report")[0]), names, types)
     fields = [field.name for field in layout.detail]
+    fed = feeds(run.project, report)
     table = Table(
-        columns=dict(zip(fields, back.columns, strict=True)), feeds=feeds(run.project, report)
+        columns=dict(zip(fields, back.columns, strict=True)),
+        values={name: one.values for name, one in fed.items()},
+        rows={name: one.rows for name, one in fed.items()},
     )
     return accounted.with_effects(entries, table, _sources(run))
 

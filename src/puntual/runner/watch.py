@@ -19,6 +19,7 @@ from puntual.model.notice import (
     CALENDAR_ENDED,
     MISSED,
     MISSED_START,
+    NOT_FULL,
     REJECTED,
     Obligation,
 )
@@ -186,7 +187,8 @@ class Watch:
                     self.notices.resolve(obligation, cause, now)
         for report in sorted(day.due.keys() - set(open_reports(day, stand))):
             obligation = Obligation(report=report, reference_date=day.reference_date)
-            self._over(obligation, now, sent=report not in stand.given_up)
+            left = OUTLASTING | ({NOT_FULL} if report in stand.partly else frozenset())
+            self._over(obligation, now, left=None if report in stand.given_up else left)
 
     def _say_ended(self, now: datetime) -> None:
         """Open that a calendar has ended; resolve it when it is prolonged."""
@@ -198,16 +200,21 @@ class Watch:
             if notice.cause == CALENDAR_ENDED and notice.obligation not in ended:
                 self.notices.resolve(notice.obligation, CALENDAR_ENDED, now)
 
-    def _over(self, obligation: Obligation, now: datetime, *, sent: bool) -> None:
+    def _over(self, obligation: Obligation, now: datetime, left: frozenset[str] | None) -> None:
         """
         Resolve what the watch has said of a report that is delivered or given up.
 
         Of one that is delivered, what runs have said as well: the run that sent it may have died
         before it could, and no other follows.
+
+        Args:
+            obligation: Whose.
+            now: UTC.
+            left: Of one that is delivered, the causes that still hold; None of one given up.
         """
         for notice in self.notices.open_ones(obligation):
             of_the_watch = notice.cause in WATCHED or notice.cause.startswith(f"{ARRIVALS}:")
-            if of_the_watch or (sent and notice.cause not in OUTLASTING):
+            if of_the_watch or (left is not None and notice.cause not in left):
                 self.notices.resolve(obligation, notice.cause, now)
 
     def _foresee(self, day: OwedDay, stand: Stand, now: datetime) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from puntual.evidence.canonical import encode
+from puntual.evidence.digest import sha256
+from puntual.evidence.facts import to_json
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.planner.keys import step_key
 from puntual.runner.world import DayRun
@@ -31,6 +34,11 @@ def inputs_of(run: DayRun, step: str, own: Mapping[str, Digest]) -> dict[str, Di
 def key_of(run: DayRun, step: str, inputs: Mapping[str, Digest]) -> Digest:
     """Return the key under which this step, with these inputs and this code, runs once."""
     return step_key(step, run.date, inputs, run.world.code)
+
+
+def declared(found: Mapping[str, object]) -> Digest:
+    """Return the digest of what a project declares, as it was read."""
+    return sha256(encode(to_json(found)))
 
 
 def prefix(run: DayRun, area: str, dataset: str, key: Digest) -> str:

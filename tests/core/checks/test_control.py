@@ -286,6 +286,33 @@ def test_nothing_agrees_with_nothing_only_where_that_is_declared(rows: tuple[int
     assert judged(left, right, rule(may_be_empty=True)).state is ControlState.MATCHED
 
 
+@pytest.mark.parametrize(
+    ("value", "over", "state", "on_fail"),
+    [
+        ("5.00", {}, ControlState.EMPTY, OnFail.HOLD),
+        ("5.00", {"may_be_empty": True}, ControlState.MATCHED, OnFail.HOLD),
+        ("5.00", {"first_day": DAY}, ControlState.EMPTY, OnFail.FLAG),
+        ("5.00", {"first_day": date(2026, 11, 19)}, ControlState.EMPTY, OnFail.HOLD),
+        ("4.99", {}, ControlState.MISMATCHED, OnFail.HOLD),
+        ("4.99", {"first_day": DAY}, ControlState.MISMATCHED, OnFail.HOLD),
+    ],
+)
+def test_a_side_whose_yesterday_has_no_row_agrees_with_nothing(
+    value: str, over: dict[str, object], state: ControlState, on_fail: OnFail
+) -> None:
+    """Movements of 5.00 upon a yesterday that holds nothing."""
+    left = replace(day(D("5.00"), 3, "yesterday + movements"), empty=("yesterday",))
+    result = judged(left, day(D(value), 3, "today"), rule(**over))
+    assert (result.state, result.on_fail) == (state, on_fail)
+    if state is ControlState.EMPTY:
+        assert result.reason == "no row in yesterday: nothing of it was compared"
+
+
+def test_a_whole_side_without_a_row_is_named_and_not_its_parts() -> None:
+    left = replace(day(D(0), 0, "a + b"), empty=("a", "b"))
+    assert judged(left, day(D(0), 1, "c")).reason == "no row in a + b: nothing was compared"
+
+
 RAW, LOADED = (
     (Term(side=StagedSide(stage=stage, dataset=name), asked=(Asked(kind=MeasureKind.SUM),)),)
     for stage, name in ((Stage.RAW, "payments"), (Stage.WAREHOUSE, "movements"))

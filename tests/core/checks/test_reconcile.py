@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puntual.checks.reconcile import findings_of, first_break, hop, is_broken, parts, tie
-from puntual.model.control import Explanation
+from puntual.evidence.facts import from_json, to_json
+from puntual.model.control import Explanation, Hop
 from puntual.model.finding import Verdict
 from puntual.model.manifest import Totals
 
@@ -107,13 +108,13 @@ def test_a_measure_that_a_model_adds_needs_no_left_side() -> None:
         ("2.00", Verdict.PASS, "residual 0 rows"),
         ("3", Verdict.FAIL, "residual 1 rows"),
         ("2.75", Verdict.FAIL, "a count of 2.75, which is no whole number, against 2"),
-        (None, Verdict.UNKNOWN, "no totals of warehouse"),
+        ("null", Verdict.UNKNOWN, "the tie's SELECT answered no number: null"),
     ],
 )
 def test_a_count_is_never_cut_to_the_number_of_lines_of_a_file(
-    said: str | None, verdict: Verdict, observed: str
+    said: str, verdict: Verdict, observed: str
 ) -> None:
-    counted = None if said is None else Decimal(said)
+    counted = said if said == "null" else Decimal(said)
     after = Totals(records=2)
     found = tie("c", "warehouse", "file daily", column="*", said=counted, after=after)
     (finding,) = findings_of([found])
@@ -124,6 +125,33 @@ def test_a_tie_of_a_column_compares_its_sum() -> None:
     after = totals(2, "7.50")
     found = tie("c", "warehouse", "file daily", column="amount", said=Decimal("7.51"), after=after)
     assert found.residual_sums == {"amount": Decimal("0.01")}
+
+
+def test_a_tie_of_a_column_counts_no_rows_on_its_left() -> None:
+    found = tie("c", "warehouse", "file daily", column="amount", said=Decimal("7.50"),
+                after=totals(2, "7.50"))  # fmt: skip
+    (finding,) = findings_of([found])
+    assert (found.counted, found.residual_records, finding.rows) == (False, None, None)
+    assert finding.observed == "residual amount 0.00, count not compared, keys not compared"
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "code"),
+    [("7.50", Verdict.UNKNOWN, "R2003"), ("7.51", Verdict.FAIL, "R2001")],
+)
+def test_a_sum_with_nulls_in_it_agrees_with_nothing(said: str, verdict: Verdict, code: str) -> None:
+    found = tie("c", "warehouse", "file daily", column="amount", said=Decimal(said),
+                after=totals(3, "7.50"), nulls=1)  # fmt: skip
+    (finding,) = findings_of([found])
+    assert (finding.verdict, finding.code) == (verdict, code)
+    assert "nulls in amount of file daily: 1 of 3 values (a null is no zero)" in finding.observed
+
+
+def test_a_hop_is_read_back_from_a_manifest_of_before_rows_could_be_uncounted() -> None:
+    made = to_json(hop("c", "raw", "curated", totals(2), totals(2)))
+    assert isinstance(made, dict)
+    before = {k: v for k, v in made.items() if k not in ("counted", "lacks")}
+    assert from_json(Hop, before).counted
 
 
 def test_the_first_hop_that_broke_is_named() -> None:

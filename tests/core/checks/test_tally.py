@@ -9,7 +9,7 @@ import pytest
 
 from puntual.checks.control import Group
 from puntual.checks.tally import InexactError, Tally, number_of, text_of, value_of
-from puntual.model.control import Asked, MeasureKind
+from puntual.model.control import Asked, KeyKind, MeasureKind
 
 D = Decimal
 EVERY = tuple(
@@ -73,6 +73,33 @@ def test_only_the_rows_of_a_cell_are_counted() -> None:
     assert tally.groups()[()] == Group(rows=2, values=(D(5),))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2.5e+08",
+        "1E2",
+        "1e-2",
+        "٣٥٠.50",
+        " 350.50",
+        "350.50\n",
+        "1_000",
+        "1,5",
+        "Infinity",
+        "+",
+        ".",
+    ],
+)
+def test_a_text_that_is_not_digits_with_a_sign_and_a_point_is_no_number(value: str) -> None:
+    """An exponent is how a database writes a float; digits of other scripts are read by nobody."""
+    with pytest.raises(InexactError, match="a text that is no decimal number"):
+        number_of(value)
+
+
+def test_a_text_of_more_digits_than_are_kept_is_refused_and_not_rounded() -> None:
+    with pytest.raises(InexactError):
+        number_of("1." + "0" * 300 + "1")
+
+
 @pytest.mark.parametrize("value", [0.1, float("nan"), True, "12a", "~0.1", "", D("NaN"), b"1"])
 def test_what_is_no_exact_number_is_refused(value: object) -> None:
     with pytest.raises(InexactError):
@@ -81,7 +108,7 @@ def test_what_is_no_exact_number_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [("-12.50", "-12.50"), (7, "7"), ("-0.00", "0.00"), ("9" * 60, "9" * 60)],
+    [("-12.50", "-12.50"), ("+.5", "0.5"), (7, "7"), ("-0.00", "0.00"), ("9" * 60, "9" * 60)],
 )
 def test_an_exact_number_stays_as_it_is(value: object, number: str) -> None:
     assert str(number_of(value)) == number
@@ -98,3 +125,59 @@ def test_numbers_and_texts_in_one_column_have_no_extreme() -> None:
     tally = Tally((Asked(kind=MeasureKind.MIN, columns=("n",)),))
     with pytest.raises(InexactError, match="numbers and texts"):
         tally.add({"n": (D(1), "x")}, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "typed"),
+    [
+        (KeyKind.NUMBER, ("1.50", "1.5", "+01.500"), D("1.50")),
+        (KeyKind.NUMBER, ("7", "7.00"), 7),
+        (KeyKind.NUMBER, ("0", "-0.00"), D("0.00")),
+        (KeyKind.BOOLEAN, ("true", "1"), True),
+        (KeyKind.BOOLEAN, ("false", "0"), False),
+        (
+            KeyKind.CLOCK,
+            ("2026-03-02 10:00:00", "2026-03-02T10:00:00.000", "2026-03-02 10:00"),
+            datetime(2026, 3, 2, 10),  # noqa: DTZ001 - a timestamp without a zone
+        ),
+        (
+            KeyKind.INSTANT,
+            ("2026-03-02 10:00:00+00", "2026-03-02T04:00:00-06:00", "2026-03-02T10:00:00Z"),
+            datetime(2026, 3, 2, 10, tzinfo=UTC),
+        ),
+    ],
+)
+def test_texts_of_a_database_are_the_groups_of_the_type_that_the_other_side_has(
+    kind: KeyKind, texts: tuple[str, ...], typed: object
+) -> None:
+    asked = (
+        Asked(kind=MeasureKind.SUM, columns=("n",)),
+        Asked(kind=MeasureKind.DISTINCT, columns=("k",)),
+    )
+    tally = Tally(asked, by=("k",), kinds={"k": kind})
+    tally.add({"k": (*texts, None), "n": ("0.10",) * (len(texts) + 1)}, len(texts) + 1)
+    found = {key: g.values for key, g in tally.groups().items()}
+    assert found == {
+        (text_of(typed),): (D("0.10") * len(texts), D(1)),
+        (None,): (D("0.10"), D(0)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (KeyKind.NUMBER, "1.5e0"),
+        (KeyKind.NUMBER, "one"),
+        (KeyKind.BOOLEAN, "yes"),
+        (KeyKind.CLOCK, "2026-03-02"),
+        (KeyKind.CLOCK, "infinity"),
+        (KeyKind.CLOCK, "2026-02-30 10:00:00"),
+        (KeyKind.CLOCK, "2026-03-02 10:00:00+00"),
+        (KeyKind.CLOCK, "2026-03-02 10:00:00.1234567"),
+        (KeyKind.INSTANT, "2026-03-02 10:00:00"),
+    ],
+)
+def test_a_text_that_is_not_of_the_other_sides_type_is_no_group(kind: KeyKind, text: str) -> None:
+    tally = Tally((Asked(kind=MeasureKind.COUNT),), by=("k",), kinds={"k": kind})
+    with pytest.raises(InexactError):
+        tally.add({"k": (text,)}, 1)

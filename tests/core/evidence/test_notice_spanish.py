@@ -95,7 +95,7 @@ NO_EXCEPTIONS = frozenset(
         ": all seen",
         ": all seenx7",
         "nothing looks at x7",
-        "x7 modelx7",
+        "x7 x7x7",
         "x7 compared by nothing: x7",
         ": source → ",
         ": raw → ",

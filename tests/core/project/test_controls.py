@@ -17,6 +17,7 @@ from puntual.model.control import (
     ControlRule,
     DatabaseSide,
     Form,
+    KeyKind,
     MeasureKind,
     QuerySide,
     ReportSide,
@@ -104,6 +105,24 @@ def test_equal_adds_terms_up_and_compares_a_count_with_a_sum(tmp_path: Path) -> 
     assert [t.minus for t in rule.left] == [False, True]
     assert rule.right[0].side == DatabaseSide(database="credits", sql="SELECT n FROM totals")
     assert (rule.measures[0].unit, rule.measures[0].tolerance) == ("rows", Decimal(1))
+
+
+def test_what_tells_the_rows_of_a_database_apart_is_of_the_type_of_the_other_side(
+    tmp_path: Path,
+) -> None:
+    rule = one(
+        tmp_path,
+        """\
+  - id: by_amount
+    kind: business
+    left: {raw: card_events}
+    right: {database: credits, query: "SELECT * FROM movements", columns: {amount: importe}}
+    by: [amount]
+    measures: [count, {distinct: [occurred_at]}, {distinct: [event_id]}]
+""",
+    )
+    assert rule.right[0].kinds == {"importe": KeyKind.NUMBER, "occurred_at": KeyKind.INSTANT}
+    assert rule.left[0].kinds == {}
 
 
 def test_refers_counts_rows_and_money_of_orphans(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_right_policy_has_no_complaint_and_is_read_whole(tmp_path: Path) -> No
         ("substitute: plan_b", "substitute: omit", "C1701", "a fault leaves no report"),
         ("when: [absent]", "when: [absnt]", "C1011", "'absnt' is not a possible gap"),
         ("author: Sara", "author: Luis", "C1701", "wrote it and would have to approve it"),
+        ("author: Sara", "author: eva", "C1701", "'eva' reads as 'Eva' does in 'roles'"),
         ("    owner: Cards", "    onwer: Cards", "C1008", "unknown key 'onwer'"),
         ("id: warehouse_down", "id: cards_absent", "C1303", "stands twice"),
         ("people: 2", "people: 1", "C1707", "two people at least"),
@@ -71,6 +72,18 @@ def test_what_is_wrong_is_said_with_its_place(
 ) -> None:
     found = _shown(tmp_path, old, new)
     assert any(code in line and says in line and "policies/cards.yaml:" in line for line in found)
+
+
+@pytest.mark.parametrize("name", ["ana", '"Ana "', "ＡＮＡ"])
+def test_a_person_in_two_spellings_is_not_two_people(tmp_path: Path, name: str) -> None:
+    """Whoever holds both roles under one name is one person, and is counted once."""
+    partial_project(tmp_path)
+    settings = tmp_path / "puntual.yaml"
+    settings.write_text(settings.read_text().replace("[Luis]", f"[Luis, {name}]"))
+    _, complaints, _ = lint(tmp_path)
+    (said,) = complaints
+    assert said.code == "C1701"
+    assert said.message.endswith("reads as 'Ana' does, and would count as another person")
 
 
 def test_automatic_without_the_regulators_acceptance_is_refused(tmp_path: Path) -> None:

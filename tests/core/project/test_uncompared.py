@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.small import CONTRACT, REPORT, SETTINGS, write_project
+from support.small import CONTRACT, LAYOUT, REPORT, REPORT_SQL, SETTINGS, write_project
 
 from puntual.project.read import lint
 
@@ -259,3 +259,40 @@ def test_a_model_that_is_not_loaded_is_told_where_a_loaded_one_is_made_from_it(
     assert told == [
         "models/clients.sql:1 nothing compares 'clients' with what it is made from: payments"
     ]
+
+
+def untied(root: Path, controls: str, *, ties: str = "ties: []\n") -> list[str]:
+    """Return the reports whose files nothing compares, as `puntual check` warns of them."""
+    report = REPORT[: REPORT.index("ties:")]
+    other = {
+        "reports/other/report.yaml": report + "ties: []\n",
+        "reports/other/report.sql": REPORT_SQL,
+        "reports/other/layout.yaml": LAYOUT,
+    }
+    mine = {"reports/payments_daily/report.yaml": report + ties}
+    write_project(root, **{"controls/controls.yaml": controls, **mine, **other})
+    project, complaints, _ = lint(root)
+    assert project is not None, complaints
+    told = [c.file for c in complaints if c.code == "C1404"]
+    assert told == [f"reports/{name}/report.yaml" for name in project.untied]
+    return list(project.untied)
+
+
+OF_BOTH = control(
+    tie="{left: {report: other, sum: total}, right: {report: payments_daily, sum: total}}"
+)
+OF_OTHER = control(
+    tie="{left: {report: other, sum: total}, right: {warehouse: movements, sum: amount}}"
+)
+
+
+def test_two_reports_that_are_compared_with_each_other_alone_are_both_told(tmp_path: Path) -> None:
+    assert untied(tmp_path, OF_BOTH) == ["other", "payments_daily"]
+
+
+def test_a_report_that_is_compared_with_one_that_is_tied_is_not_told(tmp_path: Path) -> None:
+    assert untied(tmp_path, OF_BOTH, ties=REPORT[REPORT.index("ties:") :]) == []
+
+
+def test_a_report_whose_file_a_control_holds_against_a_table_is_not_told(tmp_path: Path) -> None:
+    assert untied(tmp_path, OF_OTHER) == ["payments_daily"]

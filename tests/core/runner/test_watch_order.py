@@ -206,9 +206,9 @@ GIVEN_UP = replace(DELIVERED, given_up=frozenset({REPORT}))
     ("stand", "still_open"),
     [
         (DELIVERED, {"rejected", "plan_b"}),
-        (PARTLY, {"rejected", "plan_b"}),
-        (GIVEN_UP, {"rejected", "plan_b", "not_allowed", "held", "T4003"}),
-        (LATE, {"rejected", "plan_b", "not_allowed", "held", "T4003", "missed"}),
+        (PARTLY, {"rejected", "plan_b", "not_full"}),
+        (GIVEN_UP, {"rejected", "plan_b", "not_full", "not_allowed", "held", "T4003"}),
+        (LATE, {"rejected", "plan_b", "not_full", "not_allowed", "held", "T4003", "missed"}),
     ],
     ids=["delivered", "in part", "given up", "not delivered"],
 )
@@ -218,8 +218,8 @@ def test_what_a_run_that_sent_the_report_could_not_resolve_any_more_the_watch_re
     now = _at("27T08:00")
     place = _Place(_Clock(now), {TODAY: stand}, timedelta(), delivers=frozenset())
     notices = _Notices()
-    causes = ("rejected", "plan_b", "not_allowed", "held", "T4003", "missed", "arrivals:cards")
-    for cause in causes:
+    of_runs = ("rejected", "plan_b", "not_full", "not_allowed", "held", "T4003")
+    for cause in (*of_runs, "missed", "arrivals:cards"):
         obligation = Obligation(report=REPORT, reference_date=TODAY)
         notices.open(obligation, cause, Severity.ERROR, cause, now)
 

@@ -1,7 +1,8 @@
 """
 The rows of one query on PostgreSQL as text columns, read in one snapshot.
 
-Everything passes as text, by COPY: no number of the database becomes a float on its way.
+Everything passes as text, by COPY: no number of the database becomes a float on its way, and one
+that is a float there is refused by its type, since its text may look exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import LiteralString
 import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from psycopg import errors, sql
+from psycopg import errors, postgres, sql
 
 from puntual.errors import PermanentError, PuntualError, TransientError
 
@@ -39,6 +40,10 @@ _SETTINGS: tuple[LiteralString, ...] = (
     "SET LOCAL intervalstyle = 'iso_8601'",
     "SET LOCAL bytea_output = 'hex'",
 )
+_FLOATS = {
+    postgres.types["float4"].oid: "real",
+    postgres.types["float8"].oid: "double precision",
+}
 _NUMBER = "^[+-]?[0-9]+([.][0-9]+)?$"
 _DENIED = (
     "authentication failed",
@@ -55,6 +60,7 @@ def read(
     reference_date: date,
     columns: tuple[str, ...],
     measures: tuple[str, ...],
+    exact: tuple[str, ...],
     sink: Sink,
 ) -> tuple[int, Mapping[str, Decimal], datetime]:
     """
@@ -66,6 +72,7 @@ def read(
         reference_date: Its value.
         columns: What is read, in this order; none: rows are counted and summed only.
         measures: Of these, the columns that the database sums exactly.
+        exact: The columns that must not be floats, whatever they hold.
         sink: Takes batches of text columns, null where the database has null.
 
     Returns:
@@ -75,7 +82,7 @@ def read(
     Raises:
         TransientError: S1201 cannot connect, or the connection was lost.
         PermanentError: S1202 the query is refused; S1203 permission or authentication; S1204 a
-            column is not in the result.
+            column is not in the result; S1207 one that must be exact is a float.
     """
     body = sql.SQL("({}\n)").format(_bound(query, reference_date))
     try:
@@ -84,8 +91,8 @@ def read(
             connection.read_only = True
             for setting in _SETTINGS:
                 connection.execute(setting)
+            _require(connection, body, columns, exact)
             if columns:
-                _require(connection, body, columns)
                 _copy(connection, body, columns, sink)
             return _control(connection, body, measures)
     except psycopg.Error as exc:
@@ -109,13 +116,21 @@ def _bound(query: str, reference_date: date) -> sql.Composable:
 
 
 def _require(
-    connection: psycopg.Connection, body: sql.Composable, columns: tuple[str, ...]
+    connection: psycopg.Connection,
+    body: sql.Composable,
+    columns: tuple[str, ...],
+    exact: tuple[str, ...],
 ) -> None:
+    if not (columns or exact):
+        return
     found = connection.execute(sql.SQL("SELECT * FROM {} AS q LIMIT 0").format(body)).description
-    names = [c.name for c in found or ()]
-    missing = [c for c in columns if c not in names]
+    types = {c.name: c.type_code for c in found or ()}
+    missing = [c for c in columns if c not in types]
     if missing:
-        raise missing_columns(missing, names)
+        raise missing_columns(missing, list(types))
+    floats = {c: _FLOATS[types[c]] for c in exact if types.get(c) in _FLOATS}
+    if floats:
+        raise _inexact(floats)
 
 
 def missing_columns(missing: list[str], names: list[str]) -> PermanentError:
@@ -127,6 +142,17 @@ def missing_columns(missing: list[str], names: list[str]) -> PermanentError:
         expected="every column of the contract, by its name in the source",
         observed=", ".join(names),
         next_step="Correct the query, or the contract's physicalName.",
+    )
+
+
+def _inexact(floats: Mapping[str, str]) -> PermanentError:
+    return PermanentError(
+        "S1207",
+        f"the query returns {', '.join(floats)} as floating point, which is not exact",
+        where="query of the source",
+        expected="an exact type, such as numeric(18,2)",
+        observed=", ".join(f"{column} is {kind}" for column, kind in floats.items()),
+        next_step="CAST it to numeric(p, s) in the query, of a scale that you choose.",
     )
 
 
