@@ -27,6 +27,7 @@ help: ## Show this list
 
 $(MADE): requirements/demo.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "puntual needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
+	@test ! -L $(VENV) || { echo "$(VENV) is a link: what it leads to would be emptied. Remove the link."; exit 1; }
 	@echo "setting up $(VENV) (once; half a minute)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --require-hashes -r requirements/demo.txt
