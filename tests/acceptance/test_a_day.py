@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.small import (
@@ -137,15 +138,15 @@ def test_every_row_is_accounted_for_at_every_hop(tmp_path: Path) -> None:
     run_day(good_day(tmp_path))
     shown = puntual(tmp_path, "reconcile", "-d", DAY, "--json")
     assert shown.code == 0, shown.out + shown.err
-    hops = [(h["left"], h["right"]) for h in shown.data["hops"]]  # type: ignore[attr-defined]
-    assert hops == [
+    found: Any = shown.data["hops"]
+    assert [(h["left"], h["right"]) for h in found] == [
         ("source", "raw"),
         ("raw", "curated"),
         ("curated payments", "curated"),
         ("curated", "warehouse"),
         ("warehouse", "file payments_daily"),
     ]
-    *rows, tie = shown.data["hops"]  # type: ignore[misc]
+    *rows, tie = found
     assert [h["residual_records"] for h in rows] == ["0"] * 4
     assert tie["residual_records"] is None, "its SELECT sums a column, and says no rows"
     for hop in (*rows, tie):
