@@ -59,8 +59,7 @@ def test_a_project_with_only_a_count_control_is_told_that_a_changed_cent_is_seen
     found = puntual(tmp_path, "reconcile", "-d", DAY, "--json").data
     assert isinstance(found["planted"], list)
     by_fault = {p["fault"]: p for p in found["planted"]}
-    assert "rows_arrive" in by_fault["lost_row"]["seen_by"]
-    assert "rows_arrive" in by_fault["changed_cent"]["blind"]
+    assert "payments: source → raw" in by_fault["lost_row"]["seen_by"]
     assert by_fault["changed_cent"]["seen_by"] == ["movements: curated → warehouse"]
 
 
