@@ -163,6 +163,13 @@ def test_what_a_delivering_run_could_not_resolve_is_resolved_though_no_run_follo
     assert told.wrong == []
 
 
+def test_what_was_told_of_plan_b_is_resolved_though_the_notices_do_not_answer_at_once() -> None:
+    told = nights(1835)  # all was delivered and rehearsed, and one answer lacked: open for ever
+
+    assert told.fired["transient error"] >= 1
+    assert told.wrong == []
+
+
 def test_a_first_day_that_passed_while_the_machine_slept_is_missed_aloud_and_made_up() -> None:
     told = nights(904)  # nothing of it was on record, and it was forgotten
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from puntual.errors import PuntualError
+from puntual.errors import PuntualError, TransientError
 from puntual.model.check import Severity
 from puntual.model.delivery import Completeness, Restatement
 from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
@@ -173,8 +173,28 @@ def execute(
     )
     if ended.failed:
         raise _raised(ended)
-    carrier.settle()
+    _patiently(carrier.settle, waiting.sleep)
     return Carried(outcomes=carrier.outcomes, published=carrier.published)
+
+
+_PATIENCE = (1.0, 5.0, 25.0)
+"""Seconds between attempts to settle: all is delivered, and no run of the day may follow."""
+
+
+def _patiently(settle: Callable[[], None], sleep: Callable[[float], None]) -> None:
+    """
+    Resolve what no longer holds, again where notices do not answer at once.
+
+    Raises:
+        TransientError: They do not answer at all; what is open is resolved by a later run.
+        PermanentError: They cannot.
+    """
+    for seconds in _PATIENCE:
+        try:
+            return settle()
+        except TransientError:
+            sleep(seconds)
+    return settle()
 
 
 def _raised(ended: Ended) -> BaseException:
