@@ -21,7 +21,7 @@ from acceptance.test_controls import (
 )
 from support.postgres import postgres_server as postgres_server
 from support.postgres import postgres_url as postgres_url
-from support.small import AS_OF, MODEL, SETTINGS, drop, puntual, vouch, write_project
+from support.small import AS_OF, CORE_CONTRACT, MODEL, SETTINGS, drop, puntual, vouch, write_project
 
 from puntual.model.control import ControlState
 
@@ -125,18 +125,6 @@ CORE = """\
     connection: env:TEST_CORE
     query: SELECT 1 AS id
     control: snapshot
-"""
-CORE_CONTRACT = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: core
-name: core
-version: 1.0.0
-status: active
-schema:
-  - name: core
-    properties:
-      - {name: id, logicalType: integer}
 """
 LEDGER = """\
 controls:

@@ -14,6 +14,7 @@ from support.postgres import postgres_server as postgres_server
 from support.postgres import postgres_url as postgres_url
 from support.small import (
     AS_OF,
+    CORE_CONTRACT,
     DAY,
     LAYOUT,
     ROWS,
@@ -47,18 +48,7 @@ CORE = {
     "puntual.yaml": SETTINGS.replace(
         "models:\n", f"{LEDGER}    query: SELECT 1 AS id\n    control: snapshot\nmodels:\n"
     ),
-    "contracts/core.odcs.yaml": """\
-apiVersion: v3.1.0
-kind: DataContract
-id: core
-name: core
-version: 1.0.0
-status: active
-schema:
-  - name: core
-    properties:
-      - {name: id, logicalType: integer}
-""",
+    "contracts/core.odcs.yaml": CORE_CONTRACT,
 }
 BY_THE_LEDGER = """\
 controls:

@@ -56,6 +56,20 @@ schema:
       - {name: paid_on, logicalType: date, required: true}
 """
 
+CORE_CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: core
+name: core
+version: 1.0.0
+status: active
+schema:
+  - name: core
+    properties:
+      - {name: id, logicalType: integer}
+"""
+"""A core system's database beside the payments, which is asked by controls alone."""
+
 MODEL = """\
 SELECT payment_id, client_id, amount, paid_on, amount < 0 AS refund, _object, _position
 FROM payments

@@ -15,12 +15,11 @@ from puntual.aws.bucket import Bucket
 from puntual.aws.clients import client
 from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.deployment import settings_of
-from puntual.aws.executions import Executions, has_ended, machine_arn
+from puntual.aws.executions import Executions, machine_arn
 from puntual.aws.journal import S3Journal
-from puntual.aws.leases import RUN, S3Leases
+from puntual.aws.leases import RUN, leases_of
 from puntual.aws.notices import S3Notices
 from puntual.aws.settings import Settings
-from puntual.runner.clock import SystemClock
 
 _MOMENT = timedelta(minutes=10)
 """How long a command that died keeps runs waiting."""
@@ -81,13 +80,11 @@ def quiet(project: str) -> Iterator[None]:
     """
     settings = settings_of(project, client("lambda"))
     state = Bucket(client("s3"), settings.lake, project).below("state")
-    leases = S3Leases(
-        state.below("leases"),
+    leases = leases_of(
+        state,
         S3Index(S3CommitLog(state.below("commits"))),
-        SystemClock(),
         holder=f"{getpass.getuser()} at {socket.gethostname()}, process {os.getpid()}",
         lasts=_MOMENT,
-        dead=lambda holder: has_ended(client("stepfunctions"), holder),
     )
     with leases.acquire(RUN):
         yield

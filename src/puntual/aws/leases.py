@@ -16,11 +16,14 @@ from types import TracebackType
 from urllib.parse import quote
 
 from puntual.aws.bucket import Bucket
+from puntual.aws.clients import client
 from puntual.aws.commits import S3Index
+from puntual.aws.executions import has_ended
 from puntual.errors import PuntualError, TransientError
 from puntual.evidence import canonical
 from puntual.evidence.facts import from_json, to_json
 from puntual.ports.clock import Clock
+from puntual.runner.clock import SystemClock
 
 RUN = "run"
 """Name of the lease that a run holds, here as on a laptop."""
@@ -209,6 +212,26 @@ class S3Lease:
         trace: TracebackType | None,
     ) -> None:
         self._leases.release(self._name, self.epoch)
+
+
+def leases_of(state: Bucket, index: S3Index, *, holder: str, lasts: timedelta) -> S3Leases:
+    """
+    Return the leases of a project, in which an execution that has ended is known to be dead.
+
+    Args:
+        state: The folder of the project's state.
+        index: Its commit log.
+        holder: Who takes leases.
+        lasts: For how long one is granted.
+    """
+    return S3Leases(
+        state.below("leases"),
+        index,
+        SystemClock(),
+        holder=holder,
+        lasts=lasts,
+        dead=lambda other: has_ended(client("stepfunctions"), other),
+    )
 
 
 def _key(name: str) -> str:

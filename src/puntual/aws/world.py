@@ -29,9 +29,8 @@ from puntual.aws.clients import client
 from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.destinations import S3Destinations
 from puntual.aws.drop import S3Drop
-from puntual.aws.executions import has_ended
 from puntual.aws.journal import S3Journal
-from puntual.aws.leases import RUN, S3Leases
+from puntual.aws.leases import RUN, S3Leases, leases_of
 from puntual.aws.log import Log
 from puntual.aws.notices import S3Notices
 from puntual.aws.objects import S3Objects
@@ -381,14 +380,7 @@ def _address(lake: Bucket, cache: Cache, path: str) -> str | None:
 def _leases(project: Project, state: Bucket, index: S3Index, holder: str) -> S3Leases:
     """Return the leases of a holder; they end some time after the longest run."""
     longest = worst(flow(project, plan(project, ANY_DAY)))
-    return S3Leases(
-        state.below("leases"),
-        index,
-        SystemClock(),
-        holder=holder,
-        lasts=timedelta(seconds=ceil(longest)) + SLACK,
-        dead=lambda holder: has_ended(client("stepfunctions"), holder),
-    )
+    return leases_of(state, index, holder=holder, lasts=timedelta(seconds=ceil(longest)) + SLACK)
 
 
 @contextmanager

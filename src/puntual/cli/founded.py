@@ -65,10 +65,10 @@ def found(root: Path, name: str, told: Mapping[str, str], by: KeyFile | None) ->
         log, pipeline = (signer.publics(role)[0] for role in (Role.LOG, Role.PIPELINE))
         signer.place(books.open_keys(root).vouch(name, log=log, pipeline=pipeline, root=by))
     standing = _opened(signer, begun=begun)
-    waiting = tuple(
-        r for r in (Role.PIPELINE, Role.LOG) if _is_waiting(signer, standing.current, r)
+    roles = (Role.PIPELINE, Role.LOG)
+    return replace(
+        standing, waiting=tuple(r for r in roles if _is_waiting(signer, standing.current, r))
     )
-    return replace(standing, waiting=waiting)
 
 
 def waiting(signer: KmsSigner, current: Trust, role: Role) -> bytes:
@@ -84,26 +84,29 @@ def waiting(signer: KmsSigner, current: Trust, role: Role) -> bytes:
         PermanentError: V5001 there is none; T5004, T5005, T5007, T5008.
         TransientError: T5001, T5002.
     """
-    named = {key.public for key in current.keys}
-    deployed = signer.publics(role)
-    found = [public for public in deployed if public not in named]
+    found = _unnamed(signer, current, role)
     if not found:
         raise PermanentError(
             "V5001",
             f"no new key of {role.value} is deployed",
             where=f"trust file {current.version} of {current.origin}",
             expected="a key of KMS that the trust file does not name",
-            observed=f"{len(deployed)} keys of {role.value}, each of them named",
+            observed=f"{len(signer.publics(role))} keys of {role.value}, each of them named",
             next_step=f"puntual deploy --new-key {role.value}, then this again",
         )
     return found[0]
+
+
+def _unnamed(signer: KmsSigner, current: Trust, role: Role) -> list[bytes]:
+    named = {key.public for key in current.keys}
+    return [public for public in signer.publics(role) if public not in named]
 
 
 def _is_waiting(signer: KmsSigner, current: Trust, role: Role) -> bool:
     """Say whether a deployed key of a role is not named yet; one that counts is deployed, too."""
     deployed = signer.publics(role)
     keys = [key for key in current.keys if key.role is role and key.public in deployed]
-    is_waiting = len(keys) < len(deployed)
+    is_waiting = bool(_unnamed(signer, current, role))
     if not keys or not (is_waiting or any(key.until is None for key in keys)):
         raise _another_key(current, role, deployed)
     return is_waiting

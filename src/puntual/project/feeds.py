@@ -11,6 +11,8 @@ from sqlglot import exp
 from puntual.model.lineage import ColumnKind, ColumnNode
 from puntual.model.project import Project
 from puntual.project.lineage import lineage_of
+from puntual.project.queries import read_tables
+from puntual.project.uncompared import made_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,13 @@ def feeds(project: Project, report: str) -> Mapping[str, Feeds]:
     """
     tree = sqlglot.parse_one(project.reports[report].sql, dialect="duckdb")
     if not isinstance(tree, exp.Select):
-        every = Feeds(rows=_sources(project, _tables(tree)))
+        every = Feeds(rows=_sources(project, read_tables(tree)))
         return {node.column: every for node in lineage_of(project).of_report(report)}
-    asked = {one.alias_or_name: _tables(*one.find_all(exp.Query)) for one in tree.expressions}
-    rows = _sources(project, _tables(_without_asked(tree)))
+    asked = {
+        one.alias_or_name: [t for query in one.find_all(exp.Query) for t in read_tables(query)]
+        for one in tree.expressions
+    }
+    rows = _sources(project, read_tables(_without_asked(tree)))
     found = {}
     for node in lineage_of(project).of_report(report):
         named = {n.dataset for n in _walk(node) if n.kind is ColumnKind.SOURCE}
@@ -51,7 +56,7 @@ def feeds(project: Project, report: str) -> Mapping[str, Feeds]:
     return found
 
 
-def _without_asked(tree: exp.Select) -> exp.Expression:
+def _without_asked(tree: exp.Select) -> exp.Select:
     """Return a SELECT without the subqueries of its columns: what is left says its rows."""
     left = tree.copy()
     for column in left.expressions:
@@ -60,22 +65,11 @@ def _without_asked(tree: exp.Select) -> exp.Expression:
     return left
 
 
-def _tables(*trees: exp.Expr) -> frozenset[str]:
-    """Return the tables that are read; a CTE is none."""
-    named = {one.alias for tree in trees for one in tree.find_all(exp.CTE)}
-    read = {one.name for tree in trees for one in tree.find_all(exp.Table)}
-    return frozenset(read - named)
-
-
 def _sources(project: Project, datasets: Iterable[str]) -> frozenset[str]:
     """Return the sources of datasets, through the models between."""
-    found: set[str] = set()
-    for name in datasets:
-        if name in project.sources:
-            found.add(name)
-        elif name in project.models:
-            found |= _sources(project, project.models[name].inputs)
-    return frozenset(found)
+    models = project.models
+    found = {d for name in datasets for d in (name, *made_from(name, models))}
+    return frozenset(found & project.sources.keys())
 
 
 def _walk(node: ColumnNode) -> Iterator[ColumnNode]:

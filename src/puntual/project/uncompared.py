@@ -63,7 +63,7 @@ def uncompared(project: Project) -> tuple[str, ...]:
     Returns:
         Their names, sorted.
     """
-    above = {name: _above(name, project.models) for name in project.models}
+    above = {name: made_from(name, project.models) for name in project.models}
     comparisons = tuple(_comparisons(project))
     loaded, handing = set(project.warehouse.tables), set(_handing(project.models, above))
     found = []
@@ -81,11 +81,11 @@ def warn_of_uncompared(project: Project, folder: Folder, complaints: Complaints)
     """Warn of the models that nothing compares with what they are made from (C1307)."""
     for name in project.uncompared:
         model = project.models[name]
-        made_from = " and ".join(model.inputs) or "nothing"
+        inputs = " and ".join(model.inputs) or "nothing"
         source, _ = folder.read(model.file)
         complaints.add(
             "C1307",
-            f"nothing compares '{name}' with what it is made from: {made_from}",
+            f"nothing compares '{name}' with what it is made from: {inputs}",
             source,
             At(line=1, column=1),
             hint="declare `carries`, or a control with one side on it and the other on that",
@@ -131,10 +131,10 @@ def warn_of_untied(project: Project, folder: Folder, complaints: Complaints) -> 
         )
 
 
-def _above(name: str, models: Mapping[str, Model]) -> frozenset[str]:
-    """Return every dataset that a model is made from, at any remove."""
+def made_from(name: str, models: Mapping[str, Model]) -> frozenset[str]:
+    """Return every dataset that a model is made from, at any remove; of a source, none."""
     found: set[str] = set()
-    left = list(models[name].inputs)
+    left = list(models[name].inputs) if name in models else []
     while left:
         dataset = left.pop()
         if dataset not in found:

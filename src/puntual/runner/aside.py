@@ -156,6 +156,8 @@ def known(run: DayRun, report: str, rows: Mapping[str, Aside] | None = None) -> 
     """
     Return what is known of the raw data that plan B reads: once decided, what was known then.
 
+    Nothing for a day that is curated: its own steps say it.
+
     Args:
         run: The day.
         report: Whose decision it is.
@@ -164,6 +166,8 @@ def known(run: DayRun, report: str, rows: Mapping[str, Aside] | None = None) -> 
     Raises:
         EvidenceError: V1001, V1002 a manifest is missing or altered.
     """
+    if not run.plan.without_warehouse:
+        return ()
     step = f"decide:{report}"
     decided = run.published.get(step)
     made = decided.manifest if decided is not None else run.recorded.get(step)

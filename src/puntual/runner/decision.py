@@ -38,7 +38,9 @@ FAULT = "fault"
 """In a decide manifest: the technical fault for which the full report could not be made."""
 
 
-def answers(run: DayRun, report: str, rows: Mapping[str, Aside]) -> Answers:
+def answers(
+    run: DayRun, report: str, rows: Mapping[str, Aside], known: tuple[Finding, ...]
+) -> Answers:
     """
     Return everything that was found out about the day, from the committed manifests.
 
@@ -49,8 +51,9 @@ def answers(run: DayRun, report: str, rows: Mapping[str, Aside]) -> Answers:
         run: The day.
         report: Whose decision is taken.
         rows: What was set aside, by source.
+        known: What is known of the raw data that plan B reads.
     """
-    seals, findings = seals_of(run), findings_of_day(run, report, rows)
+    seals, findings = seals_of(run), findings_of_day(run, known)
     found = Answers(
         seals=seals,
         findings=findings,
@@ -74,21 +77,18 @@ def seals_of(run: DayRun) -> dict[str, Seal]:
     return {name: seal_of(run.manifest(f"land:{name}")) for name in run.project.contracts}
 
 
-def findings_of_day(
-    run: DayRun, report: str, rows: Mapping[str, Aside] | None = None
-) -> tuple[Finding, ...]:
+def findings_of_day(run: DayRun, known: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """
     Return what landing, validation and reconciliation found, in that order.
 
     Args:
         run: The day.
-        report: Whose decision it is.
-        rows: What was set aside, for a decision of plan B that is taken now.
+        known: For plan B, in place of the last two: what is known of the raw data that it reads.
     """
     lands = (f"land:{name}" for name in run.project.contracts)
     landed = tuple(f for step in lands for f in findings_of(run.manifest(step)))
     if run.plan.without_warehouse:
-        return landed + aside.known(run, report, rows)
+        return landed + known
     rules = ("validate", "reconcile")
     return landed + tuple(f for step in rules for f in findings_of(run.manifest(step)))
 
@@ -156,10 +156,10 @@ def decide_one(run: DayRun, step: Decide, inputs: Mapping[str, Digest]) -> Manif
         EvidenceError: P3045 an approval was altered.
     """
     with aside.set_aside(run, step.id) as rows:
-        found = answers(run, step.report, rows)
+        known = aside.known(run, step.report, rows)
+        found = answers(run, step.report, rows, known)
         usual = _usual(run, step.report, found.seals)
         entries = _entries(run, found, usual, rows)
-        known = aside.known(run, step.report, rows)
     decision = decide(run.project, found, governing(run, step.report))
     used = Used(
         decision=decision,

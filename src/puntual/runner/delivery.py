@@ -37,6 +37,7 @@ from puntual.render.problems import findings_of as findings_of_layout
 from puntual.render.readback import compare, read_back
 from puntual.render.templates import FileFacts, file_name
 from puntual.runner import (
+    aside,
     checkpoint,
     emergency,
     intact,
@@ -257,7 +258,7 @@ def attest(run: DayRun, step: Attest, inputs: Mapping[str, Digest]) -> Manifest:
         decision=decision,
         due_at=due_at,
         seals=tuple(seals_of(run).values()),
-        findings=findings_of_day(run, step.report) + findings_of(made),
+        findings=findings_of_day(run, aside.known(run, step.report)) + findings_of(made),
         hops=hops + list_from_json(Hop, made.facts["ties"]),
         manifests={name: p.digest for name, p in stated.items()},
         files=_project_files(run, step.report),

@@ -426,13 +426,8 @@ class Carrier:
 
     def _open(self, report: str, cause: str, severity: Severity, text: str) -> None:
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
-        at = self.desk.clock.now()
-        if self.desk.notices.open(obligation, cause, severity, text, at):
-            self.watch.noticed(
-                Notice(
-                    obligation=obligation, cause=cause, severity=severity, text=text, opened_at=at
-                )
-            )
+        for notice in _opened(self.desk, obligation, cause, severity, text):
+            self.watch.noticed(notice)
 
     def _resolve_one(self, report: str, cause: str) -> None:
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
@@ -481,6 +476,16 @@ def _output(answer: Answer) -> Mapping[str, object]:
     return said | ({"completeness": answer.completeness} if answer.completeness else {})
 
 
+def _opened(
+    desk: Desk, obligation: Obligation, cause: str, severity: Severity, text: str
+) -> tuple[Notice, ...]:
+    """Open a notice and return it; nothing where it is open already."""
+    at = desk.clock.now()
+    if not desk.notices.open(obligation, cause, severity, text, at):
+        return ()
+    return (Notice(obligation=obligation, cause=cause, severity=severity, text=text, opened_at=at),)
+
+
 def settle_sent(
     desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset()
 ) -> tuple[Notice, ...]:
@@ -502,17 +507,7 @@ def settle_sent(
     sent = last_sent(desk.journal, obligation.report, obligation.reference_date)
     if sent is None or sent.completeness is Completeness.FULL:
         return resolve(desk, obligation, but=but)
-    notice = Notice(
-        obligation=obligation,
-        cause=NOT_FULL,
-        severity=Severity.WARN,
-        text=tell.not_full(sent, desk.away),
-        opened_at=desk.clock.now(),
-    )
-    is_new = desk.notices.open(
-        obligation, notice.cause, notice.severity, notice.text, notice.opened_at
-    )
-    told = (notice,) if is_new else ()
+    told = _opened(desk, obligation, NOT_FULL, Severity.WARN, tell.not_full(sent, desk.away))
     return told + resolve(desk, obligation, but=but | {NOT_FULL})
 
 
