@@ -72,6 +72,7 @@ class Outcome:
     Attributes:
         case: The case.
         fired: The fault was really made (I9).
+        struck: Lines of strace in which an error was made; they name the files.
         unreached: It was not, since the run completed before a thread came to that call.
         passed: Failpoints that were passed.
         code: Exit code of the disturbed command; negative: killed by that signal.
@@ -86,6 +87,7 @@ class Outcome:
 
     case: Case
     fired: bool = False
+    struck: tuple[str, ...] = ()
     unreached: bool = False
     passed: frozenset[str] = frozenset()
     code: int = 0

@@ -150,6 +150,7 @@ class Lab:
         outcome.code = ran.code
         text = (home / "strace").read_text() if case.means == "strace" else ""
         outcome.fired, outcome.passed = _fired(case, home, text)
+        outcome.struck = tuple(line for line in text.splitlines() if "(INJECTED)" in line)
         outcome.unreached = not outcome.fired and completed_first(case, ran.code, text)
         _judge_disturbed(outcome, ran, root, scenario)
         if doubled:
