@@ -7,24 +7,32 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 from support.aws import client_on, on
-from support.s3 import lake_of
+from support.s3 import LAKE, lake_of
+from support.spark import QUIET_SOCKETS, spark
 from support.stage import faults
 
+from puntual.aws.fanned import FannedStream, Got, Want
 from puntual.aws.producer import CALL_BYTES, KinesisProducer
 from puntual.aws.stage.standing import Standing
 from puntual.aws.stream import KinesisStream, reading_client
 from puntual.aws.tips import S3Tips, Tip
 from puntual.errors import PermanentError, TransientError
 from puntual.landing.put import MAX_RECORD
+from puntual.ports.stream import StreamReader
 
-__all__ = ["faults"]
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["faults", "spark"]
+
+pytestmark = QUIET_SOCKETS
 
 Answers = dict[str, Any]
 
@@ -128,6 +136,24 @@ def everything(stream: KinesisStream, name: str, limit: int) -> list[tuple[str, 
             found += [(shard, s, p) for s, p in zip(page.sequences, page.payloads, strict=True)]
             after = page.sequences[-1] if page.sequences else after
             behind = page.behind
+    return found
+
+
+def in_turns(
+    stream: StreamReader, generations: tuple[tuple[str, ...], ...], name: str, limit: int
+) -> list[tuple[str, str, bytes]]:
+    """Read as landing does: a page of each shard of a generation, then the next of each."""
+    found: list[tuple[str, str, bytes]] = []
+    for generation in generations:
+        after: dict[str, str] = {}
+        left = list(generation)
+        while left:
+            for shard in tuple(left):
+                page = stream.read(name, shard, after=after.get(shard), limit=limit)
+                found += [(shard, s, p) for s, p in zip(page.sequences, page.payloads, strict=True)]
+                after |= {shard: page.sequences[-1]} if page.sequences else {}
+                if not page.behind:
+                    left.remove(shard)
     return found
 
 
@@ -353,7 +379,44 @@ def test_k9_children_that_are_listed_first_still_come_last(
     name = f"s-{uuid.uuid4().hex[:12]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
     tampering.answers("ListShards", lambda parsed: parsed.update(Shards=shards))
-    assert reader(kinesis).shards(name) == ("z", "y", "a", "b")
+    assert reader(kinesis).generations(name, after={}) == (("y", "z"), ("a",), ("b",))
+
+
+def test_k9_executors_of_spark_fetch_the_pages_of_several_shards(
+    kinesis: Any, name: str, stage: Standing, spark: SparkSession
+) -> None:
+    put(kinesis, name, 400)
+    kinesis.split_shard(
+        StreamName=name,
+        ShardToSplit=kinesis.list_shards(StreamName=name)["Shards"][0]["ShardId"],
+        NewStartingHashKey=str(2**125),
+    )
+    put(kinesis, name, 400, first=400)
+    from puntual.aws.jobs.fetch import Executors
+
+    # As the environment of a job, in which Spark is begun.
+    spark.sparkContext.environment.update(stage.environment())
+    lake_of(client_on(stage, "s3"))
+    executors = Executors(LAKE, name, region=kinesis.meta.region_name)
+    asked: list[list[Want]] = []
+
+    def fetch(wants: Sequence[Want]) -> Sequence[Got]:
+        asked.append(list(wants))
+        return executors(wants)
+
+    fanned = FannedStream(reader(kinesis), fetch)
+    born = fanned.generations(name, after={})
+    assert [len(shards) for shards in born] == [2, 2]
+    order = by_key(in_turns(fanned, born, name, limit=37))
+    assert sorted(n for ns in order.values() for n in ns) == list(range(800))
+    assert all(ns == sorted(ns) for ns in order.values())
+    assert len(asked) > 2
+    assert all(len(wants) == 2 for wants in asked)
+
+    lost = [Want(stream=name, shard=s, after="1", limit=9, size=1 << 20) for s in born[0]]
+    for got in executors(lost):
+        assert isinstance(got, PermanentError)
+        assert got.code == "S1109"
 
 
 def test_k10_sequences_of_56_digits_stay_text(

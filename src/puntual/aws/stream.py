@@ -30,7 +30,10 @@ PAGE_RECORDS = 10_000
 """What one `GetRecords` gives at most; it may give fewer, for it ends at 10 MiB."""
 
 PAGE_BYTES = 64 << 20
-"""A page ends with the answer that brings it to this size, whatever its limit of records."""
+"""A page ends with the answer that brings it to this size, whatever its limit of records; one
+answer has at most `ANSWER_BYTES`."""
+
+ANSWER_BYTES = 10 << 20
 
 _ATTEMPTS = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,6 +131,7 @@ class KinesisStream:
         clock: Clock,
         *,
         tips: Tips | None = None,
+        page_bytes: int = PAGE_BYTES,
         patience: float = 60.0,
         pause: float = 0.2,
         sleep: Callable[[float], None] = time.sleep,
@@ -141,6 +145,7 @@ class KinesisStream:
             tips: Where that is kept from run to run; None: what retention has removed behind a
                 quiet shard's last record cannot be told from what was never sent, and is
                 reported as a gap.
+            page_bytes: A page ends with the answer that brings it to this size.
             patience: Seconds in which a page must begin though answers come without records.
             pause: Seconds between two answers without records (K6: 5 reads a second).
             sleep: How to wait.
@@ -148,6 +153,7 @@ class KinesisStream:
         self._client = client
         self._clock = clock
         self._tips = tips
+        self._page_bytes = page_bytes
         self._patience = patience
         self._pause = pause
         self._sleep = sleep
@@ -155,24 +161,30 @@ class KinesisStream:
 
     def shards(self, stream: str) -> tuple[str, ...]:
         """
-        Return the shards, parents before children; see the port (K9).
+        Return the shards, parents before children (K9).
+
+        Raises:
+            PermanentError: S1101 no such stream; T5004, T5005, T5007, T5008.
+            TransientError: S1102, T5001, T5002.
+        """
+        return tuple(name for shards in self.generations(stream, after={}) for name in shards)
+
+    def generations(self, stream: str, *, after: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+        """
+        Return the shards by generation; see the port (K9).
 
         Raises:
             PermanentError: S1101 no such stream; T5004, T5005, T5007, T5008.
             TransientError: S1102, T5001, T5002.
         """
         found = self._list(stream)
-        ordered: dict[str, None] = {}
-
-        def place(name: str) -> None:
-            if name in found and name not in ordered:
-                for parent in _parents(found[name]):
-                    place(parent)
-                ordered[name] = None
-
-        for name in sorted(found):
-            place(name)
-        return tuple(ordered)
+        left = {name: {p for p in _parents(shard) if p in found} for name, shard in found.items()}
+        generations: list[tuple[str, ...]] = []
+        while left:
+            born = sorted(name for name, parents in left.items() if not parents & left.keys())
+            generations.append(tuple(born))
+            left = {name: parents for name, parents in left.items() if name not in born}
+        return tuple(generations)
 
     def read(self, stream: str, shard: str, *, after: str | None, limit: int) -> StreamPage:
         """
@@ -187,7 +199,7 @@ class KinesisStream:
         taken, whole = _Taken(), False
         place = self._begin(stream, shard, after)
         until = time.monotonic() + self._patience
-        while not whole and len(taken.sequences) < limit and taken.size < PAGE_BYTES:
+        while not whole and len(taken.sequences) < limit and taken.size < self._page_bytes:
             asked = min(PAGE_RECORDS, limit - len(taken.sequences) + (place.awaited is not None))
             answer = self._answer(stream, shard, place, taken, after, asked)
             records = answer["Records"]

@@ -29,6 +29,7 @@ from puntual.aws.clients import client
 from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.destinations import S3Destinations
 from puntual.aws.drop import S3Drop
+from puntual.aws.fanned import Streams, alone
 from puntual.aws.journal import S3Journal
 from puntual.aws.leases import RUN, S3Leases, leases_of
 from puntual.aws.log import Log
@@ -237,6 +238,7 @@ def opened(
     run: str = "",
     as_of: datetime | None = None,
     environment: Mapping[str, str] | None = None,
+    streams: Streams = alone,
 ) -> Iterator[Place]:
     """
     Lend the ports of a run.
@@ -248,6 +250,7 @@ def opened(
         run: The run's id, for its log.
         as_of: The instant that it goes by; None for the clock.
         environment: Where `env:NAME` is looked up before Secrets Manager; None for this process.
+        streams: Who reads streams.
 
     Raises:
         TransientError: T5001, T5002, T5003.
@@ -266,7 +269,7 @@ def opened(
         world, landing = _world(
             settings, project, stack.enter_context(engines(cache)), clock,
             lake=lake, cache=cache, log=log, index=index, journal=journal,
-            environment=os.environ if environment is None else environment,
+            environment=os.environ if environment is None else environment, streams=streams,
         )  # fmt: skip
         notices = S3Notices(lake.below("notices"))
         topics = Topics(client("sns"), settings.topics)
@@ -316,6 +319,7 @@ def _world(
     index: S3Index,
     journal: S3Journal,
     environment: Mapping[str, str],
+    streams: Streams,
 ) -> tuple[World, Landing]:
     evidence = Bucket(lake.s3, settings.evidence, project.name)
     objects = S3Objects(lake, cache)
@@ -326,16 +330,13 @@ def _world(
         environment=Secrets(environment, client("secretsmanager"), project.name),
         border=local_disk,
     )
+    kinesis = KinesisStream(reading_client(), SystemClock(), tips=S3Tips(lake.below("state/tips")))
     landing = Landing(
         project=project,
         objects=objects,
         pointers=pointers,
         engine=engine,
-        streams=KinesisStream(
-            reading_client(),
-            SystemClock(),
-            tips=S3Tips(lake.below("state/tips")),
-        ),
+        streams=streams(kinesis, settings, project.name),
         drop=S3Drop(lake.below("incoming")),
         databases=databases,
         clock=clock,

@@ -145,25 +145,35 @@ def _pull(job: Job, folder: str) -> Cut:
     """Read at most `PAGES` pages after the committed position into files."""
     seen, before = job.desk.manifest(job.position)
     cut = Cut(seen=seen, before=before, positions=positions(before))
-    for shard in job.desk.streams.shards(job.source.stream):
-        behind, first = 1, ""
-        while behind and len(cut.pages) < PAGES:
-            page = _page(job, shard, cut)
-            behind = page.behind
-            if page.sequences:
-                first = first or page.sequences[0]
-                _keep(cut, folder, shard, page)
-                cut.ranges[shard] = f"{first}..{page.sequences[-1]}"
-            elif behind:
-                raise _stuck(f"{job.source.stream}/{shard}", behind)
-        cut.whole = cut.whole and not behind
+    for generation in job.desk.streams.generations(job.source.stream, after=cut.positions):
+        left = generation
+        # A page of each in turn: so a reader may fetch those of a turn side by side.
+        while left and len(cut.pages) < PAGES:
+            left = tuple(shard for shard in left if _is_behind(job, cut, folder, shard))
+        cut.whole = not left
+        if left:
+            break
     return cut
+
+
+def _is_behind(job: Job, cut: Cut, folder: str, shard: str) -> bool:
+    """Read a page of a shard, unless there are enough; say whether more remains."""
+    if len(cut.pages) >= PAGES:
+        return True
+    page = _page(job, shard, cut)
+    if page.sequences:
+        _keep(cut, folder, shard, page)
+    elif page.behind:
+        raise _stuck(f"{job.source.stream}/{shard}", page.behind)
+    return page.behind > 0
 
 
 def _keep(cut: Cut, folder: str, shard: str, page: StreamPage) -> None:
     path = os.path.join(folder, f"page-{len(cut.pages):05}.parquet")
     write_page(path, shard, page)
     cut.pages.append(path)
+    first = cut.ranges.get(shard, page.sequences[0]).partition("..")[0]
+    cut.ranges[shard] = f"{first}..{page.sequences[-1]}"
     cut.positions[shard] = page.sequences[-1]
     cut.newest = max(cut.newest, max(page.arrivals))
 

@@ -12,7 +12,7 @@ import contextlib
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -165,7 +165,7 @@ class LocalStream:
 
     def shards(self, stream: str) -> tuple[str, ...]:
         """
-        Return the shards; see the port.
+        Return the shards, in their order.
 
         Raises:
             PermanentError: S1101 no such stream.
@@ -173,6 +173,16 @@ class LocalStream:
         """
         with self._reading(stream) as db:
             return load(db, stream).names
+
+    def generations(self, stream: str, *, after: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+        """
+        Return all shards as one generation, for they are never divided; see the port.
+
+        Raises:
+            PermanentError: S1101 no such stream.
+            TransientError: T2002 another process holds the file.
+        """
+        return (self.shards(stream),)
 
     def read(self, stream: str, shard: str, *, after: str | None, limit: int) -> StreamPage:
         """

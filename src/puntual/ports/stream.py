@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,9 +31,14 @@ class StreamPage:
 class StreamReader(Protocol):
     """Reads; never removes. Repeating a read gives the same records while they are retained."""
 
-    def shards(self, stream: str) -> tuple[str, ...]:
+    def generations(self, stream: str, *, after: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """
-        Return the shards, parents before children.
+        Return the shards by generation: no shard before its parents.
+
+        Args:
+            stream: Its name.
+            after: Shard → the sequence number after which it is read next; one that is not
+                named is read from its oldest record. A reader may fetch pages together by it.
 
         Raises:
             PermanentError: S1101 no such stream.

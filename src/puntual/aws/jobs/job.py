@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from puntual.aws.fanned import Streams, alone
 from puntual.aws.settings import Settings
 from puntual.aws.wire import TaskOrder, order_in
 from puntual.aws.world import Engines, deployed, opened
@@ -77,13 +78,14 @@ def called(arguments: Sequence[str], environment: Mapping[str, str]) -> Call:
     )
 
 
-def run(arguments: Sequence[str] | None, engines: Engines) -> int:
+def run(arguments: Sequence[str] | None, engines: Engines, streams: Streams = alone) -> int:
     """
     Do what a job was started for, and return its exit code.
 
     Args:
         arguments: Of the process; None for its own.
         engines: Which engine the steps of this job need.
+        streams: Who reads streams.
 
     Returns:
         0 when all is done, or the fault is kept and none of those that may pass; else `RETRY`.
@@ -100,6 +102,7 @@ def run(arguments: Sequence[str] | None, engines: Engines) -> int:
                 run=ref.id,
                 as_of=ref.as_of,
                 environment=call.environment,
+                streams=streams,
             ) as place,
         ):
             place.carry(call.payload, by=call.by)

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
+from puntual.aws.jobs.fetch import fanned
 from puntual.aws.leases import RUN
 from puntual.aws.settings import Settings
 from puntual.aws.world import Place, deployed, duckdb, opened
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with deployed(settings) as project:
 
         def land(number: int) -> None:
-            with opened(settings, project, duckdb, environment=told) as place:
+            with opened(settings, project, duckdb, environment=told, streams=fanned) as place:
                 landed = land_round(place, project)
             said = {"event": "batch", "number": number, "landed": landed}
             sys.stdout.write(json.dumps(said) + "\n")
