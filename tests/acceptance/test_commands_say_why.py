@@ -405,7 +405,6 @@ DEPLOYED = (
 @pytest.mark.parametrize(
     "command",
     [
-        ("ack", "payments_daily", "-d", DAY),
         ("amend", "-r", "payments_daily", "-d", DAY),
         ("deliver", "-d", DAY),
         ("replay", "-d", DAY),

@@ -131,7 +131,7 @@ class Bank:
         scheduler = client_on(self.stage, "scheduler")
         target = dict(scheduler.get_schedule(Name=f"puntual-{NAME}-daily")["Target"])
         target["Input"] = target["Input"].replace("<aws.scheduler.scheduled-time>", scheduled)
-        known = set(self._arns())
+        known = set(self.started())
         soon = datetime.now(UTC) + timedelta(seconds=2)
         scheduler.create_schedule(
             Name="once",
@@ -140,13 +140,14 @@ class Bank:
             Target=target,
         )
         until = time.monotonic() + 60
-        while not (new := set(self._arns()) - known):
+        while not (new := set(self.started()) - known):
             assert time.monotonic() < until, "the schedule did not fire"
             time.sleep(0.5)
         (arn,) = new
         return self.wait(Execution(arn=arn, attempt=1, status=RUNNING))
 
-    def _arns(self) -> list[str]:
+    def started(self) -> list[str]:
+        """Return every execution that was ever started, by its ARN."""
         states = client_on(self.stage, "stepfunctions")
         pages = states.get_paginator("list_executions").paginate(
             stateMachineArn=self.settings.state_machine

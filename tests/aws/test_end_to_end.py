@@ -15,7 +15,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -588,6 +590,157 @@ def test_three_days_are_made_again_from_raw_and_come_out_to_the_byte(
     assert bank.delivered() == before
 
 
+def _everything_there(bank: Bank) -> tuple[set[tuple[str, str, str]], list[str]]:
+    """Return every version of every object of the deployment, and what was ever started."""
+    s3 = client_on(bank.stage, "s3")
+    found: set[tuple[str, str, str]] = set()
+    buckets = (bank.settings.lake, bank.settings.deliveries, bank.settings.evidence)
+    for bucket in buckets:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            versions = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            found |= {(bucket, v["Key"], v["VersionId"]) for v in versions}
+    return found, bank.started()
+
+
+def _made(bank: Bank, step: str, day: str) -> Manifest:
+    """Return what a step has published for a day."""
+    objects = S3Objects(bank.lake, Cache(bank.root / ".puntual/nothing", 0))
+    pointers = S3Pointers(S3Index(S3CommitLog(bank.lake.below("state/commits"))))
+    digest = pointers.read(checkpoint.pointer(step, date.fromisoformat(day)))
+    assert digest is not None
+    return checkpoint.read_manifest(objects, digest)
+
+
+def _object_of(bank: Bank, step: str, day: str) -> str:
+    """Return the name of the first object of the rows that a step has published."""
+    return _made(bank, step, day).of_role("data")[0].name
+
+
+@contextmanager
+def _altered(bank: Bank, name: str) -> Iterator[None]:
+    """Change one byte of an object that is stored, and give it back."""
+    read = bank.lake.read(name)
+    assert read is not None
+    wrong = bytearray(read.data)
+    wrong[len(wrong) // 2] ^= 1
+    bank.lake.overwrite(name, bytes(wrong))
+    try:
+        yield
+    finally:
+        bank.lake.overwrite(name, read.data)
+
+
+@contextmanager
+def _removed(bank: Bank, name: str) -> Iterator[None]:
+    """Delete an object that is stored, and give it back."""
+    read = bank.lake.read(name)
+    assert read is not None
+    bank.lake.hide(name)
+    try:
+        yield
+    finally:
+        bank.lake.overwrite(name, read.data)
+
+
+def _replayed(bank: Bank, *more: str, root: Path | None = None) -> tuple[int, dict[str, Any]]:
+    """Replay days of the deployment; return the exit code, and what was found by day."""
+    project = () if root is None else ("-C", str(root))
+    ran = bank.puntual(*project, "replay", "--json", "--env", ENV, *more)
+    assert ran.out, ran.err
+    return ran.code, {day["day"]: day for day in json.loads(ran.out)["data"]["days"]}
+
+
+def test_a_deployed_delivery_is_made_again_here_from_raw_and_nothing_there_is_touched(
+    bank: Bank, friday: Any
+) -> None:
+    before = _everything_there(bank)
+    done = bank.puntual("verify", "-d", FRIDAY, "--level", "3", "--json", "--env", ENV)
+    assert done.code == 0, done.out + done.err
+    packages = json.loads(done.out)["data"]["packages"]
+    assert [(p["verified"], p["level"]) for p in packages] == [(True, "3")] * 2
+    for package in packages:
+        (said,) = [
+            li["sentence"] for li in package["lines"] if (li["level"], li["ok"]) == ("3", True)
+        ]
+        assert f"{FRIDAY} was made again here by DuckDB, from raw that was copied" in said
+        assert "the digests of the rows of 15 tables" in said
+    assert _everything_there(bank) == before
+    assert not list((bank.root / ".puntual").glob("trial-*"))
+
+
+def test_deployed_raw_that_was_altered_or_removed_is_named_and_is_no_replay(
+    bank: Bank, friday: Any
+) -> None:
+    clients, events = (
+        _object_of(bank, f"land:{source}", FRIDAY) for source in ("clients", "card_events")
+    )
+    with _altered(bank, clients), _removed(bank, events):
+        code, days = _replayed(bank, "-d", FRIDAY)
+        told = bank.puntual("replay", "-d", FRIDAY, "--env", ENV)
+    assert (code, days[FRIDAY]["verdict"]) == (3, "failed")
+    found = {fault["where"]: fault["code"] for fault in days[FRIDAY]["damaged"]}
+    assert found == {clients: "V1002", events: "V1001"}
+    assert told.code == 3
+    assert f"V1002  object {clients} has other bytes" in told.out
+    assert "0 of 1 days are the same, 0 differ, 1 could not be replayed" in told.out
+
+
+@everything
+def test_three_deployed_days_are_replayed_here_from_raw_and_are_the_same(
+    bank: Bank, friday: Any
+) -> None:
+    before = _everything_there(bank)
+    told = bank.puntual("replay", "-d", f"{STOPPED_DAY}..{FRIDAY}", "--env", ENV)
+    assert told.code == 0, told.out + told.err
+    for day, _ in REPLAYED:
+        assert f"● {day}  same " in told.out
+    assert "were rebuilt here by DuckDB from it alone" in told.out
+    assert "every byte of reports and exceptions" in told.out
+    assert f"digests ({ALGORITHM}) of the rows" in told.out
+    assert "not compared: the bytes of Parquet" in told.out
+    assert _everything_there(bank) == before
+    assert f"{SHORT_DAY}  held" in told.out, "it is left out, and said"
+
+
+@everything
+def test_rows_that_spark_wrote_and_somebody_altered_are_another_day(
+    bank: Bank, friday: Any
+) -> None:
+    with _altered(bank, _object_of(bank, "build:card_movements", BROKEN_DAY)):
+        code, days = _replayed(bank, "-d", BROKEN_DAY)
+    assert (code, days[BROKEN_DAY]["verdict"]) == (1, "differs")
+    (found,) = days[BROKEN_DAY]["differences"]
+    assert (found["step"], found["about"]) == ("build:card_movements", "rows data")
+    assert found["was"].startswith("V1002")
+
+
+@everything
+def test_a_replay_that_looks_back_reads_the_days_before_as_the_machine_published_them(
+    bank: Bank, friday: Any, tmp_path: Path
+) -> None:
+    """The rule is another than the deployed one: so the report differs, by exactly those days."""
+    root = tmp_path / "bank"
+    shutil.copytree(bank.root, root, ignore=shutil.ignore_patterns(".puntual", "data", "inbox"))
+    sql = root / "reports/credit_daily/report.sql"
+    one, all_of_them = (
+        f"FROM branch_postings\n  WHERE reference_date {of} :reference_date" for of in ("=", "<=")
+    )
+    assert one in sql.read_text(encoding="utf-8")
+    sql.write_text(sql.read_text(encoding="utf-8").replace(one, all_of_them), encoding="utf-8")
+    code, days = _replayed(bank, "-d", FRIDAY, root=root)
+    assert (code, days[FRIDAY]["verdict"]) == (1, "differs")
+    found = {(d["step"], d["about"]): d for d in days[FRIDAY]["differences"]}
+    net = found["report:credit_daily", "sum branch_net"]
+    assert "reports/credit_daily/report.sql" in net["because"]
+    pointers = S3Pointers(S3Index(S3CommitLog(bank.lake.below("state/commits"))))
+    step = "load:branch_postings"
+    names = [n.removeprefix(f"{step}/") for n in pointers.read_prefix(f"{step}/")]
+    loaded = [_made(bank, step, day).totals.sums["amount"] for day in names if day <= FRIDAY]
+    assert len(loaded) >= len(REPLAYED)
+    assert Decimal(net["now"].replace(",", "")) == sum(loaded)
+    assert {step for step, _ in found} == {"report:credit_daily", "attest:credit_daily"}
+
+
 @pytest.fixture(scope="module")
 def approved(bank: Bank) -> None:
     """The policies of the project, approved by the people whom it names."""
@@ -632,3 +785,42 @@ def test_a_source_that_is_silent_at_the_decision_is_left_out_as_the_policy_says(
     ran = bank.run(SILENT_DAY, SILENT_MORNING)
     assert ran.code == 4, ran.out + ran.err
     assert _standing(bank, SILENT_DAY)["credit_daily"] == ("sent", "partial")
+
+
+def test_what_the_receiver_answered_is_recorded_where_the_project_is_deployed(
+    bank: Bank, friday: Any, tmp_path: Path
+) -> None:
+    box = mailbox(bank.stage, bank.settings.topics["error"], "answers")
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"%PDF-1.7 total of line 2 is not what we expected")
+    call = ("ack", "credit_daily", "-d", FRIDAY, "--env", ENV)
+
+    def recorded(*more: str) -> str:
+        done = bank.puntual(*call, "--as-of", "2026-11-24T09:00:00-06:00", *more)
+        assert done.code == 0, done.out + done.err
+        return done.out
+
+    assert "nothing is recorded" in recorded()
+    rejection = ("--status", "rejected", "--id", "F-118", "--file", str(letter))
+    assert "rejected  rejected F-118 recorded" in recorded(*rejection)
+    assert "F-118 was recorded already" in recorded(*rejection)
+    assert _standing(bank, FRIDAY)["credit_daily"] == ("rejected", "full")
+    (told,) = (m for m in box.letters() if "REJECTED" in m["Message"])
+    assert f"puntual ack --env {ENV} credit_daily -d {FRIDAY}" in told["Message"]
+
+    assert "accepted F-119 recorded" in recorded("--status", "accepted", "--id", "F-119")
+    assert _standing(bank, FRIDAY)["credit_daily"] == ("accepted", "full")
+    status = bank.puntual("status", "--env", ENV, "--as-of", "2026-11-24T09:00:00-06:00")
+    assert "REJECTED" not in status.out
+    assert [m["Subject"] for m in box.letters() if "REJECTED" in m["Message"]]
+
+    other = bank.puntual(*call, "--status", "accepted", "--id", "F-119", "--at",
+                         "2026-11-23T09:00:00-06:00")  # fmt: skip
+    assert (other.code, "D3002" in other.err) == (2, True), other.out + other.err
+    folder = f"evidence/credit_daily_{FRIDAY.replace('-', '')}_v1.acknowledgements"
+    lying = {n: d for n, d in bank.delivered().items() if n.startswith(folder)}
+    assert lying[f"{folder}/001-attachment.pdf"] == letter.read_bytes()
+    assert {n.rpartition("/")[2] for n in lying} == {
+        "001-rejected.json", "001-attachment.pdf", "002-accepted.json"
+    }  # fmt: skip
+    assert bank.puntual("verify", "-d", FRIDAY, "--env", ENV).code == 0

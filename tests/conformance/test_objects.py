@@ -150,7 +150,7 @@ class TestLocal(ObjectsSuite):
     def test_what_is_not_in_the_upper_store_is_read_in_the_lower_one(
         self, objects: LocalObjects, stored: ObjectRef, tmp_path: Path
     ) -> None:
-        over = Overlay(tmp_path / "upper", tmp_path / "lake")
+        over = Overlay(tmp_path / "upper", LocalObjects(tmp_path / "lake"))
         assert over.read(stored) == b"0123456789"
         mine = over.put_bytes("raw/x", b"mine", suffix=".bin")
         assert over.locate(mine).startswith(str(tmp_path / "upper"))
@@ -248,7 +248,7 @@ class TestLocal(ObjectsSuite):
 class TestOverlay(ObjectsSuite):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> Overlay:
-        return Overlay(tmp_path / "upper", tmp_path / "lower")
+        return Overlay(tmp_path / "upper", LocalObjects(tmp_path / "lower"))
 
 
 @pytest.mark.row("f27", "f57")

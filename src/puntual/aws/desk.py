@@ -17,7 +17,7 @@ from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.deployment import settings_of
 from puntual.aws.executions import Executions, machine_arn
 from puntual.aws.journal import S3Journal
-from puntual.aws.leases import RUN, leases_of
+from puntual.aws.leases import RUN, S3Leases, leases_of
 from puntual.aws.notices import S3Notices
 from puntual.aws.settings import Settings
 
@@ -79,12 +79,21 @@ def quiet(project: str) -> Iterator[None]:
         EvidenceError: V1003 the commit log is not what was recorded.
     """
     settings = settings_of(project, client("lambda"))
-    state = Bucket(client("s3"), settings.lake, project).below("state")
-    leases = leases_of(
+    with own_leases(Bucket(client("s3"), settings.lake, project)).acquire(RUN):
+        yield
+
+
+def own_leases(lake: Bucket) -> S3Leases:
+    """
+    Return the leases of a deployed project as this process takes them, for a moment each.
+
+    Args:
+        lake: Below the project's name.
+    """
+    state = lake.below("state")
+    return leases_of(
         state,
         S3Index(S3CommitLog(state.below("commits"))),
         holder=f"{getpass.getuser()} at {socket.gethostname()}, process {os.getpid()}",
         lasts=_MOMENT,
     )
-    with leases.acquire(RUN):
-        yield

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import dates, places, reading, telling, text, wiring
-from puntual.cli.archive import Archive
+from puntual.cli import dates, reading, text
 from puntual.cli.clocks import clock
+from puntual.cli.counter import Counter, counter
 from puntual.cli.options import (
     InstantType,
     as_of_option,
@@ -22,25 +20,19 @@ from puntual.cli.options import (
     project_option,
     root_of,
 )
-from puntual.cli.places import evidence_path
 from puntual.errors import ProjectError
 from puntual.evidence import canonical
 from puntual.evidence.facts import to_json
-from puntual.local.folder import FolderDestinations
-from puntual.local.pointers import SqliteLeases
 from puntual.model.acknowledgement import Acknowledgement, Answer
 from puntual.model.check import Severity
 from puntual.model.delivery import Delivery, State
 from puntual.model.notice import REJECTED, Obligation
-from puntual.model.report import Folder
 from puntual.ports.clock import Clock
-from puntual.ports.notices import Notices
 from puntual.project.program import code_digest
 from puntual.runner import acknowledge as acks
-from puntual.runner import checkpoint
+from puntual.runner import checkpoint, tell
 from puntual.runner.execute import Desk, settle_sent
 
-LEASE = "ack"
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is kept as proof."""
 
@@ -105,23 +97,19 @@ def command(
     """Record an answer for good, and move the delivery with it."""
     root, watch = root_of(ctx, project), clock(as_of)
     day = dates.one(when, root, watch.now())
-    read = reading.only_here(
-        reading.read(root, env),
-        "keep the receiver's answer: a deployed machine cannot be told of it yet",
-    )
+    read = reading.read(root, env)
     (name,) = reading.chosen_reports(read, report)
     wish = None
     if status is not None:
         wish = _Wish(answer=Answer(status), identifier=identifier, at=at, file=file, retry=retry)
         _possible(wish)
-    with telling.afterwards(root, read, watch), wiring.open_desk(root, watch) as (desk, _):
-        delivery = _delivery(desk, name, day, version)
-        with wiring.open_store(root) as store:
-            if wish is not None:
-                delivery, made = _record(root, store, desk, delivery, wish, watch)
-                if not as_json:
-                    text.say(f" ● {made}")
-            found = acks.records(store, name, day)
+    with counter(root, read, env, watch) as place:
+        delivery = _delivery(place.desk, name, day, version, env)
+        if wish is not None:
+            delivery, made = _record(place, delivery, wish, watch, env)
+            if not as_json:
+                text.say(f" ● {made}")
+        found = acks.records(place.store, name, day)
     if as_json:
         data: dict[str, object] = {
             "delivery": str(delivery.id),
@@ -143,7 +131,7 @@ def _possible(wish: _Wish) -> None:
         raise click.BadParameter("only an attempt can be the last", param_hint="--no-retry")
 
 
-def _delivery(desk: Desk, report: str, day: date, version: int | None) -> Delivery:
+def _delivery(desk: Desk, report: str, day: date, version: int | None, env: str | None) -> Delivery:
     known = desk.journal.deliveries(report=report, reference_date=day)
     found = [d for d in known if version in (None, d.id.version)]
     if found:
@@ -154,15 +142,16 @@ def _delivery(desk: Desk, report: str, day: date, version: int | None) -> Delive
         where=f"{report}/{day.isoformat()}",
         expected="a delivery that was sent or tried",
         observed=", ".join(str(d.id) for d in known) or "none",
-        next_step=f"puntual status; puntual run -d {day.isoformat()}",
+        next_step=f"{text.in_env('status', env)}; {text.in_env('run', env)} -d {day.isoformat()}",
     )
 
 
 def _record(
-    root: Path, store: Archive, desk: Desk, delivery: Delivery, wish: _Wish, watch: Clock
+    place: Counter, delivery: Delivery, wish: _Wish, watch: Clock, env: str | None
 ) -> tuple[Delivery, str]:
     """Write the answer down: first for good, then in the journal, then beside the evidence."""
-    sha256 = _file_of(store, delivery, wish)
+    desk, store = place.desk, place.store
+    sha256 = _file_of(store, delivery, wish, env)
     name, now = delivery.id, watch.now()
     given = acks.Given(
         acknowledgement=Acknowledgement(
@@ -178,19 +167,20 @@ def _record(
         attachment=_read(wish.file) if wish.file else None,
         suffix=_suffix(wish.file) if wish.file else "",
     )
-    with _lease(root, watch) as epoch:
+    with place.alone() as epoch:
         made, new = acks.acknowledge(store, given, code=code_digest(), epoch=epoch)
     found = acks.records(store, name.report, name.reference_date)
     moved = acks.answered(delivery, found)
     if moved != delivery:
         desk.journal.save(moved, replacing=frozenset({delivery.state}))
-    _notice(desk, desk.notices, moved, made)
-    _lay(root, given, made, found)
+    _notice(desk, moved, made, env)
+    _lay(place, given, made, found)
+    place.tell(Obligation(report=name.report, reference_date=name.reference_date))
     word = "recorded" if new else "was recorded already"
     return moved, f"{name}  {moved.state.value}  {made.answer.value} {made.identifier} {word}"
 
 
-def _file_of(store: Archive, delivery: Delivery, wish: _Wish) -> str:
+def _file_of(store: checkpoint.Store, delivery: Delivery, wish: _Wish, env: str | None) -> str:
     """Return the digest of the report's file; an answer to a file that was never sent is none."""
     name = delivery.id
     if delivery.state in _SENT:
@@ -205,15 +195,8 @@ def _file_of(store: Archive, delivery: Delivery, wish: _Wish) -> str:
         where=str(name),
         expected="state sent" if wish.answer is not Answer.ATTEMPTED else "a report that was made",
         observed=f"state {delivery.state.value}",
-        next_step=f"puntual run -d {name.reference_date.isoformat()}",
+        next_step=f"{text.in_env('run', env)} -d {name.reference_date.isoformat()}",
     )
-
-
-@contextmanager
-def _lease(root: Path, watch: Clock) -> Iterator[int]:
-    leases = SqliteLeases(places.pointers_path(root), watch)
-    with closing(leases), leases.acquire(LEASE) as lease:
-        yield lease.epoch
 
 
 def _read(file: Path) -> bytes:
@@ -232,25 +215,21 @@ def _suffix(file: Path) -> str:
     return found if _SUFFIX.fullmatch(found) else ".bin"
 
 
-def _notice(desk: Desk, notices: Notices, moved: Delivery, made: Acknowledgement) -> None:
+def _notice(desk: Desk, moved: Delivery, made: Acknowledgement, env: str | None) -> None:
     """A rejection needs people until an acceptance follows."""
     name = moved.id
     obligation = Obligation(report=name.report, reference_date=name.reference_date)
     if made.answer is Answer.REJECTED and moved.state is State.REJECTED:
-        day = name.reference_date.isoformat()
-        lines = (
-            f"REJECTED · {name.report} {day} v{name.version}",
-            f"by its receiver, {made.identifier}",
-            f"what it answered: puntual ack {name.report} -d {day}",
-        )
-        notices.open(obligation, REJECTED, Severity.ERROR, "\n".join(lines), desk.clock.now())
+        said = tell.rejected(name, made.identifier, env or "")
+        # At the instant that is kept with it, from which a lost journal's notice has the same id.
+        desk.notices.open(obligation, REJECTED, Severity.ERROR, said, made.recorded_at)
     elif moved.state is State.ACCEPTED:
         settle_sent(desk, obligation)
-        notices.resolve(obligation, REJECTED, desk.clock.now())
+        desk.notices.resolve(obligation, REJECTED, desk.clock.now())
 
 
 def _lay(
-    root: Path, given: acks.Given, made: Acknowledgement, found: tuple[Acknowledgement, ...]
+    place: Counter, given: acks.Given, made: Acknowledgement, found: tuple[Acknowledgement, ...]
 ) -> None:
     """Lay the record, and the file that proves it, beside the evidence pack of the delivery."""
     name = made.delivery
@@ -260,8 +239,7 @@ def _lay(
     files = {f"{stem}/{number:03d}-{made.answer.value}.json": canonical.encode(record)}
     if given.attachment is not None:
         files[f"{stem}/{number:03d}-attachment{given.suffix}"] = given.attachment
-    folder = Folder(path=str(evidence_path(root).relative_to(root)))
-    FolderDestinations(root).deliver(folder, name, files)
+    place.destinations.deliver(place.evidence, name, files)
 
 
 def _json(one: Acknowledgement) -> dict[str, object]:

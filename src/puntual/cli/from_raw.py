@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from puntual.cli.archive import Archive, open_archive
 from puntual.cli.delivered import Lying, as_line, below, missing_or_altered
@@ -139,22 +142,70 @@ def _delivered(pack: Pack, kept: Kept) -> Iterator[Line]:
         yield Line(level=2, ok=False, sentence=as_line(fault))
 
 
-def made_again(pack: Pack, root: Path) -> Line:
-    """Rebuild the day from raw in a process of its own and compare every byte (level 3)."""
+def made_again(pack: Pack, root: Path, env: str | None = None) -> Line:
+    """
+    Rebuild the day from raw in a process of its own and compare with what was delivered (level 3).
+
+    Args:
+        pack: Holds at level 2.
+        root: The project's folder.
+        env: Where the project is deployed: raw is copied from there, and the day is made here.
+    """
     if not (root / "puntual.yaml").is_file():
         return Line(level=3, ok=None, sentence="level 3 was not asked: no project is at hand")
     day = statement.decode(pack.read(STATEMENT)).delivery.split("/")[1]
-    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(root), "replay", "-d", day]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    said = (done.stdout + done.stderr).strip().splitlines() or [""]
-    if done.returncode == 0:
-        return Line(
-            level=3, ok=True, sentence=f"{day} was made again from raw: every byte is the same"
-        )
+    done = _replayed(root, env, day)
     if done.returncode == NOTHING_RAN:
-        sentence = f"{day} was not made again, this project cannot: {said[0].strip()}"
+        sentence = f"{day} was not made again, this project cannot: {_first(done.stderr)}"
         return Line(level=3, ok=None, sentence=sentence)
-    return Line(level=3, ok=False, sentence=f"{day} made again from raw differs: {said[0].strip()}")
+    try:
+        (found,) = json.loads(done.stdout)["data"]["days"]
+    except (ValueError, KeyError):  # it ended before the day did
+        sentence = f"{day} was not made again: {_first(done.stderr) or done.returncode}"
+        return Line(level=3, ok=None, sentence=sentence)
+    return _line_of(day, found, env)
+
+
+@cache
+def _replayed(root: Path, env: str | None, day: str) -> subprocess.CompletedProcess[str]:
+    """Replay a day, once for all of its packages."""
+    command = [sys.executable, "-m", "puntual.cli.main", "-C", str(root)]
+    command += ["replay", "-d", day, "--json", *(("--env", env) if env else ())]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def _line_of(day: str, found: Mapping[str, Any], env: str | None) -> Line:
+    """Return what a replay has found; a machine that could not is no answer."""
+    if found["verdict"] == "same":
+        sentence = f"{day} was made again from raw: every byte is the same"
+        if env:
+            sentence = (
+                f"{day} was made again here by DuckDB, from raw that was copied from {env}: report "
+                "and exceptions are the same to the byte, and so are the digests of the rows of "
+                f"{len(found['digests'])} tables"
+            )
+        return Line(level=3, ok=True, sentence=sentence)
+    if found["stopped"] and not found["damaged"]:
+        sentence = f"{day} was not made again: {_fault(found['stopped'])}"
+        return Line(level=3, ok=None, sentence=sentence)
+    if found["damaged"]:
+        wrong = "; ".join(_fault(one) for one in found["damaged"])
+        return Line(level=3, ok=False, sentence=f"{day} cannot be made again from raw: {wrong}")
+    first, more = found["differences"][0], len(found["differences"]) - 1
+    also = f", and {more:,} more" if more else ""
+    sentence = (
+        f"{day} made again from raw differs: {first['step']}: {first['about']}, delivered "
+        f"{first['was']}, replayed {first['now']}{also}"
+    )
+    return Line(level=3, ok=False, sentence=sentence)
+
+
+def _fault(found: Mapping[str, Any]) -> str:
+    return f"{found['code']} {found['message']}"
+
+
+def _first(said: str) -> str:
+    return next((line.strip() for line in said.splitlines() if line.strip()), "")
 
 
 def _looker(objects: Objects) -> Callable[[ObjectRef], tuple[int, str] | None]:

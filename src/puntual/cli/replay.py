@@ -13,13 +13,14 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import places, reading, restored, text
+from puntual.checks.encoding import ALGORITHM
+from puntual.cli import places, restored, text
 from puntual.cli.options import date_option, env_option, json_option, project_option, root_of
 from puntual.cli.replay_days import chosen
 from puntual.cli.replayer import Assignment, Fault, Outcome, reports_of
 from puntual.cli.replaying import replayed
+from puntual.cli.vantage import Vantage, vantage
 from puntual.evidence.facts import to_json
-from puntual.local.pointers import SqlitePointers
 from puntual.local.trial import kept_name, remove_dead, trial_folder
 from puntual.model.manifest import Digest
 from puntual.project.history import looks_back
@@ -27,6 +28,16 @@ from puntual.project.program import code_digest
 
 SHOWN = 10
 """Differences that are shown of a day; all of them are in the answer of `--json`."""
+
+HOW: Mapping[str, str] = {
+    "made_by": "Spark and Redshift",
+    "rebuilt_by": "DuckDB",
+    "bytes": "every byte of reports and exceptions",
+    "counts": "records and sums of all datasets and loads; hops, controls, findings, decisions",
+    "rows": f"digests ({ALGORITHM}) of the rows of all datasets, those set aside, and Redshift's",
+    "not": "the bytes of Parquet, and in a package what names them",
+}
+"""How a deployed day is compared, for people and programs."""
 
 
 @click.command(name="replay", help="Rebuild delivered days from raw and compare every byte.")
@@ -59,27 +70,35 @@ def command(
     run.
 
     The sealed raw objects are read and verified; everything after them is made anew beside the
-    real state, which is not touched. Exits 0 when all is the same, 1 when something differs, 3
-    when raw is damaged or the machine fails.
+    real state, which is not touched. Of a deployed project they are copied, and the day is made
+    here by DuckDB: what Spark wrote is compared by the digest of its rows. Exits 0 when all is the
+    same, 1 when something differs, 3 when raw is damaged or the machine fails.
     """
     root = root_of(ctx, project)
-    read = reading.only_here(
-        reading.read(root, env),
-        "`puntual run --env ENV --from curate:SOURCE` has the deployed machine make a day again",
-    )
-    for line in restored.restore(root, lambda: read, datetime.now(UTC)):
-        (text.complain if as_json else text.say)(line)
-    names = _names(root)
-    meant = chosen(read, names, when)
+    with vantage(root, env) as place:
+        code = _replay(place, when, jobs, keep=keep, as_json=as_json)
+    ctx.exit(code)
+
+
+def _replay(
+    place: Vantage, when: str | None, jobs: int | None, *, keep: bool, as_json: bool
+) -> int:
+    """Rebuild the days that are meant, say what was found, and return the exit code."""
+    root, read = place.root, place.project()
+    if not place.is_away:
+        for line in restored.restore(root, lambda: read, datetime.now(UTC)):
+            (text.complain if as_json else text.say)(line)
+    names = _names(place)
+    meant = chosen(read, names, when, env=read.away or None)
     days = meant.days
     processes = min(jobs or len(os.sched_getaffinity(0)), len(days))
     state = places.state_folder(root)
     remove_dead(state)
-    said = _Said(names=names, days=days, left_out=meant.left_out, quiet=as_json)
+    said = _Said(names=names, days=days, left_out=meant.left_out, quiet=as_json, away=read.away)
     with trial_folder(state, keep=keep) as (folder, lock):
         given = Assignment(
             root=str(root),
-            env=env or "",
+            env=place.env or "",
             folder=str(folder),
             names=dict(names),
             code=code_digest(),
@@ -93,14 +112,14 @@ def command(
     code = said.end(kept_name(folder) if keep else None)
     if as_json:
         text.envelope("replay", said.data(), ok=code == 0)
-    ctx.exit(code)
+    return code
 
 
-def _names(root: Path) -> Mapping[str, Digest]:
-    if not places.was_run(root):
+def _names(place: Vantage) -> Mapping[str, Digest]:
+    if not (place.is_away or place.was_run):  # to open a file that is not there makes it
         return {}
-    with closing(SqlitePointers(places.pointers_path(root))) as pointers:
-        return pointers.read_prefix("")
+    with place.store() as store:
+        return store.pointers.read_prefix("")
 
 
 def _shares(given: Assignment, processes: int) -> Iterator[Assignment]:
@@ -116,6 +135,7 @@ class _Said:
     days: tuple[date, ...]
     left_out: Mapping[date, str]
     quiet: bool
+    away: str
     found: dict[date, Outcome] = field(default_factory=dict)
     told: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -143,7 +163,7 @@ class _Said:
                 f" {same:,} of {len(self.days):,} days are the same, {other:,} differ, "
                 f"{broken:,} could not be replayed   {self._pace()}"
             )
-            for line in _left_out(self.left_out):
+            for line in (*self._how(), *_left_out(self.left_out)):
                 text.say(line)
             if any(o.another_program for o in outcomes):
                 text.say("   some were delivered by another version of the program; their")
@@ -156,6 +176,7 @@ class _Said:
 
     def data(self) -> dict[str, object]:
         """Return the `data` of the answer."""
+        how = {"how": {"of": self.away, **HOW}} if self.away else {}
         return {
             "days": [
                 {"verdict": _verdict(self.found[day])} | _plain(self.found[day])
@@ -164,7 +185,19 @@ class _Said:
             "left_out": [
                 {"day": day.isoformat(), "why": why} for day, why in self.left_out.items()
             ],
+            **how,
         }
+
+    def _how(self) -> Iterator[str]:
+        """Yield what was compared with what, where another engine made the days."""
+        if not self.away:
+            return
+        made, here = HOW["made_by"], HOW["rebuilt_by"]
+        yield f"   raw was copied from {self.away} and its digests were compared; the days, which"
+        yield f"   {made} had made, were rebuilt here by {here} from it alone"
+        yield "   compared:"
+        yield from (f"     {HOW[about]}" for about in ("bytes", "counts", "rows"))
+        yield f"   not compared: {HOW['not']}"
 
     def _pace(self) -> str:
         seconds = max(time.monotonic() - self.began, 0.001)

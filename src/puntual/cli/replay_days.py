@@ -11,6 +11,7 @@ import click
 from puntual.cli.dates import MAX_DAYS, resolve
 from puntual.cli.options import parse_day
 from puntual.cli.replayer import DELIVER, day_of
+from puntual.cli.text import in_env
 from puntual.errors import ProjectError
 from puntual.model.manifest import Digest
 from puntual.model.project import Project
@@ -35,7 +36,9 @@ class Chosen:
     left_out: Mapping[date, str]
 
 
-def chosen(project: Project, names: Mapping[str, Digest], when: str | None) -> Chosen:
+def chosen(
+    project: Project, names: Mapping[str, Digest], when: str | None, *, env: str | None = None
+) -> Chosen:
     """
     Return the days that a text names, those that were delivered apart from the others.
 
@@ -43,6 +46,7 @@ def chosen(project: Project, names: Mapping[str, Digest], when: str | None) -> C
         project: Its calendars say which days of a range are owed.
         names: Pointer → digest, of everything that is published.
         when: As `-d` is given; None: every day that anything was published of.
+        env: Where they were run, for what a person is told to do next.
 
     Raises:
         click.BadParameter: It names no day, or no range of one day to ten years.
@@ -63,7 +67,7 @@ def chosen(project: Project, names: Mapping[str, Digest], when: str | None) -> C
             f"nothing was delivered{f' for {when}' if when else ''}",
             expected="a reference date that was delivered",
             observed=told or "none",
-            next_step="puntual status --all shows what was",
+            next_step=f"{in_env('status', env)} --all shows what was",
         )
     return Chosen(days=days, left_out=left_out)
 

@@ -14,19 +14,20 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from puntual.cli import books, places, reading
+from puntual.cli import reading
+from puntual.cli.lakes import Lake, Lender, lake_of
 from puntual.cli.trial import Share, open_trial
 from puntual.errors import PuntualError
 from puntual.evidence.facts import from_json, to_json
-from puntual.local.objects import LocalObjects
 from puntual.model.manifest import Digest
 from puntual.model.plan import Plan
-from puntual.model.project import Project
+from puntual.model.project import AWS, Project
 from puntual.planner.plan import plan, plan_b
 from puntual.runner.clock import SystemClock
 from puntual.runner.compare import Difference
@@ -86,6 +87,8 @@ class Outcome:
         stopped: The machine's fault for which the day could not be replayed.
         another_program: It was delivered by another version of the program.
         records: Raw records that were read again.
+        digests: Where another engine made the day: step and role → digest of its rows, of what
+            is the same.
     """
 
     day: date
@@ -94,6 +97,7 @@ class Outcome:
     stopped: Fault | None = None
     another_program: bool = False
     records: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 class Replayer:
@@ -102,11 +106,10 @@ class Replayer:
     def __init__(self, given: Assignment) -> None:
         root = Path(given.root)
         self._given = given
+        self._root = root
         self._folder = Path(given.folder)
-        self._lake = places.lake_path(root)
         self._project = reading.read(root, given.env or None)
         self._share = Share.of(given.processes)
-        self._archive = Archive(objects=LocalObjects(self._lake), names=given.names)
         self._remembered: set[date] = set()
 
     def outcome(self, day: date) -> Outcome:
@@ -116,51 +119,67 @@ class Replayer:
         except PuntualError as exc:
             return Outcome(day=day, stopped=_fault(exc))
 
+    @cached_property
+    def _lake(self) -> Lender:
+        """What lends the lake; it is opened with the first day, whose fault its faults are."""
+        return lake_of(self._project, self._root, sharers=self._given.processes)
+
     def _replayed(self, day: date) -> Outcome:
         folder = self._folder / day.isoformat()
+        folder.mkdir(parents=True)
+        try:
+            with self._lake(folder) as lake:
+                return self._compared(day, folder, lake)
+        finally:
+            if not self._given.keep:
+                shutil.rmtree(folder)
+
+    def _compared(self, day: date, folder: Path, lake: Lake) -> Outcome:
         warehouse = (self._folder if self._given.looks_back else folder) / "warehouse.duckdb"
         # Whatever the project's own is: a server's tables are nobody's to try things on.
         scratch = replace(self._project.warehouse, kind="duckdb", location=str(warehouse))
         project = replace(self._project, warehouse=scratch)
-        folder.mkdir(parents=True)
-        try:
-            with open_trial(
-                folder,
-                self._lake,
-                warehouse,
-                code=self._given.code,
-                clock=SystemClock(),
-                share=self._share,
-                secret=books.secret_of(Path(self._given.root)),
-            ) as world:
-                if self._given.looks_back:
-                    self._remember(project, world, day)
-                found = [
-                    replay(
-                        world_run(project, _planned(project, day, batch), world),
-                        self._archive,
-                        batch,
-                        same_kind=self._project.warehouse.kind == scratch.kind,
-                    )
-                    for batch in batches(self._archive, reports_of(self._given.names, day), day)
-                ]
-        finally:
-            if not self._given.keep:
-                shutil.rmtree(folder)
+        is_away = self._project.place == AWS
+        archive = Archive(objects=lake.objects, names=self._given.names)
+        with open_trial(
+            folder,
+            lake,
+            warehouse,
+            code=self._given.code,
+            clock=SystemClock(),
+            share=self._share,
+            portable=is_away,
+        ) as world:
+            if self._given.looks_back:
+                self._remember(project, world, day, archive, lake)
+            found = [
+                replay(
+                    world_run(project, _planned(project, day, batch), world),
+                    archive,
+                    batch,
+                    same_kind=self._project.warehouse.kind == scratch.kind,
+                    same_engine=not is_away,
+                )
+                for batch in batches(archive, reports_of(self._given.names, day), day)
+            ]
         return Outcome(
             day=day,
             differences=tuple(d for f in found for d in f.differences),
             damaged=tuple(_fault(error) for f in found for error in f.damaged),
             another_program=any(f.another_program for f in found),
             records=found[0].records,
+            digests={k: d for f in found for k, d in f.digests.items()},
         )
 
-    def _remember(self, project: Project, world: World, day: date) -> None:
+    def _remember(
+        self, project: Project, world: World, day: date, archive: Archive, lake: Lake
+    ) -> None:
         """Load the days before one that the warehouse does not hold as they are published."""
         for earlier in self._earlier(day):
             reports = tuple(sorted(project.reports))
-            remember(world_run(project, plan(project, earlier, reports), world), self._archive)
+            remember(world_run(project, plan(project, earlier, reports), world), archive)
             self._remembered.add(earlier)
+            lake.let_go()
 
     def _earlier(self, day: date) -> list[date]:
         """Return the days before one that the warehouse does not hold as they are published."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from puntual.cli import places
+from puntual.cli.lakes import Lake
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.engines.duckdb_warehouse import DuckDBWarehouse
 from puntual.errors import PuntualError
@@ -78,37 +79,39 @@ class NothingLands:
 @contextmanager
 def open_trial(
     folder: Path,
-    lake: Path,
+    lake: Lake,
     warehouse: Path,
     *,
     code: Digest,
     clock: Clock,
     share: Share,
-    secret: Callable[[], bytes],
+    portable: bool = False,
 ) -> Iterator[World]:
     """
     Lend the ports of a trial, and close what they hold open.
 
     Args:
         folder: Where everything is written.
-        lake: The published objects, which are read.
+        lake: What is published, which is read.
         warehouse: A DuckDB file in or beside the folder.
         code: Digest of the program.
         clock: For what a delivery's state is at this moment.
         share: What it may use of the machine.
-        secret: From which the project's pseudonyms are made.
+        portable: The warehouse digests rows as every engine does.
 
     Raises:
         PermanentError: T1001, T1002, T1003.
     """
     upper = places.lake_path(folder)
     with ExitStack() as opened:
-        loaded = DuckDBWarehouse(warehouse, memory_limit=share.memory, threads=share.threads)
+        loaded = DuckDBWarehouse(
+            warehouse, memory_limit=share.memory, threads=share.threads, portable=portable
+        )
         engine = DuckDBEngine(
             memory_limit=share.memory,
             threads=share.threads,
             temporary=str(upper / ".tmp" / "engine"),
-            roots=(str(upper), str(lake)),
+            roots=(str(upper), str(lake.folder)),
         )
         pointers = SqlitePointers(places.pointers_path(folder))
         journal = SqliteJournal(places.journal_path(folder))
@@ -117,7 +120,7 @@ def open_trial(
         for port in (loaded, engine, pointers, journal, catalog, leases):
             opened.enter_context(closing(port))
         yield World(
-            objects=Overlay(upper, lake),
+            objects=Overlay(upper, lake.objects),
             pointers=pointers,
             leases=leases,
             engine=engine,
@@ -129,5 +132,5 @@ def open_trial(
             clock=clock,
             zone=zone,
             code=code,
-            secret=secret,
+            secret=lake.secret,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISREG
 
 import click
 
@@ -50,6 +51,7 @@ class Asked:
         ledger: The project's own, where it is at hand and nothing else was named.
         authority: Certificates of the time stamp authority; None: tokens are not examined.
         kept: What a deployed project has kept; None where this folder's is meant.
+        env: Where that is deployed; None where this folder's is meant.
     """
 
     root: Path
@@ -59,6 +61,7 @@ class Asked:
     ledger: SignedLog | None
     authority: Path | None
     kept: Kept | None = None
+    env: str | None = None
 
 
 def _file(name: str, about: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
@@ -116,12 +119,13 @@ def command(
 
     Level 1 needs the package and the root key's fingerprint. Level 2 recomputes, where the
     project's store is at hand, every digest, count and sum from the bytes; level 3 makes the
-    report again from raw. Exits 1 on a mismatch, and where `--level` names a level of which
-    anything could not be looked at. A level is called verified only if all of it holds.
+    report again from raw, which is copied here where the project is deployed. Exits 1 on a
+    mismatch, and where `--level` names a level of which anything could not be looked at. A level
+    is called verified only if all of it holds.
     """
     root = root_of(ctx, project)
     place = state or _memory_of(root, alone=bool(root_key or trust))
-    held = memory.read_memory(place)
+    held, unread = _remembered(place)
     known = Known(
         root=root_key.lower(),
         trust=_read(trust) if trust else b"",
@@ -142,7 +146,10 @@ def command(
         if not root_key and trust is None and asked.kept is None:
             asked = _of_project(asked)
         for one in sorted((open_pack(p) for p in folders), key=size_of):
-            found[one.path], held = _verify(one, asked, held)
+            if unread:
+                found[one.path] = (*unread, *unproven())
+            else:
+                found[one.path], held = _verify(one, asked, held)
     if held != known.memory:
         memory.write_memory(place, held)
     good = all(verified.reached(lines) >= (level or 1) for lines in found.values())
@@ -169,7 +176,7 @@ def _lying(
             trust, ledger = known_there(place)
             at_hand = asked.known.root or asked.known.trust
             known = asked.known if at_hand else replace(asked.known, trust=trust)
-            yield named, replace(asked, known=known, ledger=ledger, kept=kept)
+            yield named, replace(asked, known=known, ledger=ledger, kept=kept, env=env)
 
 
 def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
@@ -199,10 +206,28 @@ def _memory_of(root: Path, *, alone: bool) -> Path:
     return state_folder(root) / "verifier.json"
 
 
+def _remembered(place: Path) -> tuple[dict[str, Held], tuple[Line, ...]]:
+    """Return what is remembered, or why nothing can be verified: it was altered, or is cut."""
+    try:
+        return memory.read_memory(place), ()
+    except EvidenceError as error:
+        sentence = f"what is remembered cannot be read, {place.name}: {error.message}"
+        return {}, (Line(level=1, ok=False, sentence=sentence),)
+
+
 def _read(path: Path) -> bytes:
+    """Read a file that the caller has named; a link is followed, since he has named it."""
     with translated(str(path)):
-        if path.stat().st_size > LIMIT:
-            raise ProjectError("C1008", f"{path.name} is larger than 64 MiB", where=str(path))
+        found = path.stat()
+        if found.st_size > LIMIT or not S_ISREG(found.st_mode):
+            raise ProjectError(
+                "C1008",
+                f"{path.name} is no file of at most 64 MiB",
+                where=str(path),
+                expected="a plain file of at most 64 MiB, or a link to one",
+                observed="something else, or a larger one",
+                next_step="name the file as it was handed over",
+            )
         return path.read_bytes()
 
 
@@ -221,7 +246,7 @@ def _verify(
     """Verify a package; one that was named by its folder holds at level 1 without the project."""
     lines = [
         *(_foreign(name) for name in pack.foreign),
-        *(line for line in verify(pack.names, pack.read) if line.level == 1),
+        *(li for li in verify(pack.names, pack.read, lying=pack.lying) if li.level == 1),
     ]
     if holds(lines):
         proven, more = _proven(pack, asked, held)
@@ -235,15 +260,8 @@ def _verify(
             else counted_from(pack, asked.kept)
         )
     if asked.level > 2 and holds(lines):
-        lines.append(made_again(pack, asked.root) if asked.kept is None else _NOT_MADE)
+        lines.append(made_again(pack, asked.root, asked.env))
     return (*lines, *unproven()), held
-
-
-_NOT_MADE = Line(
-    level=3,
-    ok=None,
-    sentence="level 3 was not asked: a deployed day is made again by the machine that is deployed",
-)
 
 
 def _foreign(name: str) -> Line:

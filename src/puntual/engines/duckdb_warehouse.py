@@ -59,9 +59,15 @@ class DuckDBWarehouse:
 
     Loading holds the file for writing; reading opens it read-only, without access to any
     other file, so that people may look at it meanwhile.
-    """
 
-    digest_algorithm = FAST
+    Args:
+        path: The file.
+        memory_limit: Of DuckDB.
+        threads: Of DuckDB; None: one for each core.
+        temp: Where what does not fit into memory goes; None: beside the file.
+        portable: Rows are digested as every engine does, and not by the faster way of DuckDB: to
+            be compared with what another warehouse held.
+    """
 
     def __init__(
         self,
@@ -70,7 +76,9 @@ class DuckDBWarehouse:
         memory_limit: str = "1200MB",
         threads: int | None = None,
         temp: Path | None = None,
+        portable: bool = False,
     ) -> None:
+        self.digest_algorithm = ALGORITHM if portable else FAST
         self._path = path
         self._limit = memory_limit
         self._threads = threads
@@ -128,7 +136,8 @@ class DuckDBWarehouse:
             TransientError: T4003 another process holds the file.
         """
         try:
-            return _totals(self._reader(), table, reference_date, key, measures, types)
+            asked = self._types(types)
+            return _totals(self._reader(), table, reference_date, key, measures, asked)
         except duckdb.Error as exc:
             raise fault(exc, f"warehouse table {table}", "T4002") from exc
 
@@ -163,16 +172,21 @@ class DuckDBWarehouse:
         """
         try:
             held = _columns(self._reader(), table)
-            algorithm = FAST if types is None else ALGORITHM
+            asked = self._types(types)
+            algorithm = FAST if asked is None else ALGORITHM
             return (
                 totals_sql(
-                    table, reference_date, key, (), held, algorithm=algorithm, as_types=types
+                    table, reference_date, key, (), held, algorithm=algorithm, as_types=asked
                 )
                 if held
                 else ""
             )
         except duckdb.Error as exc:
             raise fault(exc, f"warehouse table {table}", "T4002") from exc
+
+    def _types(self, types: Mapping[str, ColumnType] | None) -> Mapping[str, ColumnType] | None:
+        """Return the types that columns are digested as; None: by DuckDB's own way."""
+        return {} if types is None and self.digest_algorithm == ALGORITHM else types
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int | None) -> Answer:
         """

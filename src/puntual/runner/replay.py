@@ -9,7 +9,7 @@ through and its digest compared. Nothing of the archive is written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from puntual.errors import EvidenceError, PermanentError
@@ -21,8 +21,10 @@ from puntual.ports.objects import Objects
 from puntual.runner import checkpoint, load
 from puntual.runner.checkpoint import Published
 from puntual.runner.compare import Difference, causes, compared
+from puntual.runner.compared import TIED
 from puntual.runner.delivery import standing
 from puntual.runner.restate import SUPERSEDES, restated
+from puntual.runner.row_digests import rows_of
 from puntual.runner.step import NOT_NEEDED, walk
 from puntual.runner.world import DayRun, World
 
@@ -43,12 +45,15 @@ class Replayed:
             was done.
         another_program: The day was delivered by another version of the program.
         records: Raw records that were read again.
+        digests: Where another engine made the day: step and role → digest of its rows, of what
+            is the same.
     """
 
     differences: tuple[Difference, ...] = ()
     damaged: tuple[EvidenceError, ...] = ()
     another_program: bool = False
     records: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,12 @@ def batches(archive: Archive, reports: Sequence[str], day: date) -> list[dict[st
 
 
 def replay(
-    run: DayRun, archive: Archive, digests: Mapping[str, Digest], *, same_kind: bool = True
+    run: DayRun,
+    archive: Archive,
+    digests: Mapping[str, Digest],
+    *,
+    same_kind: bool = True,
+    same_engine: bool = True,
 ) -> Replayed:
     """
     Rebuild a day in a world of its own and compare it with what was delivered.
@@ -133,6 +143,9 @@ def replay(
         digests: What the deliveries were made from; see `batches`.
         same_kind: The world's warehouse is of the kind that the day was loaded into. Another
             counts and digests in its own way; how it was loaded is not compared then.
+        same_engine: The world's engine is of the kind that the day was made by. Another writes
+            other bytes for the same rows, so that tables are compared by the digest of their
+            rows, and hops and controls by what they count.
 
     Raises:
         PermanentError: The machine cannot: disk, memory, permissions.
@@ -154,11 +167,47 @@ def replay(
         checkpoint.commit(run.world, was[step].manifest, epoch=run.epoch)
         run.published[step] = was[step]
     run.restatements = {r: s for r in run.plan.reports if (s := restated(r, was))}
+    how = _How(same_kind=same_kind, same_engine=same_engine)
     return Replayed(
-        differences=(*gone, *_differences(run, was, same_kind=same_kind)),
+        differences=(*gone, *_differences(run, was, how)),
         another_program=any(p.manifest.code != run.world.code for p in was.values()),
         records=sum(was[step].manifest.totals.records for step in lands),
+        digests=how.digests,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """
+    How what was made is compared, and what came of it so far.
+
+    Attributes:
+        same_kind: See `replay`.
+        same_engine: See `replay`.
+        digests: Of rows that were found the same, by step and role.
+        differing: Steps that made something else.
+    """
+
+    same_kind: bool
+    same_engine: bool
+    digests: dict[str, str] = field(default_factory=dict)
+    differing: set[str] = field(default_factory=set)
+
+    def causes(self, run: DayRun, because: tuple[str, ...]) -> tuple[str, ...]:
+        """
+        Return what may be the cause of a difference.
+
+        What another engine made has another manifest in any case; only where its content is
+        another is it a cause.
+        """
+        if self.same_engine:
+            return because
+        made = {s.id for s in run.plan.steps} | {f"{TIED}{r}" for r in run.project.reports}
+        return tuple(
+            name
+            for name in because
+            if name not in made or name.replace(TIED, "report:") in self.differing
+        )
 
 
 def world_run(project: Project, plan: Plan, world: World) -> DayRun:
@@ -189,7 +238,7 @@ def _damaged(objects: Objects, landed: Iterable[Published]) -> Iterable[Evidence
     for published in landed:
         for ref in published.manifest.objects:
             try:
-                objects.verify(ref)
+                objects.locate(ref)  # and where it lies elsewhere, it is here from now on
             except EvidenceError as exc:
                 yield exc
 
@@ -206,9 +255,7 @@ def _gone(step: str) -> Difference:
     )
 
 
-def _differences(
-    run: DayRun, was: Mapping[str, Published], *, same_kind: bool
-) -> Iterator[Difference]:
+def _differences(run: DayRun, was: Mapping[str, Published], how: _How) -> Iterator[Difference]:
     for step in run.plan.steps:
         if isinstance(step, Land | Deliver | Rehearse):
             continue
@@ -226,11 +273,11 @@ def _differences(
             yield _stopped(step, before, f"held: {', '.join(reasons)}")
         elif before is None:
             yield _stopped(step, before, "made")
-        elif same_kind or not isinstance(step, Load | Reconcile):
-            yield from _told(run, step, before.manifest)
+        elif how.same_kind or not how.same_engine or not isinstance(step, Load | Reconcile):
+            yield from _told(run, step, before.manifest, how)
 
 
-def _told(run: DayRun, step: Step, before: Manifest) -> Iterator[Difference]:
+def _told(run: DayRun, step: Step, before: Manifest, how: _How) -> Iterator[Difference]:
     """
     Yield what differs in what a step made.
 
@@ -238,12 +285,18 @@ def _told(run: DayRun, step: Step, before: Manifest) -> Iterator[Difference]:
     then its report and its exceptions alone are compared.
     """
     after = run.manifest(step.id)
-    found = compared(before, after)
+    rows = None if how.same_engine else rows_of(run, before, after)
+    if rows is not None:
+        alike = {k: d for k, d in rows.now.items() if rows.was.get(k) == d}
+        how.digests.update({f"{step.id} {k}": d for k, d in alike.items()})
+    found = compared(before, after, rows)
     if isinstance(step, Attest) and causes(before, after):
         file = str(run.manifest(f"report:{step.report}").facts["file_name"])
         kept = {f"file package {name}" for name in (file, EXCEPTIONS)}
         found = tuple(d for d in found if d.about in kept)
-    yield from found
+    if found:
+        how.differing.add(step.id)
+    yield from (replace(d, because=how.causes(run, d.because)) for d in found)
 
 
 def _nobody_watches() -> None:

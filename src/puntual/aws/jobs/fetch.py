@@ -7,11 +7,7 @@ A page comes back to the driver, which lands it: what is published is one proces
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
-
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
 
 from puntual import errors
 from puntual.aws.bucket import Bucket
@@ -20,7 +16,8 @@ from puntual.aws.fanned import FannedStream, Got, Want
 from puntual.aws.settings import Settings
 from puntual.aws.stream import KinesisStream, reading_client
 from puntual.aws.tips import S3Tips
-from puntual.errors import PuntualError, TransientError
+from puntual.engines.spark.spread import spread
+from puntual.errors import PuntualError
 from puntual.ports.stream import StreamPage, StreamReader
 from puntual.runner.clock import SystemClock
 
@@ -58,22 +55,7 @@ class Executors:
         def fetch(want: Want) -> StreamPage | Fault:
             return fetched(want, lake=lake, project=project, region=region)
 
-        # Executors read with the packages of the driver, so by its interpreter.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        context = SparkSession.builder.getOrCreate().sparkContext
-        try:
-            answers = context.parallelize(wants, len(wants)).map(fetch).collect()
-        except Py4JJavaError as error:
-            if "PythonException" in str(error.java_exception):
-                raise  # what the executors raised is a bug: its traceback is in there
-            raise TransientError(
-                "S1102",
-                "the executors that read the stream were lost",
-                where=wants[0].stream,
-                expected=f"{len(wants)} pages",
-                observed=str(error.java_exception.getClass().getName()),
-                next_step="Run again; if it stays, give the job larger workers.",
-            ) from error
+        answers = spread(fetch, wants, code="S1102", where=wants[0].stream)
         return [_raised(a) if isinstance(a, tuple) else a for a in answers]
 
 
