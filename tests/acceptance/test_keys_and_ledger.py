@@ -89,6 +89,7 @@ def test_no_second_root_key_is_made_where_something_was_signed(
     bank: Path, tmp_path: Path, copied: str
 ) -> None:
     shutil.copytree(bank / ".puntual", tmp_path / "copy")
+    shown = (bank / "ledger.checkpoint").read_bytes()
     for name in ("keys", "ledger"):
         shutil.rmtree(bank / ".puntual" / name)
     if copied == "lake and commits alone":
@@ -100,6 +101,10 @@ def test_no_second_root_key_is_made_where_something_was_signed(
     for name in ("keys", "ledger"):
         shutil.rmtree(bank / ".puntual" / name, ignore_errors=True)
         shutil.copytree(tmp_path / "copy" / name, bank / ".puntual" / name)
+    if copied == "lake and commits alone":
+        unknown = next_day(bank)
+        assert (unknown.code, "V4003" in unknown.err) == (3, True), "is it the newest copy?"
+        (bank / "ledger.checkpoint").write_bytes(shown)
     assert next_day(bank).code == 0, "keys and ledger came back from a copy"
 
 
@@ -151,3 +156,101 @@ def test_a_time_stamp_is_asked_for_over_http_alone(bank: Path) -> None:
         assert (told.code, "C1908" in told.err) == (2, True), told.err
     assert puntual(bank, "ledger", "stamp", "--url", "https://tsa.example/").code == 0
     assert puntual(bank, "ledger", "stamp", "--url", "").code == 0
+
+
+def set_back(bank: Path, tmp_path: Path) -> bytes:
+    """Deliver a second day, and put the first one's state back with its ledger.checkpoint."""
+    apart = bank / "ledger.checkpoint"
+    kept = apart.read_bytes()
+    shutil.copytree(bank / ".puntual", tmp_path / "backup")
+    assert next_day(bank).code == 0
+    shown = apart.read_bytes()
+    shutil.rmtree(bank / ".puntual")
+    shutil.copytree(tmp_path / "backup", bank / ".puntual")
+    apart.write_bytes(kept)
+    return shown
+
+
+SIGNING = (
+    ("key", "create", "ana", "--role", "approver"),
+    ("key", "rotate", "pipeline"),
+    ("reconcile", "-d", DAY, "--row", "p2", "--unmask"),
+)
+
+
+@pytest.mark.row("f9")
+def test_an_older_backup_is_refused_also_when_its_checkpoint_was_put_back_with_it(
+    bank: Path, tmp_path: Path
+) -> None:
+    """The newest package lies in `evidence`, which nobody has set back."""
+    set_back(bank, tmp_path)
+    before = {p: p.read_bytes() for p in (bank / ".puntual/ledger").rglob("*") if p.is_file()}
+    refused = next_day(bank)
+    assert (refused.code, "V4003" in refused.err) == (3, True), refused.out + refused.err
+    for command in SIGNING:
+        ran = puntual(bank, *command)
+        assert (ran.code, "V4003" in ran.err) == (3, True), (command, ran.out + ran.err)
+    lying = {p: p.read_bytes() for p in (bank / ".puntual/ledger").rglob("*") if p.is_file()}
+    assert lying == before, "nothing was signed"
+    assert len(trust_files(bank)) == 1
+
+
+@pytest.mark.row("f9")
+def test_what_an_operator_has_given_up_is_on_record_and_not_asked_for_again(
+    bank: Path, tmp_path: Path
+) -> None:
+    set_back(bank, tmp_path)
+    given = puntual(bank, "ledger", "anchor", "--seen", str(pack_of(bank, NEXT)), "--reason", "x")
+    assert (given.code, "V4003" in given.err) == (3, True), given.out + given.err
+    assert puntual(bank, "ledger", "anchor", "--reason", "the disk burned").code == 0
+    shown = puntual(bank, "ledger", "show", "--json").data["entries"]
+    assert isinstance(shown, list)
+    (anchored,) = (e["facts"] for e in shown if e["event"] == "anchor")
+    assert (anchored["reason"], len(anchored["lost"])) == ("the disk burned", 1)
+    assert puntual(bank, "key", "create", "ana", "--role", "approver").code == 0
+
+
+def pack_of(bank: Path, day: str) -> Path:
+    return bank / "evidence" / f"payments_daily_{day.replace('-', '')}_v1"
+
+
+@pytest.mark.row("f9")
+def test_without_the_checkpoint_that_is_kept_apart_nothing_is_signed_until_it_is_laid_down_again(
+    bank: Path, tmp_path: Path
+) -> None:
+    apart = bank / "ledger.checkpoint"
+    newest, kept = shutil.copytree(pack_of(bank, DAY), tmp_path / "newest"), apart.read_bytes()
+    apart.unlink()
+    for command in SIGNING:
+        ran = puntual(bank, *command)
+        assert (ran.code, "ledger anchor --seen" in ran.err) == (3, True), (command, ran.err)
+    refused = next_day(bank)
+    assert (refused.code, "V4003" in refused.err) == (3, True), refused.out + refused.err
+    assert not apart.exists()
+    assert puntual(bank, "ledger", "show").code == 0, "what signs nothing goes on"
+    anchor = ("ledger", "anchor", "--reason", "lost", "--seen")
+    for wrong in (tmp_path / "none", apart, bank / "puntual.yaml"):
+        ran = puntual(bank, *anchor, str(wrong))
+        assert ran.code in (2, 3), ran.out + ran.err
+    assert not apart.exists()
+    for right in (newest, tmp_path / "copy"):
+        (tmp_path / "copy").write_bytes(kept)
+        apart.unlink(missing_ok=True)
+        ran = puntual(bank, *anchor, str(right))
+        assert ran.code == 0, ran.out + ran.err
+    shown = puntual(bank, "ledger", "show", "--json").data["entries"]
+    assert isinstance(shown, list)
+    assert [e["facts"]["lost"] for e in shown if e["event"] == "anchor"] == [[], []]
+    assert next_day(bank).code == 0
+    assert puntual(bank, "verify").code == 0, "no receiver sees a cut"
+
+
+def test_a_package_that_another_log_has_signed_stops_nobody(bank: Path, tmp_path: Path) -> None:
+    """Also one that nobody can read: what is damaged there is `verify`'s to say."""
+    (tmp_path / "other").mkdir()
+    assert run_day(good_day(tmp_path / "other")).code == 0
+    shutil.copytree(pack_of(tmp_path / "other", DAY), pack_of(bank, "2027-01-01"))
+    shutil.copytree(pack_of(bank, DAY), pack_of(bank, "2027-01-02"))
+    (pack_of(bank, "2027-01-02") / "statement.tlog-proof").write_bytes(b"no proof")
+    (bank / "evidence/payments_daily_20270103_v1").mkdir()
+    assert next_day(bank).code == 0

@@ -220,6 +220,8 @@ def test_a_run_on_a_restored_older_backup_stops_until_an_operator_anchors(tmp_pa
     assert puntual(tmp_path, "ledger", "anchor", "--reason", "the newest copy is lost").code == 0
     shown = puntual(tmp_path, "ledger", "show", "--json").data["entries"]
     assert "the newest copy is lost" in json.dumps(shown)
+    again = run_day(tmp_path, day=day, as_of=second[0])
+    assert "V4003" not in again.err, "a package of what was given up stops nobody any more"
 
 
 def test_nothing_of_a_row_stands_in_the_ledger_or_in_what_proves_it(tmp_path: Path) -> None:

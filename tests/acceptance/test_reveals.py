@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pwd
 import shutil
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -97,6 +99,23 @@ def test_where_the_role_is_declared_only_its_holders_see_values(
     (bank / "puntual.yaml").write_text(f"{SETTINGS}roles:\n  reveal: [{holder}]\n")
     ran = within(bank, *SHOW)
     assert (ran.code, "C1905" in ran.err, "250.50" in ran.out) == (code, code == 2, code == 0)
+
+
+@pytest.mark.parametrize("command", [SHOW, ("query", "SELECT client_id FROM payments", "--unmask")])
+def test_nobody_is_somebody_else_by_a_variable(
+    bank: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """`USER` and `LOGNAME` are the caller's to set; the account is the system's."""
+    (bank / "puntual.yaml").write_text(f"{SETTINGS}roles:\n  reveal: [eva]\n")
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "eva")
+    refused = within(bank, *command)
+    assert (refused.code, "C1905" in refused.err, "250.50" in refused.out) == (2, True, False)
+    account = pwd.getpwuid(os.getuid()).pw_name
+    (bank / "puntual.yaml").write_text(f"{SETTINGS}roles:\n  reveal: [{account}]\n")
+    assert within(bank, *SHOW).code == 0
+    (entry,) = told(bank, "reveal")
+    assert entry.facts["who"] == account
 
 
 def test_each_change_of_a_policy_is_on_record_once_by_the_next_run(bank: Path) -> None:

@@ -158,7 +158,7 @@ def by_puntual(
     """What `puntual verify` does of level 1 without a project."""
     one = open_pack(folder)
     held = read_memory(state)
-    lines = [*verify(one.names, one.read)]
+    lines = [*verify(one.names, one.read, lying=one.lying)]
     if one.foreign:
         lines.append(Line(level=1, ok=False, sentence="foreign"))
     if holds(lines):

@@ -153,15 +153,21 @@ def open_ledger(root: Path, keys: LocalKeys, *, past: bool = False) -> LocalLedg
         EvidenceError: V4003, V4004.
         PermanentError: V5001, V5002, T1001, T1002, T1003.
     """
+    from puntual.cli.witnessed import witnessed
     from puntual.local.ledger import LocalLedger
 
     origin, sign = keys.current.origin, keys.note_lines
-    return LocalLedger(ledger_path(root), origin, apart_path(root), sign, past=past)
+    shown = () if past else witnessed(root, keys.current)
+    return LocalLedger(ledger_path(root), origin, apart_path(root), sign, past=past, shown=shown)
 
 
-def read_ledger(root: Path) -> LocalLedger:
+def read_ledger(root: Path, *, to_sign: bool = False) -> LocalLedger:
     """
     Open the ledger for reading.
+
+    Args:
+        root: The project's folder.
+        to_sign: Something is signed next, so that it must hold what left with packages as well.
 
     Raises:
         ProjectError: C1903 there is none.
@@ -179,7 +185,13 @@ def read_ledger(root: Path) -> LocalLedger:
             observed="none",
             next_step="puntual run -d DATE, or name another project by -C",
         )
-    return LocalLedger(ledger_path(root), open_keys(root).current.origin, apart_path(root), None)
+    current = open_keys(root).current
+    shown = None
+    if to_sign:
+        from puntual.cli.witnessed import witnessed
+
+        shown = witnessed(root, current)
+    return LocalLedger(ledger_path(root), current.origin, apart_path(root), None, shown=shown)
 
 
 def secret_of(root: Path) -> Callable[[], bytes]:

@@ -32,7 +32,10 @@ def command(
     if read is not None:
         now = as_of or datetime.now(UTC)
         ended = (*lapsed.complaints(root, read, now), *policed.complaints(root, read, now))
-        complaints = (*complaints, *ended)
+        # Here alone: a run finds out by itself, and the engine's import takes its time.
+        from puntual.cli import binding
+
+        complaints = (*complaints, *ended, *binding.complaints(root, read))
     errors = sum(c.severity == "error" for c in complaints)
     warnings = len(complaints) - errors
     if as_json:

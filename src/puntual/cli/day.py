@@ -12,7 +12,7 @@ from datetime import date
 from puntual.cli import text
 from puntual.cli.progress import Progress, Silent, watcher
 from puntual.cli.shown import delivery_lines
-from puntual.errors import PermanentError, TransientError
+from puntual.errors import EvidenceError, PermanentError, TransientError
 from puntual.model.delivery import Delivery
 from puntual.model.manifest import Digest
 from puntual.model.notice import Obligation
@@ -41,12 +41,14 @@ class Owed:
         reports: Owed for it.
         landed: The sources that are landed for it.
         sent: Report → digest of its `deliver:` manifest.
+        unread: Report → why the record of what was sent cannot be read.
     """
 
     day: date
     reports: tuple[str, ...]
     landed: frozenset[str] = frozenset()
     sent: Mapping[str, Digest] = field(default_factory=dict)
+    unread: Mapping[str, EvidenceError] = field(default_factory=dict)
 
 
 class Shown:
@@ -116,6 +118,13 @@ def one_day(
     if not shown.quiet:
         for delivery in found:
             again = before.get(delivery.id.report) == delivery
+            fault = owed.unread.get(delivery.id.report) if again else None
+            if fault is not None:
+                text.say(
+                    f" ✗ {delivery.id.report}  {owed.day}  v{delivery.id.version}  by the journal "
+                    f"it was {delivery.state.value}; its record cannot be read: {fault.code}"
+                )
+                continue
             for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
                 text.say(line)
     return found

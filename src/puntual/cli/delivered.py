@@ -48,6 +48,17 @@ def missing_or_altered(
     )
 
 
+def unreadable(store: checkpoint.Store, report: str, day: date) -> EvidenceError | None:
+    """Return why the record of a delivery cannot be read; None if it can, or there is none."""
+    try:
+        for sent in sent_versions(store, report, day).values():
+            checkpoint.by_digest(store, sent)
+            checkpoint.by_digest(store, steps_of(store, report, sent)[f"report:{report}"])
+    except EvidenceError as fault:
+        return fault
+    return None
+
+
 def _of_version(
     store: checkpoint.Store, lying: Lying, report: str, sent: Digest
 ) -> Iterator[EvidenceError]:

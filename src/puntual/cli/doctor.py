@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import click
 
 from puntual.cli import reading, text
 from puntual.cli.clocks import clock
-from puntual.cli.examined import Answer, examined
+from puntual.cli.early import Answer
+from puntual.cli.examined import examined
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import lake_path, pointers_path, state_folder
 from puntual.local.clock_services import judged, offset_of
@@ -70,20 +72,22 @@ def command(
     if collect:
         _collect(root, watch, dry_run=dry_run, as_json=as_json)
         return
-    answers = [
-        *examine(state_folder(root), zones=zones, clock=watch),
-        *_services(services),
-        *examined(read, root, watch),
-    ]
+    answers: list[Answer] = []
+    for answer in chain(
+        examine(state_folder(root), zones=zones, clock=watch),
+        _services(services),
+        examined(read, root, watch),
+    ):
+        answers.append(answer)
+        if not as_json:  # each as it comes: the next one may take its time
+            about, level, sentence = answer
+            text.say(f" {SIGNS[level]} {about:<28} {sentence}")
     failed = any(level == "fail" for _, level, _ in answers)
     if as_json:
         data: dict[str, object] = {
             "answers": [{"about": a, "level": level, "sentence": s} for a, level, s in answers]
         }
         text.envelope("doctor", data, ok=not failed, at=watch.now())
-    else:
-        for about, level, sentence in answers:
-            text.say(f" {SIGNS[level]} {about:<28} {sentence}")
     ctx.exit(3 if failed else 0)
 
 

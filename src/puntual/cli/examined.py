@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
-from zoneinfo import TZPATH
 
-from puntual.cli import fit, places, restored, wiring
+from puntual.cli import early, fit, places, restored, wiring
 from puntual.cli.archive import Archive
+from puntual.cli.early import Answer
 from puntual.errors import ProjectError, PuntualError
 from puntual.local.index import log_of
 from puntual.local.litter import litter
@@ -20,27 +20,22 @@ from puntual.local.pointers import SqlitePointers
 from puntual.local.rebuild import is_damaged
 from puntual.local.stream import LocalStream
 from puntual.model.project import Project
-from puntual.model.report import Calendar, Report
-from puntual.model.source import DatabaseSource, FileSource, Source, StreamSource
+from puntual.model.report import Report
+from puntual.model.source import DatabaseSource, FileSource, StreamSource
 from puntual.planner.obligation import last_known, next_owed
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
-
-NOTICE_DAYS = 45
-"""A calendar that ends sooner is a warning: the next year is published in December."""
-
-Answer = tuple[str, str, str]
-"""What was looked at, `ok`, `warn` or `fail`, and one sentence."""
 
 
 def examined(project: Project, root: Path, clock: Clock) -> Iterator[Answer]:
     """Look at everything that a day of this project relies on, besides the machine itself."""
     yield from _fit(project, root)
-    yield _zone_data()
-    yield from (_calendar(c, clock.now()) for c in project.calendars.values())
+    yield early.zone_data()
+    yield from (early.calendar(c, clock.now()) for c in project.calendars.values())
     yield from (_next_due(project, r, clock.now()) for r in project.reports.values())
-    yield from (_source(s, root, clock) for s in project.sources.values())
-    yield _warehouse(project, root)
+    yield from _sources(project, root, clock)
+    about = f"warehouse {project.warehouse.kind}"
+    yield from early.answers({about: partial(_warehouse, project, root)})
     yield from _state(root)
     yield _litter(root)
 
@@ -60,33 +55,6 @@ def _fit(project: Project, root: Path) -> Iterator[Answer]:
         yield "run", "ok", f"folders can be written; a day takes {size / (1 << 20):,.1f} MiB"
 
 
-def _zone_data() -> Answer:
-    """Say which release of the IANA zone data is used: the system's, else the package's."""
-    for folder in TZPATH:
-        for name in ("tzdata.zi", "+VERSION"):
-            path = Path(folder) / name
-            if path.is_file():
-                with path.open(encoding="utf-8", errors="replace") as file:
-                    word = file.readline().removeprefix("# version").strip()
-                return "zone data", "ok", f"release {word} of the system ({folder})"
-        if Path(folder).is_dir() and any(Path(folder).iterdir()):
-            return "zone data", "warn", f"of the system ({folder}), which does not say its release"
-    try:
-        return "zone data", "ok", f"package tzdata {version('tzdata')}"
-    except PackageNotFoundError:
-        return "zone data", "fail", "none: pip install tzdata"
-
-
-def _calendar(calendar: Calendar, now: datetime) -> Answer:
-    about, left = f"calendar {calendar.name}", (calendar.valid_until - now.date()).days
-    sentence = f"valid until {calendar.valid_until.isoformat()}, {left} days"
-    if left < 0:
-        return about, "fail", f"ended {calendar.valid_until.isoformat()}: add the days published"
-    if left <= NOTICE_DAYS:
-        return about, "warn", f"{sentence}: add what its legal source has published"
-    return about, "ok", sentence
-
-
 def _next_due(project: Project, report: Report, now: datetime) -> Answer:
     """Say when the report is due next, and from when on its calendar cannot tell."""
     about, calendar = f"report {report.name}", project.calendars[report.calendar]
@@ -98,13 +66,24 @@ def _next_due(project: Project, report: Report, now: datetime) -> Answer:
     day = owed.obligation.reference_date.isoformat()
     sentence = f"of {day} it is due {owed.due_at:%Y-%m-%d %H:%M %Z}"
     last = last_known(report.terms, calendar)
-    if (last - now.astimezone(place).date()).days <= NOTICE_DAYS:
+    if (last - now.astimezone(place).date()).days <= early.NOTICE_DAYS:
         until = f"after {last.isoformat()} it is not known when it is due"
         return about, "warn", f"{sentence}; {until}: {calendar.name} ends"
     return about, "ok", sentence
 
 
-def _source(source: Source, root: Path, clock: Clock) -> Answer:
+def _sources(project: Project, root: Path, clock: Clock) -> Iterator[Answer]:
+    """Look at every source; databases last, for they may keep one waiting."""
+    databases = []
+    for source in project.sources.values():
+        if isinstance(source, DatabaseSource):
+            databases.append(source)
+        else:
+            yield _source(source, root, clock)
+    yield from early.answers(early.probes(databases, root))
+
+
+def _source(source: FileSource | StreamSource, root: Path, clock: Clock) -> Answer:
     about = f"source {source.name}"
     match source:
         case FileSource():
@@ -118,8 +97,6 @@ def _source(source: Source, root: Path, clock: Clock) -> Answer:
             return about, "ok", f"folder {folder.name}/ can be read"
         case StreamSource():
             return _stream(source, root, clock, about)
-        case DatabaseSource():
-            return _database(source, root, about)
 
 
 def _fixed(pattern: str) -> str:
@@ -134,14 +111,6 @@ def _stream(source: StreamSource, root: Path, clock: Clock, about: str) -> Answe
         level = "warn" if error.code == "S1101" else "fail"
         return about, level, f"{error.code} {error.message}. {error.next_step}"
     return about, "ok", f"stream {source.stream}, {len(shards)} shards"
-
-
-def _database(source: DatabaseSource, root: Path, about: str) -> Answer:
-    try:
-        moment = wiring.databases(root).probe(source)
-    except PuntualError as error:
-        return about, "fail", f"{error.code} {error.message}. {error.next_step}"
-    return about, "ok", f"answers; its clock says {moment.isoformat(timespec='seconds')}"
 
 
 def _warehouse(project: Project, root: Path) -> Answer:

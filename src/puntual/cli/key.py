@@ -360,7 +360,7 @@ def _changing(
     places.make_folder(places.lake_path(root))
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
         if books.has_keys(root) and not books.open_keys(root).signs_next(
-            size := books.read_ledger(root).size
+            size := books.read_ledger(root, to_sign=True).size
         ):
             yield books.open_keys(root), size, by  # nothing can be signed until this was done
         else:

@@ -12,13 +12,16 @@ from puntual.cli import books, founded, places, reading, remote, text, wiring
 from puntual.cli.clocks import clock
 from puntual.cli.options import env_option, json_option, project_option, root_of
 from puntual.cli.verify import consistency_of
-from puntual.errors import ProjectError
+from puntual.cli.witnessed import named, witnessed
+from puntual.errors import EvidenceError, ProjectError
 from puntual.evidence import checkpoint as checkpoints
 from puntual.evidence import ledger_files
+from puntual.evidence.checkpoint import Checkpoint
 from puntual.evidence.ledger import Entry, Event, Told, decode
-from puntual.evidence.signed_log import SignedLog
+from puntual.evidence.signed_log import LOST, SignedLog, lost_name
 from puntual.local.disk import translated
 from puntual.local.ledger import read_apart
+from puntual.ports.ledger import Ledger
 from puntual.runner.record import Record, catch_up
 
 
@@ -134,30 +137,74 @@ def prove(
 @command.command(name="anchor", help="Go on from a ledger that was set back; receivers see it.")
 @project_option
 @click.option("--reason", required=True, help="Why, in words; it stands in the ledger.")
+@click.option(
+    "--seen",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="PACKAGE|FILE",
+    help="Nothing is lost: the ledger holds this checkpoint, the newest that a receiver has.",
+)
 @click.pass_context
-def anchor(ctx: click.Context, project: Path | None, reason: str) -> None:
+def anchor(ctx: click.Context, project: Path | None, reason: str, seen: Path | None) -> None:
     """
     Accept that the last checkpoint that was shown is lost, and go on from here.
 
-    That is on record, with the size that was shown, before the checkpoint that was kept apart is
-    replaced; a receiver who holds it refuses what follows until people have talked.
+    That is on record, with the sizes that were shown, before the checkpoint that was kept apart is
+    replaced; a receiver who holds it refuses what follows until people have talked. With `--seen`
+    the ledger must hold that checkpoint and all others that are at hand, or nothing is changed.
     """
     root = root_of(ctx, project)
+    given = None if seen is None else _held(root, seen)
     read, watch = reading.read(root), clock(None)
     places.make_folder(places.lake_path(root))
     apart = books.apart_path(root)
     lost = read_apart(apart)
     with wiring.leased(root, watch) as held, wiring.open_store(root) as store:
         opened = books.open_books(root, read.name, past=True)
-        facts = {
+        facts: dict[str, object] = {
             "reason": reason,
-            "lost_size": "" if lost is None else str(lost.size),
-            "lost_root": "" if lost is None else lost.root.hex(),
+            "lost_size": "" if lost is None or given else str(lost.size),
+            "lost_root": "" if lost is None or given else lost.root.hex(),
+            LOST: [lost_name(c) for c in _missing(root, opened.ledger)],
         }
+        if given is not None:
+            facts |= {"seen_size": str(given.size), "seen_root": given.root.hex()}
         by = Record(store=store, books=opened, epoch=held.epoch, at=watch.now())
         catch_up(by, also=(Told(event=Event.ANCHOR, facts=facts),))
         now = checkpoints.decode(opened.ledger.checkpoint(opened.ledger.size - 1))
     text.say(f" ● {now.origin}: {now.size:,} entries from here on")
+
+
+def _held(root: Path, seen: Path) -> Checkpoint:
+    """
+    Return the checkpoint that an operator has brought; the ledger holds it, and all at hand.
+
+    Raises:
+        EvidenceError: V4001, V4002 it is none; V4003 the ledger does not hold it, or another one
+            that was shown; V4004.
+        ProjectError: C1008, C1903.
+        PermanentError: V5001, T1002, T1003.
+    """
+    ledger = books.read_ledger(root)
+    current = books.open_keys(root).current
+    found = named(seen, current)
+    for one in (found, *witnessed(root, current, every=True)):
+        if not ledger.holds(one):
+            raise EvidenceError(
+                "V4003",
+                "the ledger does not hold what was shown before: rollback detected",
+                where=str(books.ledger_path(root)),
+                expected=f"{one.origin} with its first {one.size:,} entries",
+                observed=f"{ledger.origin} with {ledger.size:,} entries",
+                next_step="Restore the newest backup of .puntual, then ask again.",
+            )
+    return found
+
+
+def _missing(root: Path, ledger: Ledger) -> list[Checkpoint]:
+    """Return what left with packages and is not in the ledger, which goes on without it."""
+    shown = {lost_name(c): c for c in witnessed(root, books.open_keys(root).current, every=True)}
+    return [c for c in shown.values() if c.size > ledger.size or ledger.root(c.size) != c.root]
 
 
 @command.command(name="stamp", help="Ask an authority for a time stamp with every delivery.")

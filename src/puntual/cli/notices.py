@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import reading, telling, text
+from puntual.cli import reading, restored, telling, text
 from puntual.cli.clocks import clock
 from puntual.cli.options import as_of_option, env_option, json_option, project_option, root_of
 from puntual.cli.places import journal_path
@@ -45,6 +45,7 @@ def command(
     if read.place == AWS:
         _deployed(root, env, now=watch.now(), as_json=as_json)
         return
+    restored.at_hand(root, watch.now())
     if send and journal_path(root).is_file():
         telling.tell(root, read, watch)
     found = _posted(root, everything=everything)

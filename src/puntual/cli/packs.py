@@ -28,6 +28,7 @@ class Pack:
         names: What its statement speaks of, as it lies there once the packed files are opened.
         proofs: The files that prove the statement.
         foreign: Files that may not lie beside the packed ones.
+        lying: How many files lie in its folder.
         large: All of it is larger than is read.
     """
 
@@ -35,6 +36,7 @@ class Pack:
     names: tuple[str, ...]
     proofs: dict[str, bytes]
     foreign: tuple[str, ...]
+    lying: int
     large: bool = False
 
     def read(self, name: str) -> bytes:
@@ -75,6 +77,7 @@ def open_pack(path: Path) -> Pack:
         names=tuple(sorted(names)),
         proofs=proofs,
         foreign=tuple(sorted(packed & set(lying))),
+        lying=len(lying),
         large=large,
     )
 

@@ -142,7 +142,7 @@ def _rebuilt(root: Path, project: Callable[[], Project], now: datetime) -> Itera
             if count:
                 yield f" ● {state.name} made again from the commit log: {count:,} names"
         if journal in lost:
-            made = _journal(store, journal, project(), now)
+            made = _journal(root, store, journal, project(), now)
             if made.count:
                 yield f" ● {journal.name} made again from manifests: {made.count:,} deliveries"
             faults += made.faults
@@ -156,12 +156,23 @@ def _rebuilt(root: Path, project: Callable[[], Project], now: datetime) -> Itera
         yield f" ✗ {fault.code} {fault.message}: {seen}"
 
 
-def _journal(store: Archive, journal: Path, project: Project, now: datetime) -> Rebuilt:
+def _journal(root: Path, store: Archive, journal: Path, project: Project, now: datetime) -> Rebuilt:
+    """Make the journal again, and tell again what is open by it: who was told is lost with it."""
+    from puntual.cli import telling
+    from puntual.local.notices import SqliteNotices
     from puntual.project.zones import zone
     from puntual.runner import rebuild
+    from puntual.runner.clock import FixedClock
 
-    with anew(journal) as new, closing(SqliteJournal(new)) as opened:
-        return rebuild.deliveries(store, opened, project, zone=zone, now=now)
+    with anew(journal) as new:
+        with closing(SqliteJournal(new)) as opened, closing(SqliteNotices(new)) as notices:
+            made = rebuild.deliveries(store, opened, notices, project, zone=zone, now=now)
+            there = bool(notices.open_ones())
+        # Before the file has its name, so that one that is cut here is begun again: a run that
+        # resolves a notice of which nobody was told would tell nobody of the resolution.
+        if there:
+            telling.tell(root, project, FixedClock(now), journal=new)
+    return made
 
 
 def _catalog(store: Archive, catalog: Path) -> Rebuilt:

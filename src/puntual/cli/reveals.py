@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -158,10 +159,14 @@ def _cells(cells: Cells) -> Cells:
 
 
 def this_person() -> str:
-    """Return the name of the user of this process; its number where it has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        import os
+    """
+    Return the account that runs this process, as the system knows it; its number without a name.
 
-        return f"user {os.getuid()}"
+    Its login name, never what a variable says: whoever calls may set `USER` and `LOGNAME`. A full
+    name is none: two accounts may have the same, and many systems let people change their own.
+    """
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

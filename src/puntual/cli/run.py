@@ -10,12 +10,23 @@ from pathlib import Path
 
 import click
 
-from puntual.cli import anew, books, fit, lineage_events, reading, restored, telling, text, wiring
+from puntual.cli import (
+    anew,
+    books,
+    early,
+    fit,
+    lineage_events,
+    reading,
+    restored,
+    telling,
+    text,
+    wiring,
+)
 from puntual.cli import plan as planning
 from puntual.cli.clocks import clock
 from puntual.cli.dates import resolve
 from puntual.cli.day import Owed, Shown, noted, one_day, standing_of
-from puntual.cli.delivered import below, missing_or_altered
+from puntual.cli.delivered import below, missing_or_altered, unreadable
 from puntual.cli.late import late_findings, late_json, late_lines
 from puntual.cli.options import (
     as_of_option,
@@ -108,7 +119,9 @@ def command(
     for line in restored.restore(root, lambda: read, watch.now()):
         (text.complain if as_json else text.say)(line)
     keyless = not books.has_keys(root)
+    owing = {name for owed in days for name in owed.reports}
     with (
+        early.warned(read, owing, root, watch.now()),
         lineage_events.afterwards(root, read) as ran,
         telling.afterwards(root, read, watch),
         wiring.open_desk(root, watch) as (desk, give_up),
@@ -238,7 +251,12 @@ def _led(
 def _landed(root: Path, days: tuple[Owed, ...]) -> tuple[Owed, ...]:
     with wiring.open_store(root) as store:
         return tuple(
-            replace(o, landed=landed_sources(store, o.day), sent=sent_reports(store, o.day))
+            replace(
+                o,
+                landed=landed_sources(store, o.day),
+                sent=(sent := sent_reports(store, o.day)),
+                unread={n: f for n in sent if (f := unreadable(store, n, o.day)) is not None},
+            )
             for o in days
         )
 
@@ -254,11 +272,14 @@ def _faults(root: Path, made: list[Delivery]) -> list[EvidenceError]:
     if not sent:
         return []
     with wiring.open_store(root) as store:
-        return [
-            fault
-            for name in sent
-            for fault in missing_or_altered(store, below(root), name.report, name.reference_date)
-        ]
+        found: list[EvidenceError] = []
+        for name in sent:
+            day = name.reference_date
+            try:
+                found += missing_or_altered(store, below(root), name.report, day)
+            except EvidenceError as fault:
+                found.append(fault)  # the others are looked at all the same, and all of it is said
+        return found
 
 
 def _owed(project: Project, reports: tuple[str, ...], day: date) -> Owed:

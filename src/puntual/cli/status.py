@@ -24,7 +24,7 @@ from puntual.cli.owed import owed_lines, owed_now, reserves, span
 from puntual.cli.places import need_project
 from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
 from puntual.cli.vantage import Vantage, vantage
-from puntual.errors import PermanentError, PuntualError
+from puntual.errors import EvidenceError, PermanentError, PuntualError
 from puntual.model.delivery import Delivery, State, Timeliness
 from puntual.model.finding import Finding
 from puntual.model.notice import Notice
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from puntual.cli.outlook import Outlook
 
 SHOWN = 20
+_NOTHING = "-"
+"""A prefix that no published name has."""
 
 
 @click.command(name="status", help="What is owed and how it stands.")
@@ -72,12 +74,15 @@ def command(
         ordered = sorted(found, key=_urgency)
         shown = ordered if everything else ordered[:SHOWN]
         notices, failing = _notices(place, report), place.failing()
-        late = _late(place, {d.id.reference_date for d in shown}, tell)
+        broken = _broken(place)
+        late = _late(place, {d.id.reference_date for d in shown}, tell) if not broken else {}
         owed = _owed(root, report, now, found, tell)
         ended = _ended(root, report, now)
         ahead = _ahead(place, shown, now, tell)
         came = _arrivals(place, [*found, *owed], now, tell) if arriving else {}
     shown = [_risked(d, ahead.get(str(d.id)), now) for d in shown]
+    for fault in broken:
+        text.fault(fault, wants_json=False)
     if as_json:
         data: dict[str, object] = {
             "deliveries": [delivery_json(d) | _late_json(late, d) for d in shown],
@@ -89,10 +94,14 @@ def command(
             "calendar_ended": list(ended),
             "notices": [notice_json(notice) for notice in notices],
             "not_told": str(failing),
+            "faults": [{"code": f.code, "about": f.where, "sentence": f.message} for f in broken],
         }
-        wrong = any(map(_needs_a_person, found)) or any(map(_is_missed, owed)) or bool(ended)
+        wrong = bool(broken or ended) or any(map(_needs_a_person, found))
+        wrong = wrong or any(map(_is_missed, owed))
         text.envelope("status", data, ok=not wrong, at=now)
-        return
+        ctx.exit(3 if broken else 0)
+    for fault in broken:
+        text.say(f" ✗ {fault.code} {fault.message}: what follows is the journal's word alone")
     missed, coming = owed_lines(owed, now, everything=everything, env=env)
     for line in missed:
         text.say(line)
@@ -121,6 +130,20 @@ def command(
             text.say(line)
     if failing:
         text.say(telling.failing_line(failing))
+    ctx.exit(3 if broken else 0)
+
+
+def _broken(place: Vantage) -> tuple[EvidenceError, ...]:
+    """Return that the commit log is not what was recorded, as a run would find it."""
+    if not place.was_run:
+        return ()
+    try:
+        place.names(_NOTHING)
+    except EvidenceError as fault:
+        return (fault,)
+    except PuntualError:
+        return ()  # what cannot be read now is said where it is needed
+    return ()
 
 
 def _notices(place: Vantage, report: str | None) -> tuple[Notice, ...]:

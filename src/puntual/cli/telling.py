@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 LEASE = "notify"
 
 
-def tell(root: Path, project: Project, clock: Clock) -> tuple[Send, ...]:
+def tell(
+    root: Path, project: Project, clock: Clock, *, journal: Path | None = None
+) -> tuple[Send, ...]:
     """
     Send everything that is due, unless another process is at it.
 
     What fails is said on standard error and stays in the outbox; nothing is raised for it, for
     it must not change how a run ends.
 
+    Args:
+        root: The project's folder.
+        project: Says who is told.
+        clock: The time.
+        journal: The file that holds the outbox, where it has not its own name yet.
+
     Returns:
         What was tried and nobody has taken.
     """
     try:
-        with _alone(root) as alone, closing(SqliteOutbox(journal_path(root))) as outbox:
+        with _alone(root) as alone, closing(SqliteOutbox(journal or journal_path(root))) as outbox:
             if not alone or not (project.notices or outbox.unsettled()):
                 return ()
             # Its imports (ssl, smtplib) are what a run without routes does not need.

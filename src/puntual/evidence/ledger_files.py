@@ -93,9 +93,12 @@ def decode(data: bytes) -> Consistency:
         shape.refuse(
             "$.proofs", f"at most {MAX_PROOFS}, by size from 1 on, each once", "another list"
         )
+    size = _size(found["size"], "$.size")
+    if sizes and sizes[-1] > size:
+        shape.refuse("$.proofs", "trees of at most the size that is proven", "a larger one")
     return Consistency(
         origin=shape.text(found["origin"], "$.origin"),
-        size=_size(found["size"], "$.size"),
+        size=size,
         root=_hash(found["root"], "$.root"),
         earlier=earlier,
     )
@@ -191,13 +194,32 @@ def decode_memory(data: bytes) -> dict[str, Held]:
 
 def _held(value: object, where: str) -> Held:
     found = shape.record(value, _HELD, where)
+    data = shape.base64_of(found["trust"], f"{where}.trust")
+    if not data:
+        shape.refuse(f"{where}.trust", "a trust file, as it was read", "nothing")
     return Held(
         root=shape.digest(found["root"], f"{where}.root"),
-        trust=shape.base64_of(found["trust"], f"{where}.trust"),
-        checkpoints=dict(shape.items(found["checkpoints"], _seen, f"{where}.checkpoints")),
-        proven=dict(shape.items(found["proven"], _seen, f"{where}.proven")),
-        reports=shape.mapping_of(found["reports"], _size, f"{where}.reports"),
+        trust=data,
+        checkpoints=_seen_trees(found["checkpoints"], f"{where}.checkpoints"),
+        proven=_seen_trees(found["proven"], f"{where}.proven"),
+        reports=shape.mapping_of(found["reports"], _index, f"{where}.reports"),
     )
+
+
+def _index(value: object, where: str) -> int:
+    """Read an index as a proof of inclusion writes it: at most 13 digits."""
+    index = shape.count(value, where)
+    if index >= 10**13:
+        shape.refuse(where, "at most 13 digits", "more")
+    return index
+
+
+def _seen_trees(value: object, where: str) -> dict[int, Hash]:
+    found = shape.items(value, _seen, where)
+    sizes = [size for size, _ in found]
+    if sizes != sorted({*sizes} - {0}):
+        shape.refuse(where, "trees by size from 1 on, each once", "another list")
+    return dict(found)
 
 
 def _seen(value: object, where: str) -> tuple[int, Hash]:

@@ -7,7 +7,7 @@ must be known from elsewhere. Specification: `docs/reference/evidence-format.md`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from puntual.errors import EvidenceError
@@ -88,6 +88,7 @@ def prove(
     lines += _recorded(stated, data, files[ledger_files.LEAF], proof)
     lines += _checkpoint(chosen, proof, verifies)
     lines += _sound(consistency, proof)
+    lines += _also_sound(more)
     report = stated.delivery.partition("/")[0]
     before = held or Held(root="", trust=b"", checkpoints={})
     lines += _continued(proof, report, [consistency, *more], before)
@@ -199,6 +200,13 @@ def _sound(found: Consistency, proof: Proof) -> Iterator[Line]:
         yield _bad("consistency.json is about another checkpoint")
     elif not all(_holds(found, e) for e in found.earlier):
         yield _bad("a consistency proof does not hold: the history was rewritten")
+
+
+def _also_sound(offered: Iterable[Consistency]) -> Iterator[Line]:
+    """Further proofs are judged like the package's own: who offers a false one has more to say."""
+    for found in offered:
+        if not all(_holds(found, e) for e in found.earlier):
+            yield _bad("a further consistency proof does not hold: the history was rewritten")
 
 
 def _continued(proof: Proof, report: str, offered: list[Consistency], held: Held) -> Iterator[Line]:

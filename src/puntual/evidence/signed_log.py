@@ -30,6 +30,17 @@ Sign = Callable[[bytes, int], tuple[NoteSignature, ...]]
 """(text of a checkpoint, its size) → signature lines of the log's keys."""
 
 
+LOST = "lost"
+"""Fact of an anchor: the checkpoints that were shown and that the ledger does not hold."""
+
+_ANCHOR = b'"event":"anchor"'
+
+
+def lost_name(seen: Checkpoint) -> str:
+    """Return how an anchor names a checkpoint that is lost."""
+    return f"{seen.size} {seen.root.hex()}"
+
+
 class Shelf(Protocol):
     """Where a ledger lies; what is placed is durable when a call returns, and is never replaced."""
 
@@ -84,13 +95,24 @@ class SignedLog:
         sign: Signs checkpoints; None where it is only read.
         past: Go on although it does not hold what was shown: an operator has said that this is
             lost. What is kept apart stays until the next entries, which say so, are signed.
+        shown: Checkpoints of it that left this machine, whose signatures hold; None where it is
+            only read.
 
     Raises:
-        EvidenceError: V4003 it is older than the checkpoint that is kept apart, or another;
-            V4004 an entry or a checkpoint is missing or altered.
+        EvidenceError: V4003 it is older than the checkpoint that is kept apart or one of those
+            that left, or another; or none is kept apart, and something is to be signed. V4004
+            an entry or a checkpoint is missing or altered.
     """
 
-    def __init__(self, shelf: Shelf, origin: str, sign: Sign | None, *, past: bool = False) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        origin: str,
+        sign: Sign | None,
+        *,
+        past: bool = False,
+        shown: Sequence[Checkpoint] | None = None,
+    ) -> None:
         self._shelf = shelf
         self._origin = origin
         self._sign = sign
@@ -98,7 +120,7 @@ class SignedLog:
         self._sizes = shelf.sizes()
         self._tree = self._known()
         if not past:
-            self._not_set_back()
+            self._not_set_back(shown or (), strict=sign is not None or shown is not None)
             self._keep_newest_apart()
         if self._starts and self._starts[-1] >= self.size:
             self._adopt(apart=not past)
@@ -249,24 +271,55 @@ class SignedLog:
             self._broken(size, "a checkpoint", "no such file")
         return found
 
-    def _not_set_back(self) -> None:
-        """Refuse a ledger that does not hold what was shown before."""
-        shown = self._shelf.apart()
-        if shown is None:
-            return
-        seen = checkpoints.decode(shown)
+    def holds(self, seen: Checkpoint) -> bool:
+        """Say whether a checkpoint is of a tree that this ledger has, or began with."""
         same = seen.origin == self._origin and seen.size <= len(self._tree)
-        if not same or self._tree.root(seen.size) != seen.root:
+        return same and self._tree.root(seen.size) == seen.root
+
+    def _not_set_back(self, shown: Sequence[Checkpoint], *, strict: bool) -> None:
+        """Refuse a ledger that does not hold what was shown before."""
+        apart = self._shelf.apart()
+        if apart is not None and not self.holds(seen := checkpoints.decode(apart)):
+            self._set_back(seen)
+        # A writer that died in its very first append had not kept anything apart yet.
+        if apart is None and strict and len(self._sizes) > 1:
             raise EvidenceError(
                 "V4003",
-                "the ledger does not hold what was shown before: rollback detected",
+                "nobody can say whether this is the newest copy of the ledger: the checkpoint "
+                "that is kept apart is gone",
                 where=self._shelf.where,
-                expected=f"{seen.origin} with its first {seen.size:,} entries",
-                observed=f"{self._origin} with {len(self._tree):,} entries",
-                next_step="Restore the newest backup of .puntual. If what is missing is lost for "
-                "good, `puntual ledger anchor --reason TEXT` goes on from here; receivers will "
-                "see that their history was cut.",
+                expected="ledger.checkpoint, the last checkpoint that was shown",
+                observed=f"no such file, beside {len(self._tree):,} entries",
+                next_step="Put ledger.checkpoint back from its copy. If there is none, compare "
+                "with the newest package that a receiver holds: `puntual ledger anchor --seen "
+                "PACKAGE --reason TEXT` lays it down again if the ledger holds it.",
             )
+        missing = [seen for seen in shown if not self.holds(seen)]
+        given_up = self._given_up() if missing else frozenset()
+        for seen in missing:
+            if lost_name(seen) not in given_up:
+                self._set_back(seen)
+
+    def _given_up(self) -> frozenset[str]:
+        """Return what operators have said is lost; see `lost_name`."""
+        found: set[str] = set()
+        for _, data in self.backwards():
+            if _ANCHOR in data:
+                lost = decode(data).told.facts.get(LOST)
+                found.update(str(name) for name in lost) if isinstance(lost, list) else None
+        return frozenset(found)
+
+    def _set_back(self, seen: Checkpoint) -> NoReturn:
+        raise EvidenceError(
+            "V4003",
+            "the ledger does not hold what was shown before: rollback detected",
+            where=self._shelf.where,
+            expected=f"{seen.origin} with its first {seen.size:,} entries",
+            observed=f"{self._origin} with {len(self._tree):,} entries",
+            next_step="Restore the newest backup of .puntual. If what is missing is lost for "
+            "good, `puntual ledger anchor --reason TEXT` goes on from here; receivers will "
+            "see that their history was cut.",
+        )
 
     def _keep_newest_apart(self) -> None:
         """Keep apart what a writer signed that died before it did: else a backup is not seen."""

@@ -23,7 +23,7 @@ Read = Callable[[str], bytes]
 """File name → its bytes; an EvidenceError is a line that does not hold."""
 
 MAX_FILES = 256
-"""Most files that are read as a package; it has a dozen."""
+"""Most files that lie in a package's folder; it has a dozen or two."""
 
 Look = Callable[[ObjectRef], tuple[int, Digest] | None]
 """Object → its size and digest as they are now; None when it is not at hand."""
@@ -38,22 +38,25 @@ class Line:
     sentence: str
 
 
-def verify(names: Iterable[str], read: Read, look: Look | None = None) -> tuple[Line, ...]:
+def verify(
+    names: Iterable[str], read: Read, look: Look | None = None, *, lying: int | None = None
+) -> tuple[Line, ...]:
     """
     Verify a package.
 
     Args:
-        names: Every file that lies in the package.
+        names: Every file that the package holds, once the packed ones are opened.
         read: Gives the bytes of one of them.
         look: Says what an object is now; None: level 2 is not asked.
+        lying: How many files lie in its folder; None: as many as there are names.
 
     Returns:
         What holds and what does not. Who vouches for it is `ledger_proof`'s answer, and what
         no package proves stands in `unproven`.
     """
     listed = sorted(names)
-    if len(listed) > MAX_FILES:
-        return (_bad(f"{len(listed)} files are no package: it has at most {MAX_FILES}"),)
+    if (many := len(listed) if lying is None else lying) > MAX_FILES:
+        return (_bad(f"{many} files are no package: it has at most {MAX_FILES}"),)
     held, documents, unread = _held(listed, read)
     if package.STATEMENT not in held:
         return (*unread, _bad("statement.json is missing: nothing can be verified"))

@@ -29,6 +29,8 @@ _COUNT = re.compile(r"0|[1-9][0-9]{0,17}")
 _AMOUNT = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?")  # of as many digits as DECIMAL(38) has
 _COLUMN = re.compile(r"[ -~]{1,128}")  # printable ASCII: it becomes a key of canonical JSON
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_UNREAD = frozenset({"S1302", "S1303"})
+"""Codes of what lies where the control record should and is none: the day is not verified."""
 _MOST_SUMS = 100
 _MOST_PARTS = 10_000
 _LONGEST_PART = 255
@@ -65,7 +67,7 @@ def read_file(desk: Desk, source: str, day: date, control: ControlFile) -> Vouch
     try:
         data = desk.drop.read_small(name, MAX_BYTES)
     except PermanentError as exc:
-        if exc.code != "S1302":
+        if exc.code not in _UNREAD:
             raise
         return Vouched(findings=(_unread(source, exc),))
     if data is None:

@@ -69,7 +69,8 @@ class LocalDrop:
         Return the bytes of a small file; see the port.
 
         Raises:
-            PermanentError: S1301 it may not be read; S1302 larger than `limit` bytes.
+            PermanentError: S1301 it may not be read; S1302 larger than `limit` bytes; S1303 it
+                is no regular file.
         """
         path = self.root / name
         try:
@@ -77,9 +78,19 @@ class LocalDrop:
                 data = file.read(limit + 1)
                 size = max(len(data), os.fstat(file.fileno()).st_size)
         except OSError as exc:
-            if exc.errno in _MISSING:
+            if exc.errno not in _MISSING:
+                raise _unreadable(str(path), exc) from exc
+            kind = _other_kind(path)
+            if kind is None:
                 return None
-            raise _unreadable(str(path), exc) from exc
+            raise PermanentError(
+                "S1303",
+                f"{shown(name)} is {kind}; it was not read, nor followed",
+                where=shown(name),
+                expected="a regular file",
+                observed=kind,
+                next_step="Have the source put a file there.",
+            ) from exc
         if len(data) > limit:
             raise PermanentError(
                 "S1302",
@@ -174,6 +185,15 @@ def shown(name: str) -> str:
     """
     data = name.replace("\\", r"\\").encode("utf-8", "surrogateescape")
     return printable(data.decode("utf-8", "backslashreplace"))
+
+
+def _other_kind(path: Path) -> str | None:
+    """Return what lies there instead of a regular file; None for a file, or nothing."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISREG(mode) else _kind(mode)
 
 
 def _kind(mode: int) -> str:

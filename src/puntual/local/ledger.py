@@ -44,18 +44,26 @@ class LocalLedger(SignedLog):
         apart: The file that holds the last checkpoint, outside of the folder.
         sign: Signs checkpoints; None where it is only read.
         past: Go on although it was set back (`puntual ledger anchor`); see `SignedLog`.
+        shown: Checkpoints of it that left with packages; see `SignedLog`.
 
     Raises:
-        EvidenceError: V4003 it is older than the checkpoint that is kept apart, or another;
-            V4004 an entry or a checkpoint is missing or altered.
+        EvidenceError: V4003 it is older than the checkpoint that is kept apart or than those
+            that left, or another; V4004 an entry or a checkpoint is missing or altered.
         PermanentError: T1001, T1002, T1003.
     """
 
     def __init__(
-        self, folder: Path, origin: str, apart: Path, sign: Sign | None, *, past: bool = False
+        self,
+        folder: Path,
+        origin: str,
+        apart: Path,
+        sign: Sign | None,
+        *,
+        past: bool = False,
+        shown: Sequence[Checkpoint] | None = None,
     ) -> None:
-        shelf = FolderShelf(folder, apart)
-        super().__init__(shelf, origin, None if sign is None else _told(sign), past=past)
+        signed = None if sign is None else _told(sign)
+        super().__init__(FolderShelf(folder, apart), origin, signed, past=past, shown=shown)
 
 
 def _told(sign: Sign) -> Sign:

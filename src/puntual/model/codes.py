@@ -344,8 +344,11 @@ _C: tuple[Code, ...] = (
     Code(
         "C1212",
         "another answer another time",
-        "LIMIT, first, last and any_value depend on the order of rows, which nothing fixes here.",
-        "Add an ORDER BY.",
+        "LIMIT, DISTINCT ON, first, last, any_value, string_agg, array_agg and functions of a "
+        "row's place (row_number, rank, lag …) depend on an order of rows that nothing fixes here. "
+        "Whether an ORDER BY tells every row from the others cannot be seen from the text.",
+        "Add an ORDER BY over columns that tell the rows apart; take min() of values that are all "
+        "the same.",
     ),
     Code(
         "C1213",
@@ -354,6 +357,14 @@ _C: tuple[Code, ...] = (
         "What this construct gives there is not exactly what it gives here, or has never been "
         "compared.",
         "Write it with sums, products, comparisons and CASE on exact values, cast explicitly.",
+    ),
+    Code(
+        "C1214",
+        "SQL that the engine cannot run",
+        "`puntual check` binds the project's SQL in DuckDB, over tables without rows that have the "
+        "types of the contracts. DuckDB refused this piece: a column that is not grouped, a "
+        "function that is not there, types that do not go together. The run would stop at it.",
+        "Correct what DuckDB names, or the type in the contract.",
     ),
     Code(
         "C1301",
@@ -794,6 +805,13 @@ _S: tuple[Code, ...] = (
         "too large for what it should be",
         "A control record of more than 8 MiB is not read.",
         "See whether data stands where the control record should.",
+    ),
+    Code(
+        "S1303",
+        "no regular file where the control record should be",
+        "A symbolic link, a folder, a pipe or a device lies under the name of the control record. "
+        "It is not followed and not waited for: the day cannot be verified.",
+        "Have the source put a file there.",
     ),
     Code(
         "S1401",
@@ -1783,9 +1801,12 @@ _V: tuple[Code, ...] = (
         "rollback of the ledger",
         "The ledger does not hold what was shown of it before: it was restored from an older "
         "backup, or replaced. `ledger.checkpoint` in the project's folder is the last that was "
-        "shown. Nothing is written, since two histories of one size would be signed.",
+        "shown, and the newest packages in `evidence` show others. Where that file is gone nobody "
+        "can say. Nothing is written, since two histories of one size would be signed.",
         "Restore the newest backup of .puntual. If what is missing is lost for good, "
-        "`puntual ledger anchor --reason TEXT` goes on from here, and receivers will see it.",
+        "`puntual ledger anchor --reason TEXT` goes on from here, and receivers will see it. If "
+        "only `ledger.checkpoint` is gone, put its copy back, or name the newest package that a "
+        "receiver holds: `puntual ledger anchor --seen PACKAGE --reason TEXT`.",
     ),
     Code(
         "V4004",

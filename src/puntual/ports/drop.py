@@ -62,7 +62,7 @@ class Drop(Protocol):
         Return the bytes of a small file such as a control record; None if there is none.
 
         Raises:
-            PermanentError: S1302 larger than `limit` bytes.
+            PermanentError: S1302 larger than `limit` bytes; S1303 it is no regular file.
         """
 
     def digest(self, file: DroppedFile) -> str | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,30 +59,43 @@ class Folder:
     seen: dict[str, SourceFile] = field(default_factory=dict)
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the paths of the regular files right inside a folder, sorted."""
-        place = self.root / folder
-        if not place.is_dir():
-            return ()
-        found = (f"{folder}/{p.name}" for p in place.iterdir() if p.is_file())
-        return tuple(sorted(n for n in found if not n.rpartition("/")[2].startswith(".")))
+        """
+        Return the paths of what lies right inside a folder, sorted.
+
+        A link that leads nowhere and a pipe are among them, so that whoever wants a file of
+        this name reads it, and says why it cannot be read.
+        """
+        return tuple(f"{folder}/{p.name}" for p in self._inside(folder) if p.name[0] != ".")
 
     def all_names(self, folder: str) -> tuple[str, ...]:
-        """Return the paths of the regular files in a folder and in folders below it, sorted."""
+        """Return the paths of what is no folder in a folder and in those below it, sorted."""
         place = self.root / folder
         found = place.rglob("*") if place.is_dir() else iter(())
-        paths = (p.relative_to(self.root) for p in found if p.is_file())
+        paths = (p.relative_to(self.root) for p in found if not os.path.isdir(p) and _counts(p))
         return tuple(sorted(p.as_posix() for p in paths if not _is_hidden(p.parent.parts[1:])))
 
     def folders(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders right inside a folder, sorted."""
-        place = self.root / folder
-        if not place.is_dir():
-            return ()
-        return tuple(sorted(p.name for p in place.iterdir() if p.is_dir() and p.name[0] != "."))
+        inside = self._inside(folder)
+        return tuple(p.name for p in inside if os.path.isdir(p) and p.name[0] != ".")
 
     def exists(self, path: str) -> bool:
-        """Return whether a regular file lies there."""
-        return (self.root / path).is_file()
+        """Return whether anything lies there, also what cannot be read."""
+        return os.path.lexists(self.root / path)
+
+    def is_file(self, path: str) -> bool:
+        """Return whether a regular file lies there, or a link to one."""
+        return os.path.isfile(self.root / path)
+
+    def closed(self, folder: str) -> Refused | None:
+        """Return why a folder cannot be looked into; None if it can, or there is none."""
+        if not self.exists(folder):
+            return None
+        try:
+            os.scandir(self.root / folder).close()
+        except OSError as error:
+            return _unreadable(error)
+        return None
 
     def read(self, path: str) -> tuple[SourceFile, Refused | None]:
         """
@@ -92,14 +108,12 @@ class Folder:
             return self.seen[path], None
         place = self.root / path
         nothing = SourceFile(path=path)
-        if not place.resolve().is_relative_to(self.root.resolve()):
-            return nothing, Refused(code="C1019", message="lies outside the project")
         try:
-            with place.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
+            if not _resolved(place).is_relative_to(_resolved(self.root)):
+                return nothing, Refused(code="C1019", message="lies outside the project")
+            data = _bytes(place)
         except OSError as error:
-            why = error.strerror or "not readable"
-            return nothing, Refused(code="C1001", message=f"cannot be read: {why.lower()}")
+            return nothing, _unreadable(error)
         if len(data) > MAX_BYTES:
             return nothing, Refused(code="C1006", message="is larger than 1 MiB")
         try:
@@ -112,10 +126,60 @@ class Folder:
         self.seen[path] = read
         return read, None
 
+    def _inside(self, folder: str) -> list[Path]:
+        """Return what lies right inside a folder, sorted; nothing of one that cannot be read."""
+        try:
+            return sorted((self.root / folder).iterdir())
+        except OSError:
+            return []  # `strangers` says why, unless there is none
+
     def digest(self) -> str:
         """Return the SHA-256 over path and digest of every file that was read, by path."""
         lines = (f"{self.seen[path].sha256}  {path}\n" for path in sorted(self.seen))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _resolved(place: Path) -> Path:
+    """
+    Follow links.
+
+    Raises:
+        OSError: Links lead to one another; before 3.13 `resolve` has another class for it.
+    """
+    try:
+        return place.resolve()
+    except RuntimeError as error:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place)) from error
+
+
+def _bytes(place: Path) -> bytes:
+    """
+    Read a regular file, one byte more than it may have.
+
+    Raises:
+        OSError: It is none, or cannot be read.
+    """
+    # Opened without waiting: a pipe's open would wait for a writer who never comes.
+    handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(handle).st_mode
+        if not stat.S_ISREG(kind):
+            why = "is a directory" if stat.S_ISDIR(kind) else "is no file, such as a pipe"
+            raise OSError(errno.EINVAL, why)
+        with open(handle, "rb", closefd=False) as stream:
+            return stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
+
+
+def _counts(place: Path) -> bool:
+    """Say whether it is a file, or stands for one; an editor's lock is a hidden link to nowhere."""
+    return os.path.isfile(place) or not place.name.startswith(".")
+
+
+def _unreadable(error: OSError) -> Refused:
+    why = error.strerror or "not readable"
+    return Refused(code="C1001", message=f"cannot be read: {why.lower()}")
 
 
 def _is_hidden(folders: Iterable[str]) -> bool:

@@ -18,6 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from puntual.project.complaints import At, Complaints, suggest
 from puntual.project.functions import ALLOWED, TABLE_FUNCTIONS, called, refused
+from puntual.project.ordered import unordered
 from puntual.project.snippets import Snippet
 
 PARAMETER = "reference_date"
@@ -243,8 +244,11 @@ def _judge(snippet: Snippet, node: exp.Expr, complaints: Complaints) -> None:
             _parameter(snippet, complaints, written, at)
     elif isinstance(node, exp.Func) and not isinstance(node.parent, exp.Table):
         _judge_function(snippet, node, complaints)
-    if isinstance(node, exp.Div | exp.Cast | exp.First | exp.Last | exp.AnyValue | exp.Limit):
+    if isinstance(node, exp.Div | exp.Cast):
         _doubt(snippet, node, complaints)
+    if why := unordered(node):
+        hint = "add an ORDER BY; of values that are all the same take min()"
+        snippet.complain(complaints, "C1212", why, spot(snippet, node), hint=hint)
 
 
 def _judge_function(snippet: Snippet, node: exp.Func, complaints: Complaints) -> None:
@@ -286,20 +290,8 @@ def _doubt(snippet: Snippet, node: exp.Expr, complaints: Complaints) -> None:
     if isinstance(node, exp.Cast):
         if isinstance(node.to, exp.DataType) and node.to.this in _FLOATS:
             code, message = "C1211", "a floating-point number is not exact; use DECIMAL(p,s)"
-    elif isinstance(node, exp.Div):
-        if not _rounded(node):
-            code, message = (
-                "C1204",
-                "this division rounds differently elsewhere; write its scale",
-            )
-    elif isinstance(node, exp.Limit):
-        if node.parent is not None and not node.parent.args.get("order"):
-            code, message = "C1212", "LIMIT without ORDER BY takes other rows another time"
-    elif not isinstance(node.parent, exp.Window) and node.find(exp.Order) is None:
-        code = "C1212"
-        message = (
-            f"{type(node).__name__.lower()}() without ORDER BY gives another value another time"
-        )
+    elif not _rounded(node):
+        code, message = "C1204", "this division rounds differently elsewhere; write its scale"
     if code:
         at = spot(snippet, node)
         snippet.complain(complaints, code, message, at, severity="warning")

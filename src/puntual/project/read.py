@@ -220,9 +220,12 @@ def _checks(folder: Folder, complaints: Complaints, datasets: Datasets) -> dict[
             found.setdefault(check.id, check)
     for path in folder.names("checks"):
         if path.endswith(".sql") and path not in reading.used:
-            source, _ = folder.read(path)
-            message = "no check uses this file"
-            complaints.add("C1305", message, source, severity="warning")
+            source, refused = folder.read(path)
+            if refused:
+                complaints.add(refused.code, f"the check {refused.message}", source)
+            else:
+                message = "no check uses this file"
+                complaints.add("C1305", message, source, severity="warning")
     return dict(sorted(found.items()))
 
 

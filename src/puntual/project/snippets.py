@@ -62,15 +62,20 @@ def from_key(section: Section, key: str) -> Snippet | None:
     node = section.mapping.get(key)
     if not text.strip() or not isinstance(node, Scalar):
         return None
+    return from_scalar(node, text, section.source)
+
+
+def from_scalar(node: Scalar, text: str, source: SourceFile) -> Snippet:
+    """Return the SQL that a value in YAML is."""
     if node.style == "|":
-        indents = _block(node, text, section.source)
+        indents = _block(node, text, source)
         if indents:
-            return Snippet(text=text, source=section.source, lines=indents)
+            return Snippet(text=text, source=source, lines=indents)
     quote = 1 if node.style in ("'", '"') else 0
     place = (node.line, node.column + quote)
-    written = section.source.line(node.line)[place[1] - 1 :]
+    written = source.line(node.line)[place[1] - 1 :]
     exact = node.style in ("", "'", '"') and written.startswith(text)
-    return Snippet(text=text, source=section.source, lines=(place,), exact=exact)
+    return Snippet(text=text, source=source, lines=(place,), exact=exact)
 
 
 def _block(node: Scalar, text: str, source: SourceFile) -> tuple[tuple[int, int], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from puntual.project.complaints import Complaints
-from puntual.project.files import Folder
+from puntual.project.files import Folder, SourceFile
 
 ENDINGS = {
     "contracts": (".odcs.yaml",),
@@ -29,20 +29,33 @@ _NEAR = 0.7
 
 def strangers(folder: Folder, complaints: Complaints) -> None:
     """
-    Complain of files that lie where they are not read.
+    Complain of files that lie where they are not read, and of what cannot be looked into.
 
     One that is named as rules are is an error: a check in it would hold nothing. Of others a
-    warning is given, and of notes none.
+    warning is given, and of notes none. A folder that cannot be read, and a link or pipe in
+    place of one, is an error too: nobody can say what it would have held.
     """
     for place, endings in ENDINGS.items():
+        _unreadable(folder, complaints, place)
         for path in folder.all_names(place):
             right = _is_plain(path, 1) and path.endswith(endings)
             if not right:
                 _stranger(folder, complaints, path, 1, endings)
+    _unreadable(folder, complaints, _REPORTS)
+    for path in folder.names(_REPORTS):
+        if not folder.is_file(path):
+            _unreadable(folder, complaints, path)
     for path in folder.all_names(_REPORTS):
         if not (_is_plain(path, 2) and _name(path) in _REPORT_FILES):
             _stranger(folder, complaints, path, 2, tuple(sorted(_REPORT_FILES)))
     _misspelt(folder, complaints)
+
+
+def _unreadable(folder: Folder, complaints: Complaints, path: str) -> None:
+    """Complain of what stands where a folder of the project should and cannot be read as one."""
+    if refused := folder.closed(path):
+        source = SourceFile(path=path)
+        complaints.add(refused.code, f"the folder {refused.message}", source)
 
 
 def _misspelt(folder: Folder, complaints: Complaints) -> None:

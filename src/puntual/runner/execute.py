@@ -477,10 +477,17 @@ def _output(answer: Answer) -> Mapping[str, object]:
 
 
 def _opened(
-    desk: Desk, obligation: Obligation, cause: str, severity: Severity, text: str
+    desk: Desk,
+    obligation: Obligation,
+    cause: str,
+    severity: Severity,
+    text: str,
+    *,
+    since: datetime | None = None,
 ) -> tuple[Notice, ...]:
-    """Open a notice and return it; nothing where it is open already."""
+    """Open a notice, as of now or since an instant; return it, or nothing where it is open."""
     at = desk.clock.now()
+    at = since or at
     if not desk.notices.open(obligation, cause, severity, text, at):
         return ()
     return (Notice(obligation=obligation, cause=cause, severity=severity, text=text, opened_at=at),)
@@ -507,7 +514,9 @@ def settle_sent(
     sent = last_sent(desk.journal, obligation.report, obligation.reference_date)
     if sent is None or sent.completeness is Completeness.FULL:
         return resolve(desk, obligation, but=but)
-    told = _opened(desk, obligation, NOT_FULL, Severity.WARN, tell.not_full(sent, desk.away))
+    text = tell.not_full(sent, desk.away)
+    # Since the instant that its manifest keeps: a lost journal's notice then has the same id.
+    told = _opened(desk, obligation, NOT_FULL, Severity.WARN, text, since=sent.sent_at)
     return told + resolve(desk, obligation, but=but | {NOT_FULL})
 
 

@@ -2,26 +2,31 @@
 The journal's deliveries and the catalog, made again from the manifests that are published.
 
 Both are projections and never the truth; what is missing from them, or older than what is
-published, is written again. What no manifest holds is not made up: how long steps took, which
-faults stopped a run, which notices were open.
+published, is written again. Notices that follow from what is published are opened again: of a
+delivery that is held, that was sent and is not full, or that its receiver has rejected. What no
+manifest holds is not made up: how long steps took, which faults stopped a run, what the watch saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
 from puntual.errors import EvidenceError, ProjectError
-from puntual.model.delivery import DeliveryId, State
+from puntual.model.acknowledgement import Answer
+from puntual.model.check import Severity
+from puntual.model.delivery import Completeness, Delivery, DeliveryId, State
 from puntual.model.manifest import Digest
+from puntual.model.notice import HELD, NOT_FULL, REJECTED, Notice, Obligation
 from puntual.model.project import Project
 from puntual.planner.calendar import due_of
 from puntual.ports.journal import Catalog, Journal, Partition
-from puntual.runner import checkpoint
+from puntual.ports.notices import Notices
+from puntual.runner import checkpoint, tell
 from puntual.runner.acknowledge import answered, records
 from puntual.runner.checkpoint import Published
-from puntual.runner.delivery import delivery_of
+from puntual.runner.delivery import decision_of, delivery_of
 from puntual.runner.restate import steps_of
 from puntual.runner.sources import columns_of
 from puntual.runner.versions import sent_versions
@@ -46,6 +51,7 @@ class Rebuilt:
 def deliveries(
     store: checkpoint.Store,
     journal: Journal,
+    notices: Notices,
     project: Project,
     *,
     zone: Callable[[str], tzinfo],
@@ -57,6 +63,7 @@ def deliveries(
     Args:
         store: The published manifests.
         journal: Where to.
+        notices: Where the notices of what is written are opened again.
         project: Says when a report was due; one that it has no more is a fault.
         zone: Builds a zone from its IANA name.
         now: This instant, for how a delivery that is not sent stands to its deadline.
@@ -86,7 +93,67 @@ def deliveries(
             last = which.version == max(w.version for w in found)
             journal.save(made if last else replace(made, state=State.SUPERSEDED))
             count += 1
+            if last:
+                for notice in _notices(store, names, made, now):
+                    notices.open(
+                        notice.obligation,
+                        notice.cause,
+                        notice.severity,
+                        notice.text,
+                        notice.opened_at,
+                    )
     return Rebuilt(count=count, faults=tuple(faults))
+
+
+def _notices(
+    store: checkpoint.Store, names: Mapping[str, Digest], newest: Delivery, now: datetime
+) -> Iterator[Notice]:
+    """
+    Yield what is open of a delivery by what is published, as a run and `ack` open it.
+
+    Of a hold no manifest keeps the instant at which people were told.
+    """
+    report, day = newest.id.report, newest.id.reference_date
+    of = Obligation(report=report, reference_date=day)
+    if _is_held(store, names, report, day):
+        yield Notice(
+            obligation=of,
+            cause=HELD,
+            severity=Severity.WARN,
+            text=tell.held(report, day),
+            opened_at=now,
+        )
+    if newest.sent_at is not None and newest.completeness is not Completeness.FULL:
+        yield Notice(
+            obligation=of,
+            cause=NOT_FULL,
+            severity=Severity.WARN,
+            text=tell.not_full(newest),
+            opened_at=newest.sent_at,
+        )
+    told = [a for a in records(store, report, day) if a.answer is not Answer.ATTEMPTED]
+    if told and told[-1].answer is Answer.REJECTED:
+        yield Notice(
+            obligation=of,
+            cause=REJECTED,
+            severity=Severity.ERROR,
+            text=tell.rejected(told[-1].delivery, told[-1].identifier),
+            opened_at=told[-1].recorded_at,
+        )
+
+
+def _is_held(store: checkpoint.Store, names: Mapping[str, Digest], report: str, day: date) -> bool:
+    """Say whether the last decision of a delivery, of whatever version, is a hold that stands."""
+    steps = {kind: f"{kind}:{report}" for kind in ("decide", "report")}
+    found = {
+        step: Published(digest=names[name], manifest=checkpoint.by_digest(store, names[name]))
+        for step in steps.values()
+        if (name := checkpoint.pointer(step, day)) in names
+    }
+    decided, made = found[steps["decide"]], found.get(steps["report"])
+    if made is not None and made.manifest.inputs.get(steps["decide"]) != decided.digest:
+        made = None  # it was made for an earlier decision
+    return decision_of(decided.manifest, made).completeness is None
 
 
 def _missing(

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from puntual.errors import PuntualError
 from puntual.evidence.facts import list_from_json
-from puntual.model.delivery import Delivery, Reason
+from puntual.model.delivery import Delivery, DeliveryId, Reason
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Manifest
 from puntual.model.plan import (
@@ -160,6 +160,16 @@ def not_full(sent: Delivery, away: str = "") -> str:
     lacks = [_first(sent.reasons)] if sent.reasons else []
     follows = "it is replaced in full as soon as it can be"
     return "\n".join([f"SENT {how} · {report} {day}", *lacks, follows, _why(report, day, away)])
+
+
+def rejected(name: DeliveryId, identifier: str, away: str = "") -> str:
+    """Return the notice of a delivery that its receiver has rejected; see `held`."""
+    report, day = name.report, name.reference_date
+    env = f" --env {away}" if away else ""
+    return (
+        f"REJECTED · {report} {day} v{name.version}\nby its receiver, {identifier}\n"
+        f"what it answered: puntual ack{env} {report} -d {day}"
+    )
 
 
 def not_rehearsed(report: str, day: date) -> str:

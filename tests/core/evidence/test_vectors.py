@@ -47,7 +47,7 @@ def text(hashed: bytes) -> str:
 def included(index: int, size: int, leaf: bytes, root: bytes, path: tuple[bytes, ...]) -> bool:
     """Judge as `ledger` of the one file does; its leaf is a hash that it has made itself."""
     try:
-        hashes = [ONE_FILE.b64(ONE_FILE.fit(text(h), "hash")) for h in (root, *path)]
+        hashes = [base64.b64decode(ONE_FILE.fit(text(h), "hash")) for h in (root, *path)]
         ONE_FILE.fit(str(index), "count")
     except ValueError:
         return False

@@ -200,12 +200,6 @@ def test_one_wrong_word_is_told_at_its_place(
             "slaProperties: [{property: latency, value: 1}]\nstatus: a",
             "C1112",
         ),
-        (
-            SQL,
-            "sum(balance) AS",
-            "CAST(sum(balance) / 2 AS DECIMAL(18,2)) + first(balance) AS",
-            "C1212",
-        ),
         (MODEL, "e.occurred_at", "e.occurred_at, e.amount / 2 AS half", "C1204"),
         (MODEL, "e.occurred_at", "e.occurred_at, e.amount::DOUBLE AS f", "C1211"),
     ],
