@@ -96,6 +96,21 @@ def test_an_acceptance_moves_the_delivery_and_stays_for_good(root: Path) -> None
     assert (ran.code, _state(root)) == (0, "accepted")
 
 
+def test_a_day_whose_receiver_has_answered_is_verified_as_before(root: Path) -> None:
+    """What lies beside a package is none: neither the answer, nor what a dead attempt has left."""
+    assert _ack(root, "accepted", "2026-118822").code == 0
+    assert (root / PACK).is_dir()
+    shutil.copytree(root / "evidence" / f"{NAME}_20260302_v1", root / f"{PACK[:-17]}.unfinished-1")
+    (root / f"{PACK[:-17]}.unfinished-1" / "statement.dsse.json").unlink()
+    done = _inside(root, "verify", "-d", DAY, "--json")
+    assert done.code == 0, done.out + done.err
+    found: Any = done.data["packages"]
+    assert [p["verified"] for p in found] == [True]
+    other = root / "evidence" / f"{NAME}_20260302_v2"
+    shutil.copytree(root / PACK, other)
+    assert _inside(root, "verify", "-d", DAY).code == 1
+
+
 def test_a_rejection_needs_people_until_an_acceptance_follows(root: Path) -> None:
     assert _ack(root, "rejected", "R-1").code == 0
     assert _state(root) == "rejected"

@@ -57,7 +57,6 @@ class DropSuite:
         put("in/b.csv/part-0", b"1")
         assert drop.list("in/*.csv") == ()
         assert drop.passed_over("in/*.csv") == (PassedOver(name="in/b.csv", kind="a folder"),)
-        assert drop.read_small("in/b.csv", 10) is None
 
     @pytest.mark.row("h10")
     def test_a_small_file_is_read_and_a_large_one_refused(self, drop: Drop, put: Put) -> None:
@@ -206,7 +205,9 @@ def test_links_pipes_and_folders_are_not_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "in" / "c.csv")
     drop = LocalDrop(tmp_path)
     assert drop.list("in/*.csv") == ()
-    assert [drop.read_small(f"in/{n}.csv", 10) for n in "abc"] == [None, None, None]
+    for name, kind in (("a", "a symbolic link"), ("b", "a folder"), ("c", "a pipe")):
+        with pytest.raises(PermanentError, match=f"S1303 in/{name}.csv is {kind}"):
+            drop.read_small(f"in/{name}.csv", 10)
 
 
 @pytest.mark.row("h9")

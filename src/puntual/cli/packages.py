@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from puntual.cli import founded
 from puntual.cli.from_raw import Kept
-from puntual.cli.packs import LIMIT
+from puntual.cli.packs import LIMIT, is_package
 from puntual.cli.stocked import stocked
 from puntual.cli.vantage import There
 from puntual.errors import ProjectError
@@ -80,7 +80,7 @@ def _copied(deliveries: Bucket, day: date | None, folder: Path) -> tuple[Path, .
     wanted = [
         (one, pack, name)
         for one, pack, name in listed
-        if part in pack and not {pack, name} & _NO_NAMES and "/" not in name
+        if part in pack and is_package(pack) and not {pack, name} & _NO_NAMES and "/" not in name
     ]
     if not wanted:
         raise ProjectError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,18 @@ LIMIT = 64 * 1024 * 1024
 
 TOGETHER = 4 * LIMIT
 """Largest package."""
+
+
+_BESIDE = re.compile(r".*\.(acknowledgements|unfinished-[0-9]+)")
+
+
+def is_package(name: str) -> bool:
+    """
+    Say whether a folder of the evidence is to be verified, by its name.
+
+    What a receiver answered, and what an attempt that died has left, lie beside packages.
+    """
+    return _BESIDE.fullmatch(name) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from puntual.cli.options import (
     project_option,
     root_of,
 )
-from puntual.cli.packs import LIMIT, Pack, open_pack, size_of
+from puntual.cli.packs import LIMIT, Pack, is_package, open_pack, size_of
 from puntual.cli.places import evidence_path, state_folder
 from puntual.cli.stamped import examined
 from puntual.cli.vantage import There, vantage
@@ -186,7 +186,8 @@ def _packs(root: Path, pack: Path | None, when: str | None) -> tuple[Path, ...]:
     else:
         base = evidence_path(root)
         suffix = "" if when is None else f"_{parse_day(when):%Y%m%d}_"
-        found = tuple(p for p in sorted(base.glob("*")) if p.is_dir() and suffix in p.name)
+        lying = (p for p in sorted(base.glob("*")) if p.is_dir() and is_package(p.name))
+        found = tuple(p for p in lying if suffix in p.name)
     if not found:
         raise ProjectError(
             "C1008",

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
@@ -24,7 +25,7 @@ def beside(work: Callable[[], None], *, longest: int) -> Iterator[None]:
     process can be had, or this one has threads, it is not done: nothing may depend on it.
 
     Args:
-        work: What is done; what it raises ends it, unheard.
+        work: What is done; what it raises is a bug, whose traceback is all that comes of it.
         longest: Seconds after which the kernel ends it, also when its owner is dead.
     """
     pid = _forked(work, longest)
@@ -59,6 +60,8 @@ def _do(work: Callable[[], None], longest: int) -> NoReturn:
         signal.alarm(longest)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         work()
-        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - the owner goes on, and what is wrong here is said
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(0)
