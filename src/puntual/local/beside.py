@@ -60,8 +60,8 @@ def _do(work: Callable[[], None], longest: int) -> NoReturn:
         signal.alarm(longest)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         work()
-    except BaseException:  # noqa: BLE001 - the owner goes on, and what is wrong here is said
-        traceback.print_exc()
     finally:
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(0)
