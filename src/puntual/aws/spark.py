@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -17,8 +15,6 @@ from puntual.ports.engine import Engine
 @contextmanager
 def spark(cache: Cache) -> Iterator[Engine]:
     """Lend Spark; its application is begun when it is first asked, and ends with the process."""
-    # Executors read records with the packages of the driver, so by its interpreter.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     folder = cache.folder
     beside = DuckDBEngine(temporary=str(folder / "engine"), roots=(str(folder),))
     with (

@@ -20,12 +20,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from puntual.aws.jobs.fetch import fanned
 from puntual.aws.leases import RUN
 from puntual.aws.settings import Settings
 from puntual.aws.world import Place, deployed, duckdb, opened
+from puntual.engines.spark.session import application
 from puntual.errors import TransientError
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
@@ -93,7 +94,7 @@ def micro_batches(land: Callable[[int], None], *, every: int, batches: int) -> N
         if number + 1 == batches:
             enough.set()
 
-    session = SparkSession.builder.appName("puntual stream").getOrCreate()
+    session = application("puntual stream")
     clock = session.readStream.format("rate").option("rowsPerSecond", 1).load()
     with tempfile.TemporaryDirectory() as nobody:
         query = (

@@ -7,7 +7,9 @@ Whatever settings a cluster brings, a session of its own overrides them: overflo
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -58,6 +60,19 @@ _CLASS = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]")
 _OURS = re.compile(r"(?:PermanentError|ProjectError): ([A-Z]\d{4}) ([^\n]*)")
 
 
+def application(name: str | None = None) -> SparkSession:
+    """
+    Return the Spark application of this process, begun when there is none.
+
+    Args:
+        name: What a new one is called.
+    """
+    # Executors work with the packages of the driver, so by its interpreter; Spark asks once.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder
+    return (builder if name is None else builder.appName(name)).getOrCreate()
+
+
 def open_spark(
     zone: str = "UTC", *, settings: Mapping[str, str] | None = None, spark: SparkSession | None
 ) -> SparkSession:
@@ -69,7 +84,7 @@ def open_spark(
         settings: Further settings.
         spark: A session of the application; None: the one that runs, or else a new one.
     """
-    own = (spark or SparkSession.builder.getOrCreate()).newSession()
+    own = (spark or application()).newSession()
     wanted = {**SETTINGS, "spark.sql.session.timeZone": zone, **(settings or {})}
     if own.conf.get(_SHUFFLES) == "200":  # nobody said how many
         wanted[_SHUFFLES] = str(max(4, 2 * own.sparkContext.defaultParallelism))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
 
+from puntual.engines.spark.session import application
 from puntual.errors import TransientError
 
 Item = TypeVar("Item")
@@ -34,9 +32,7 @@ def spread(
     Raises:
         TransientError: `code`.
     """
-    # Executors work with the packages of the driver, so by its interpreter.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    context = SparkSession.builder.getOrCreate().sparkContext
+    context = application().sparkContext
     try:
         return context.parallelize(items, len(items)).map(work).collect()
     except Py4JJavaError as error:
