@@ -156,6 +156,10 @@ EXPRESSIONS = (
     "name || other",
     "upper(name)",
     "lower(other)",
+    "upper(trim(name))",
+    "trim(lower(trim(other)) || ' ')",
+    "regexp_full_match(upper(trim(name)), '[A-Z]')",
+    "CAST(CAST(days AS VARCHAR) AS BIGINT)",
     "name < other",
     "name = other",
     "name IS DISTINCT FROM other",
@@ -320,6 +324,8 @@ JOINS = (
     "SELECT name, {q} FROM t WHERE name NOT IN (SELECT other FROM t WHERE days > 0) AND paid",
     "WITH c AS (SELECT other, sum(small) AS s FROM t GROUP BY other) "
     "SELECT a.name, c.s, {p} FROM t AS a FULL JOIN c ON c.other = a.name",
+    "SELECT CAST(days AS VARCHAR) AS days, CAST(days AS DECIMAL(12, 2)) AS d, {q} FROM t "
+    "WHERE days > 0",
     "SELECT name AS x FROM t EXCEPT SELECT other FROM t WHERE paid",
     "SELECT name, small, {q} FROM t QUALIFY rank() OVER (PARTITION BY paid ORDER BY small) = 1",
 )

@@ -29,6 +29,7 @@ from puntual.project.portable_kinds import (
     TEXT,
     TIMESTAMP,
     UNKNOWN,
+    Names,
     kind_of,
     names_of,
     written,
@@ -331,7 +332,7 @@ _FORMS: Mapping[type[exp.Expr], Callable[[exp.Expr], str]] = {
 }
 
 
-def _misfit(node: exp.Expr, names: Mapping[str, str]) -> str:
+def _misfit(node: exp.Expr, names: Names) -> str:
     """Return why a construct is refused for the kinds of its values; "" where it is not."""
     match node:
         case exp.Cast():
@@ -367,7 +368,7 @@ def _misfit(node: exp.Expr, names: Mapping[str, str]) -> str:
     return ""
 
 
-def _mixed(nodes: Iterable[exp.Expr | None], names: Mapping[str, str]) -> str:
+def _mixed(nodes: Iterable[exp.Expr | None], names: Names) -> str:
     """Refuse values of two kinds that one engine casts and the other casts otherwise."""
     kinds: set[str] = set()
     literals: list[exp.Literal] = []
@@ -388,7 +389,7 @@ def _mixed(nodes: Iterable[exp.Expr | None], names: Mapping[str, str]) -> str:
     return f"{words}: one is cast to the other by other rules there; cast it yourself"
 
 
-def _calculated(node: exp.Binary, names: Mapping[str, str]) -> str:
+def _calculated(node: exp.Binary, names: Names) -> str:
     left, right = kind_of(node.this, names), kind_of(node.expression, names)
     if UNKNOWN in (left, right) or {left, right} <= NUMBERS | {NULL}:
         return ""
@@ -399,7 +400,7 @@ def _calculated(node: exp.Binary, names: Mapping[str, str]) -> str:
     return f"{left} and {right} are not calculated with alike"
 
 
-def _cast(node: exp.Cast, names: Mapping[str, str]) -> str:
+def _cast(node: exp.Cast, names: Names) -> str:
     kind, to = kind_of(node.this, names), written(node.to)
     if isinstance(node.this, exp.Literal) or kind in (NULL, to) or not to:
         return ""

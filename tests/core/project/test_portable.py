@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_condition_may_look_into_another_query(condition: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST(nullif(name, '?') AS DECIMAL(9, 2)) AS name FROM t",
+        "SELECT c.name FROM (SELECT CAST(trim(name) AS BIGINT) AS name FROM t) AS c",
+        "SELECT CAST(days AS VARCHAR) AS days FROM t WHERE days > 0",
+        "SELECT CAST(name AS BIGINT) AS name FROM t "
+        "WHERE EXISTS (SELECT 1 FROM u WHERE CAST(u.name AS BIGINT) = t.days)",
+    ],
+)
+def test_a_column_may_be_given_another_kind_under_its_own_name(sql: str) -> None:
+    assert portable(sql, "spark", COLUMNS) == ()
+
+
+@pytest.mark.parametrize(
     ("sql", "reason"),
     [
         ("SELECT name FROM t WHERE NOT (paid AND name IN (SELECT name FROM u))", "is false there"),
@@ -136,6 +151,24 @@ def test_a_condition_may_look_into_another_query(condition: str) -> None:
         ("SELECT name, sum(days) FROM t GROUP BY ROLLUP (name)", "grouping sets"),
         ("SELECT * FROM (VALUES (1), (2)) AS v(x)", "a list of values"),
         ("SELECT unnest([1, 2])", "lists"),
+        # Where a name is a column of a table, it is that before it is an alias.
+        ("SELECT CAST(name AS BIGINT) AS name FROM t WHERE name = 1", "number with text"),
+        ("SELECT CAST(days AS VARCHAR) AS days, days = '1' AS x FROM t", "number with text"),
+        # Elsewhere it may be either.
+        (
+            "WITH c AS (SELECT CAST(name AS BIGINT) AS name FROM t) "
+            "SELECT CAST(name AS DECIMAL(9, 2)) AS x FROM c",
+            "no kind that can be told",
+        ),
+        (
+            "SELECT (SELECT max(CAST(c.name AS DECIMAL(9, 2))) FROM t) AS x "
+            "FROM (SELECT CAST(name AS BIGINT) AS name FROM t) AS c",
+            "no kind that can be told",
+        ),
+        (
+            "SELECT CAST(name AS BIGINT) AS name FROM t ORDER BY CAST(name AS VARCHAR)",
+            "no kind that can be told",
+        ),
     ],
 )
 def test_what_depends_on_order_or_is_not_there_is_refused(sql: str, reason: str) -> None:
@@ -216,6 +249,14 @@ def test_the_example_has_an_environment_on_aws_and_is_the_same_there() -> None:
     read, complaints, _ = lint(ROOT / "examples/credit-report")
     assert read is not None
     assert AWS in read.environments.values()
+    assert [c for c in complaints if c.code == "C1213"] == []
+
+
+def test_a_real_banks_project_is_the_same_there(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests/acceptance/berka/project", tmp_path, dirs_exist_ok=True)
+    with (tmp_path / "puntual.yaml").open("a", encoding="utf-8") as settings:
+        settings.write(ENVIRONMENT)
+    _, complaints, _ = lint(tmp_path)
     assert [c for c in complaints if c.code == "C1213"] == []
 
 

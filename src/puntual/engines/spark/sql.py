@@ -62,17 +62,20 @@ def to_spark(sql: str, columns: Iterable[tuple[str, str]] = ()) -> str:
         names = names_of(tree, known)
         for identifier in tree.find_all(exp.Identifier):
             identifier.set("quoted", True)
-        return tree.transform(lambda node: _rewritten(node, names))
+        nodes = list(tree.dfs())
+        # By the tree as it was written: what is rewritten need not have the kind of its node.
+        kinds = {id(node): kind_of(node.this, names) for node in nodes if type(node) in _REWRITES}
+        # From the inside: what a guard repeats is written for Spark by then.
+        for node in reversed(nodes):
+            rewrite = _REWRITES.get(type(node))
+            if rewrite is not None and (new := rewrite(node, kinds[id(node)])) is not node:
+                node.replace(new)
+        return tree
 
     return compile_sql(sql, "spark", prepare=prepare)
 
 
-def _rewritten(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    rewrite = _REWRITES.get(type(node))
-    return rewrite(node, names) if rewrite is not None else node
-
-
-def _trim(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+def _trim(node: exp.Expr, kind: str) -> exp.Expr:
     if node.expression is None:
         node.set("expression", exp.Literal.string(_BLANKS))
         if not node.args.get("position"):
@@ -80,12 +83,12 @@ def _trim(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
     return node
 
 
-def _case(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+def _case(node: exp.Expr, kind: str) -> exp.Expr:
     return _guarded(node, node.this, _ONE_TO_ONE, "a letter of two or more in another case")
 
 
-def _cast(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    kind, to = kind_of(node.this, names), written(node.args["to"])
+def _cast(node: exp.Expr, kind: str) -> exp.Expr:
+    to = written(node.args["to"])
     if kind == TEXT and to in _FORMS and not isinstance(node.this, exp.Literal):
         return _guarded(node, node.this, _FORMS[to], f"a text that is no {to}")
     if (kind, to) == (DECIMAL, INTEGER):
@@ -103,7 +106,7 @@ def _guarded(node: exp.Expr, text: exp.Expr, form: str, what: str) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=fits, true=node.copy())], default=fault)
 
 
-def _pattern(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+def _pattern(node: exp.Expr, kind: str) -> exp.Expr:
     pattern = java(node.expression.name)
     if isinstance(node, exp.RegexpFullMatch):
         pattern = f"^(?:{pattern})\\z"
@@ -116,7 +119,7 @@ def java(pattern: str) -> str:
     return "".join({"$": "\\z", ".": "[^\\n]"}.get(piece, piece) for piece in pieces)
 
 
-_REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr, Mapping[str, str]], exp.Expr]] = {
+_REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr, str], exp.Expr]] = {
     exp.Trim: _trim,
     exp.Upper: _case,
     exp.Lower: _case,
