@@ -407,7 +407,6 @@ DEPLOYED = (
 @pytest.mark.parametrize(
     "command",
     [
-        ("amend", "-r", "payments_daily", "-d", DAY),
         ("deliver", "-d", DAY),
         ("land", "-d", DAY),
         ("watch", "--once"),

@@ -33,6 +33,7 @@ from puntual.aws.commits import S3CommitLog, S3Index
 from puntual.aws.executions import RUNNING
 from puntual.aws.objects import S3Objects
 from puntual.aws.pointers import S3Pointers
+from puntual.aws.producer import KinesisProducer
 from puntual.aws.redshift_data import DataApi
 from puntual.aws.stage.standing import Standing
 from puntual.checks.encoding import ALGORITHM
@@ -46,7 +47,7 @@ from puntual.project.read import read_project
 from puntual.runner import checkpoint
 from puntual.runner.published import committed_steps
 
-from .bank import ENV, STREAM, Bank, deployed, mailbox
+from .bank import ENV, NAME, STREAM, Bank, deployed, mailbox
 
 FRIDAY, MONDAY = "2026-11-20", "2026-11-23T05:00:00-06:00"
 SHORT_DAY, NEXT_DAY = "2026-11-19", "2026-11-20T05:00:00-06:00"
@@ -824,3 +825,48 @@ def test_what_the_receiver_answered_is_recorded_where_the_project_is_deployed(
         "001-rejected.json", "001-attachment.pdf", "002-accepted.json"
     }  # fmt: skip
     assert bank.puntual("verify", "-d", FRIDAY, "--env", ENV).code == 0
+
+
+_LATE = """\
+{"event_id":"L1","occurred_at":"2026-11-19T21:00:00-06:00","posted_on":"2026-11-20","client_id":"C000166",\
+"credit":{"id":"K0000418"},"kind":"CHARGE","amount":"10.00","currency":"MXN"}
+{"event_id":"L2","occurred_at":"2026-11-19T21:30:00-06:00","posted_on":"2026-11-20","client_id":"C000166",\
+"credit":{"id":"K0000418"},"kind":"REFUND","amount":"-10.00","currency":"MXN"}
+"""
+
+
+@everything
+def test_what_came_late_is_shown_and_replaces_a_delivery_when_a_person_says_so(
+    bank: Bank, friday: Any
+) -> None:
+    record = f"control/card_events_{FRIDAY.replace('-', '')}.json"
+    count = json.loads((bank.root / record).read_text(encoding="utf-8"))["count"]
+    vouched = (bank.root / record).read_text(encoding="utf-8").replace(count, str(int(count) + 2))
+    client_on(bank.stage, "s3").put_object(
+        Bucket=bank.settings.lake, Key=f"{NAME}/incoming/{record}", Body=vouched.encode()
+    )
+    put = KinesisProducer(client_on(bank.stage, "kinesis")).put_lines(
+        STREAM, _LATE.encode().splitlines(keepends=True), key="client_id"
+    )
+    assert put.put == 2
+    call = ("amend", "-r", "credit_daily", "-d", FRIDAY, "--env", ENV,
+            "--as-of", "2026-11-24T10:00:00-06:00")  # fmt: skip
+
+    shown = bank.puntual(*call)
+    assert shown.code == 6, shown.out + shown.err
+    assert "movements        1 rows   total 1,161 → 1,163 (+2)" in shown.out
+    assert "inputs NOT same, code same, rules same, layout same" in shown.out
+    assert "v2 is made and not sent" in shown.out
+    assert not [name for name in bank.delivered() if "credit_daily_20261120_v2" in name]
+
+    refused = bank.puntual(*call, "--yes")
+    assert (refused.code, "P3033" in refused.err) == (2, True), refused.out + refused.err
+    said = ("--reason", "two card events came late", "--by", "Ana Torres", "--yes")
+    sent = bank.puntual(*call, *said)
+    assert sent.code == 0, sent.out + sent.err
+    assert "● credit_daily  2026-11-20  v2  sent, full, on time" in sent.out
+    assert "more came meanwhile" not in sent.out
+    assert "out/credit_daily_20261120_v2.txt" in bank.delivered()
+    assert bank.puntual("verify", "-d", FRIDAY, "--env", ENV).code == 0
+    again = bank.puntual(*call, *said)
+    assert (again.code, "P3031" in again.err) == (2, True), again.out + again.err

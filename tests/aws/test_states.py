@@ -136,6 +136,59 @@ def test_a_day_whose_states_share_nothing_but_the_lake_is_delivered_and_then_loo
     assert looked["Decide-payments_daily"]["completeness"] == "not needed"
 
 
+def _amend(part: str, **said: object) -> dict[str, object]:
+    return {"amend": {"reports": ["payments_daily"], "part": part, **said}}
+
+
+def test_a_delivery_is_replaced_when_a_person_asks_for_it_and_not_before(place: Place) -> None:
+    drop(place.root)
+    vouch(place.root, 4, "330.35")
+    place.day(place.begin())
+    drop(place.root, ("p9;c1;9.99;2026-03-02",), suffix="_2")
+    vouch(place.root, 5, "340.34")
+
+    looked = place.begin(attempt=2, **_amend("look"))
+    assert (looked.kind, looked.landed) == (Kind.LOOK, ("payments",))
+    place.day(looked)
+
+    said = {"reason": "a branch sent one payment late", "by": "Ana Torres"}
+    made = place.begin(attempt=3, **_amend("make", **said))
+    assert (made.kind, made.send) == (Kind.AMEND, False)
+    assert place.day(made)["Attest-payments_daily"]["outcomes"] == {"attest:payments_daily": "done"}
+    with place.opened() as (office, _):
+        (first,) = office.desk.journal.deliveries(reference_date=DAY)
+    assert (first.id.version, first.state) == (1, State.SENT)
+    assert not list((place.root / "out").glob("*_v2.txt"))
+
+    sent = place.begin(attempt=4, **_amend("send", **said))
+    words = {s: w for a in place.day(sent).values() for s, w in a["outcomes"].items()}
+    assert words.pop("deliver:payments_daily") == "done"
+    assert set(words.values()) == {"skipped"}, "what was shown is what is sent"
+    assert (place.root / "out/payments_daily_20260302_v2.txt").is_file()
+    with place.opened() as (office, _):
+        newest = office.desk.journal.deliveries(reference_date=DAY)[0]
+    assert (newest.id.version, newest.state) == (2, State.SENT)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (_amend("make"), "P3032"),
+        (_amend("send"), "P3033"),
+        ({"amend": {"reports": ["payments_daily"], "part": "all"}}, "C1911"),
+        ({"amend": ["payments_daily"]}, "C1911"),
+        ({"amend": {"part": "make"}}, "C1911"),
+    ],
+    ids=["nothing was sent", "no reason", "no such part", "no object", "no reports"],
+)
+def test_what_cannot_be_amended_begins_no_run(
+    place: Place, said: dict[str, object], code: str
+) -> None:
+    with pytest.raises(ProjectError) as caught:
+        place.begin(**said)
+    assert caught.value.code == code
+
+
 def test_the_next_attempt_skips_what_is_committed(place: Place) -> None:
     drop(place.root)
     first = place.begin()

@@ -15,18 +15,20 @@ from typing import Any
 
 from puntual.aws.runs import Kind, Outcome, RunOrder
 from puntual.aws.tasks import Office, carrier_of, plan_of
-from puntual.aws.wire import RunRef, instant_in
+from puntual.aws.wire import RunRef, amendment_in, instant_in
 from puntual.errors import PermanentError, ProjectError, PuntualError, TransientError
+from puntual.model.delivery import Delivery
 from puntual.model.flow import DIED, TIMEOUT, Notify, Task
 from puntual.model.notice import Obligation
 from puntual.model.project import Project
 from puntual.planner.flow import flow
 from puntual.planner.obligation import longest_until_due, owed_on
-from puntual.planner.plan import plan
+from puntual.planner.plan import look, plan
 from puntual.planner.schedule import start
 from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
 from puntual.runner import again
+from puntual.runner.amend import Amendment, Part, next_versions, refuse_unexplained
 from puntual.runner.anew import steps_from
 from puntual.runner.checkpoint import Store
 from puntual.runner.execute import settle_sent
@@ -124,8 +126,12 @@ def prepare(
         if report in before:
             settle_sent(desk, Obligation(report=report, reference_date=day))
     order = RunOrder(ref=ref, kind=Kind.NOTHING, execution=execution)
-    if due:
-        anew = _anew(project, store, desk_of=office, day=day, due=due, step=ref.from_step)
+    asked = amendment_in(said)
+    if asked is not None:
+        order = _amended(project, store, order, asked)
+    elif due:
+        standing = {d.id.report: d for d in reversed(desk.journal.deliveries(reference_date=day))}
+        anew = _anew(project, store, day, due, ref.from_step, standing)
         order = replace(order, kind=Kind.DAY, reports=due, anew=anew)
     elif owed:
         restatements = again.to_complete(before, sent_reports(store, day))
@@ -139,18 +145,48 @@ def prepare(
     return order
 
 
+def _amended(project: Project, store: Store, order: RunOrder, asked: Amendment) -> RunOrder:
+    """
+    Return what a run is to do for a person who replaces what was sent.
+
+    Raises:
+        ProjectError: P1002, P1004, P1005, P3032, P3033, P3034.
+        EvidenceError: V1001, V1002.
+    """
+    day, step = order.ref.reference_date, order.ref.from_step
+    refuse_unexplained(project, asked, day, command="puntual amend --env ENV")
+    made = next_versions(store, asked, day, run="puntual run --env ENV")
+    if asked.part is Part.LOOK:
+        landed = tuple(sorted(landed_sources(store, day)))
+        found = look(project, day, asked.reports, landed)
+        kind = Kind.LOOK if found.steps else Kind.NOTHING
+        return replace(order, kind=kind, reports=asked.reports, landed=landed)
+    # What was sent forbids no step of the version after it.
+    anew = _anew(project, store, day, asked.reports, step, {})
+    return replace(
+        order,
+        kind=Kind.AMEND,
+        reports=asked.reports,
+        restatements=made,
+        anew=anew,
+        send=asked.part is Part.SEND,
+    )
+
+
 def _anew(
-    project: Project, store: Store, *, desk_of: Office, day: date, due: tuple[str, ...], step: str
+    project: Project,
+    store: Store,
+    day: date,
+    reports: tuple[str, ...],
+    step: str,
+    standing: Mapping[str, Delivery],
 ) -> tuple[str, ...]:
     """Return the steps that are done even if they are committed, in plan order."""
     if not step:
         return ()
-    standing = {
-        d.id.report: d for d in reversed(desk_of.desk.journal.deliveries(reference_date=day))
-    }
     committed = frozenset(committed_steps(store, day))
-    found = steps_from(project, day, due, step, committed=committed, standing=standing)
-    return tuple(s.id for s in plan(project, day, due).steps if s.id in found)
+    found = steps_from(project, day, reports, step, committed=committed, standing=standing)
+    return tuple(s.id for s in plan(project, day, reports).steps if s.id in found)
 
 
 def rescue(

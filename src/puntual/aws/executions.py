@@ -18,8 +18,9 @@ from botocore.exceptions import ClientError
 
 from puntual.aws.faults import code_of, translated
 from puntual.aws.names import machine, slug
-from puntual.aws.wire import instant_out
+from puntual.aws.wire import AMEND, amendment_out, instant_out
 from puntual.errors import ProjectError, TransientError
+from puntual.runner.amend import Amendment
 
 LONGEST = 80
 """Characters of an execution's name (Step Functions, StartExecution)."""
@@ -74,7 +75,14 @@ class Executions:
     def __init__(self, states: Any, machine: str, project: str) -> None:
         self._states, self._machine, self._project = states, machine, project
 
-    def start(self, day: date, *, from_step: str = "", as_of: datetime | None = None) -> Execution:
+    def start(
+        self,
+        day: date,
+        *,
+        from_step: str = "",
+        as_of: datetime | None = None,
+        amendment: Amendment | None = None,
+    ) -> Execution:
         """
         Start the next attempt of a day; one that runs with the same input is returned instead.
 
@@ -84,7 +92,7 @@ class Executions:
         """
         attempt = 1
         while True:
-            said = self._input(day, attempt, from_step, as_of)
+            said = self._input(day, attempt, from_step, as_of, amendment)
             found = self.found(day, attempt)
             if found is None:
                 arn = self._start(day, attempt, said)
@@ -166,13 +174,20 @@ class Executions:
         return str(made["executionArn"])
 
     def _input(
-        self, day: date, attempt: int, from_step: str, as_of: datetime | None
+        self,
+        day: date,
+        attempt: int,
+        from_step: str,
+        as_of: datetime | None,
+        amendment: Amendment | None,
     ) -> dict[str, object]:
+        amended = {} if amendment is None else {AMEND: amendment_out(amendment)}
         return {
             "reference_date": day.isoformat(),
             "attempt": attempt,
             "from_step": from_step,
             "as_of": instant_out(as_of),
+            **amended,
         }
 
     def name(self, day: date, attempt: int) -> str:

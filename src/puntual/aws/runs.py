@@ -32,6 +32,7 @@ class Kind(StrEnum):
 
     DAY = "day"
     COMPLETE = "complete"
+    AMEND = "amend"
     LOOK = "look"
     PLAN_B = "plan_b"
     NOTHING = "nothing"
@@ -44,13 +45,15 @@ class RunOrder:
 
     Attributes:
         ref: Names it.
-        kind: The day in full; the next version of what was sent in part; a look for what came
-            late; plan B after a technical fault; nothing that is owed.
+        kind: The day in full; the next version of what was sent in part; the next version that a
+            person asks for; a look for what came late; plan B after a technical fault; nothing
+            that is owed.
         reports: The reports of its plan.
         restatements: The next versions that it makes of what was delivered.
         landed: Of a look: the sources that are landed.
         anew: Ids of the steps that are done even if they are committed.
         fault: Of plan B: why the full report could not be made.
+        send: What is made is also sent; False: it is made to be looked at.
         execution: ARN of the execution; "" where it was not told.
     """
 
@@ -61,6 +64,7 @@ class RunOrder:
     landed: tuple[str, ...] = ()
     anew: tuple[str, ...] = ()
     fault: str = ""
+    send: bool = True
     execution: str = ""
 
 
@@ -204,6 +208,7 @@ def _order_out(order: RunOrder) -> dict[str, object]:
         "landed": list(order.landed),
         "anew": list(order.anew),
         "fault": order.fault,
+        "send": order.send,
         "execution": order.execution,
     }
 
@@ -217,6 +222,7 @@ def _order_in(said: Mapping[str, Any]) -> RunOrder:
         landed=tuple(said["landed"]),
         anew=tuple(said["anew"]),
         fault=said["fault"],
+        send=said["send"],
         execution=said["execution"],
     )
 

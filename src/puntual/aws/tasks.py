@@ -123,6 +123,7 @@ def carrier_of(
             anew=frozenset(run.anew),
             fault=run.fault,
             restatements=run.restatements,
+            send=run.send,
             decide_by=decisions(office.project, run.reports, planned.reference_date, zone),
         ),
         watch=office.watch,
@@ -145,7 +146,7 @@ def plan_of(project: Project, run: RunOrder) -> Plan:
             return look(project, day, run.reports, run.landed)
         case Kind.PLAN_B:
             return plan_b(project, day, run.reports)
-        case Kind.DAY | Kind.COMPLETE | Kind.NOTHING:
+        case Kind.DAY | Kind.COMPLETE | Kind.AMEND | Kind.NOTHING:
             return plan(project, day, run.reports)
 
 

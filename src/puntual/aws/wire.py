@@ -17,6 +17,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from puntual.errors import ProjectError
+from puntual.runner.amend import Amendment, Part
+
+AMEND = "amend"
+"""In an execution's input: what a person asks for who replaces a delivery."""
 
 LIMIT = 8 * 1024
 """Bytes of an answer, of the 256 KiB that all of them share."""
@@ -103,6 +107,35 @@ def order_in(event: Mapping[str, Any]) -> TaskOrder:
             run=ref_in(event["run"]),
             task=str(event["task"]),
             steps=tuple(str(step) for step in event["steps"]),
+        )
+
+
+def amendment_out(asked: Amendment) -> dict[str, object]:
+    """Return what stands at `amend` of an execution's input."""
+    return {
+        "reports": list(asked.reports),
+        "reason": asked.reason,
+        "by": asked.person,
+        "part": asked.part.value,
+    }
+
+
+def amendment_in(said: Mapping[str, Any]) -> Amendment | None:
+    """
+    Return what an execution's input asks to amend; None where it asks for a day.
+
+    Raises:
+        ProjectError: C1911 it is not what `puntual amend --env` writes.
+    """
+    if AMEND not in said:
+        return None
+    with _reading(said, "amend: reports, reason, by, part (look, make or send)"):
+        known = said[AMEND]
+        return Amendment(
+            reports=tuple(sorted({str(name) for name in known["reports"]})),
+            reason=str(known.get("reason", "")),
+            person=str(known.get("by", "")),
+            part=Part(known["part"]),
         )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from puntual.cli import dates, differing, reading, text, wiring
+from puntual.cli import dates, differing, reading, text
+from puntual.cli.amending import amending, newest
 from puntual.cli.clocks import clock
-from puntual.cli.day import carried
 from puntual.cli.options import (
     as_of_option,
     date_option,
@@ -21,24 +21,19 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.shown import delivery_json, delivery_lines, tables_apart
-from puntual.cli.workshop import Workshop, workshop
+from puntual.cli.text import in_env
 from puntual.cli.wrap import wrapped
 from puntual.errors import ProjectError
 from puntual.evidence.diff import Diff
-from puntual.model.delivery import Completeness, Delivery, Reason, Restatement
+from puntual.model.delivery import Completeness, Delivery, Reason
 from puntual.model.project import Project
-from puntual.planner.plan import look, plan
-from puntual.planner.policy import policies_of
 from puntual.project.zones import zone
 from puntual.runner import checkpoint
-from puntual.runner.anew import steps_from
+from puntual.runner.amend import Amendment, Part, not_delivered, options, refuse_unexplained
 from puntual.runner.delivery import decision_of
-from puntual.runner.execute import Run
-from puntual.runner.published import landed_sources
 from puntual.runner.versions import Version, read_made, read_sent, sent_versions
 
-NOBODY = "(not named)"
-"""Who asks for a version that nobody signs, where no name is given; no person has this name."""
+CAME_MEANWHILE = "what was sent is not what was shown, for more came meanwhile:"
 
 
 @click.command(name="amend", help="Make the next version of a delivery that was sent.")
@@ -87,130 +82,48 @@ def command(
     """
     root = root_of(ctx, project)
     day = dates.one(when, root, clock(as_of).now())
-    read = reading.only_here(
-        reading.to_run(root, env),
-        "`puntual run --env` completes what was sent in part; nothing else is amended there yet",
+    read = reading.to_run(root, env)
+    asked = Amendment(
+        reports=tuple(sorted({n for one in chosen for n in reading.chosen_reports(read, one)})),
+        reason=reason,
+        person=person,
     )
-    reports = tuple(sorted({n for one in chosen for n in reading.chosen_reports(read, one)}))
-    if yes and not reason.strip():
-        raise ProjectError(
-            "P3033",
-            "what was delivered is replaced only with a reason",
-            where="puntual amend",
-            expected="--reason TEXT",
-            observed="none",
-            next_step=f"puntual amend {_options(reports)} -d {day.isoformat()} --reason TEXT --yes",
-        )
-    for report in reports:
-        _named(read, report, day, person, is_sent=yes)
-    with workshop(read, root, clock(as_of), quiet=as_json) as shop:
-        with wiring.open_store(root) as store:
-            before = {report: _sent(store, report, day) for report in reports}
-            landed = landed_sources(store, day)
-        restatements = tuple(
-            Restatement(
-                report=report,
-                version=sent.number + 1,
-                supersedes=sent.sent,
-                reason=reason.strip(),
-                person=person.strip() or NOBODY,
-            )
-            for report, sent in before.items()
-        )
-        _look(read, shop, day, reports, landed)
-        anew = _anew(read, root, day, reports, step)
-        _make(read, shop, day, restatements, send=False, anew=anew)
-        with wiring.open_store(root) as store:
-            made = {report: read_made(store, report, day) for report in reports}
+    send = replace(asked, part=Part.SEND)
+    if yes:
+        refuse_unexplained(read, send, day, command=in_env("amend", read.away))
+    with amending(read, root, day, as_of=as_of, quiet=as_json) as at:
+        with at.store() as store:
+            before = {r: _sent(store, r, day, read.away) for r in asked.reports}
+        at.carry_out(replace(asked, part=Part.LOOK))
+        at.carry_out(asked, step=step)
+        with at.store() as store:
+            made = {report: read_made(store, report, day) for report in asked.reports}
             after = {report: one for report, one in made.items() if one is not None}
             if len(after) < len(made):
-                _held(ctx, store, tuple(r for r in reports if r not in after), day)
+                held = tuple(r for r in asked.reports if r not in after)
+                _held(ctx, store, held, day, read.away)
                 return
-            found = tuple(_change(store, before[r], after[r], r) for r in reports)
+            found = tuple(_change(store, before[r], after[r], r) for r in asked.reports)
         for change in found:
-            _refuse_identical(change, day)
+            _refuse_identical(change, day, read.away)
         _show(found, quiet=as_json)
         stands: dict[str, Delivery] = {}
         if yes:
-            _make(read, shop, day, restatements, send=True)
-            stands = {report: _newest(shop, report, day) for report in reports}
+            at.carry_out(send)
+            stands = {report: newest(at, report, day) for report in asked.reports}
+            with at.store() as store:
+                later = _later(store, found, day)
+            _show(later, quiet=as_json, head=CAME_MEANWHILE)
+            found = tuple({c.report: c for c in (*found, *later)}.values())
     _say(read, stands, found, as_json=as_json)
     ctx.exit(_code(stands))
 
 
-def _options(reports: tuple[str, ...]) -> str:
-    """Return the options that name reports."""
-    return " ".join(f"-r {report}" for report in reports)
-
-
-def _named(read: Project, report: str, day: date, person: str, *, is_sent: bool) -> None:
-    """Refuse to send what people sign without the name of who made it: maker is not checker."""
-    signed = any(p.signing is not None for p in policies_of(read, report))
-    if is_sent and signed and not person.strip():
-        raise ProjectError(
-            "P3034",
-            f"{report} is signed where it is not full, so it must be known who makes it",
-            where="puntual amend",
-            expected="--by PERSON, who may not sign it",
-            observed="none",
-            next_step=f"puntual amend -r {report} -d {day.isoformat()} --reason TEXT "
-            "--by PERSON --yes",
-        )
-
-
-def _sent(store: checkpoint.Store, report: str, day: date) -> Version:
+def _sent(store: checkpoint.Store, report: str, day: date, env: str) -> Version:
     known = sent_versions(store, report, day)
     if not known:
-        raise ProjectError(
-            "P3032",
-            f"{report} {day.isoformat()} was not delivered, so there is nothing to amend",
-            where="puntual amend",
-            expected="a delivery that was sent",
-            observed="none",
-            next_step=f"puntual run -r {report} -d {day.isoformat()}",
-        )
+        raise not_delivered(report, day, run=in_env("run", env))
     return read_sent(store, report, known[max(known)])
-
-
-def _look(
-    read: Project, shop: Workshop, day: date, reports: tuple[str, ...], landed: frozenset[str]
-) -> None:
-    """Keep what has come late, so that the next version holds it."""
-    planned = look(read, day, reports, landed)
-    if planned.steps:
-        run = Run(id=shop.run_id(day), epoch=shop.epoch)
-        carried(read, planned, shop.worker, shop.desk, run, shop.shown)
-
-
-def _anew(
-    read: Project, root: Path, day: date, reports: tuple[str, ...], step: str
-) -> frozenset[str]:
-    """
-    Return the steps that are done anew for the next versions; what was sent forbids none of them.
-
-    Raises:
-        ProjectError: P1004 there is no such step; P1005 a step that it needs is not committed.
-    """
-    if not step:
-        return frozenset()
-    committed = reading.committed(root, (day,)).get(day, frozenset())
-    return steps_from(read, day, reports, step, committed=committed, standing={})
-
-
-def _make(
-    read: Project,
-    shop: Workshop,
-    day: date,
-    restatements: tuple[Restatement, ...],
-    *,
-    send: bool,
-    anew: frozenset[str] = frozenset(),
-) -> None:
-    run = Run(
-        id=shop.run_id(day), epoch=shop.epoch, anew=anew, restatements=restatements, send=send
-    )
-    planned = plan(read, day, (r.report for r in restatements))
-    carried(read, planned, shop.worker, shop.desk, run, shop.shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +142,20 @@ def _change(store: checkpoint.Store, before: Version, after: Version, report: st
     return _Change(report=report, before=before, after=after, found=found, same=same)
 
 
-def _refuse_identical(change: _Change, day: date) -> None:
+def _later(store: checkpoint.Store, shown: tuple[_Change, ...], day: date) -> tuple[_Change, ...]:
+    """Return the changes of those that were sent otherwise than they were shown."""
+    found = []
+    for change in shown:
+        digest = sent_versions(store, change.report, day).get(change.after.number)
+        if digest is None:
+            continue  # it waits for a person
+        sent = read_sent(store, change.report, digest)
+        if sent.steps[f"report:{change.report}"] != change.after.steps[f"report:{change.report}"]:
+            found.append(_change(store, change.before, sent, change.report))
+    return tuple(found)
+
+
+def _refuse_identical(change: _Change, day: date, env: str) -> None:
     report, before, after = change.report, change.before, change.after
     if differing.is_nothing(before, after, change.found, change.same):
         raise ProjectError(
@@ -238,21 +164,21 @@ def _refuse_identical(change: _Change, day: date) -> None:
             where="puntual amend",
             expected="another row, total, exception, completeness or layout",
             observed="none",
-            next_step=f"puntual exceptions -d {day.isoformat()} shows what came late",
+            next_step=f"{in_env('exceptions', env)} -d {day.isoformat()} shows what came late",
         )
 
 
-def _show(found: tuple[_Change, ...], *, quiet: bool) -> None:
+def _show(found: tuple[_Change, ...], *, quiet: bool, head: str = "") -> None:
     for change in () if quiet else found:
+        if head:
+            text.say(f" {head}")
         for line in differing.lines(change.before, change.after, change.found, change.same):
             text.say(line)
 
 
-def _newest(shop: Workshop, report: str, day: date) -> Delivery:
-    return shop.desk.journal.deliveries(report=report, reference_date=day)[0]
-
-
-def _held(ctx: click.Context, store: checkpoint.Store, reports: tuple[str, ...], day: date) -> None:
+def _held(
+    ctx: click.Context, store: checkpoint.Store, reports: tuple[str, ...], day: date, env: str
+) -> None:
     """Say which reports are held, and why; nothing was sent of the others either."""
     for report in reports:
         text.say(f" ✕ {report}  {day.isoformat()}  the next version is held; what was sent stands")
@@ -261,9 +187,9 @@ def _held(ctx: click.Context, store: checkpoint.Store, reports: tuple[str, ...],
             for line in wrapped(f"{reason.code} {reason.sentence}", "   "):
                 text.say(line)
         for table in tables_apart(reasons):
-            again = f"puntual amend --from load:{table} {_options(reports)} -d {day.isoformat()}"
-            text.say(f"   altered after it was loaded: {again}")
-    text.say(f"   next: puntual exceptions -d {day.isoformat()}")
+            again = f"{in_env('amend', env)} --from load:{table} {options(reports)}"
+            text.say(f"   altered after it was loaded: {again} -d {day.isoformat()}")
+    text.say(f"   next: {in_env('exceptions', env)} -d {day.isoformat()}")
     ctx.exit(1)
 
 
@@ -298,7 +224,9 @@ def _say(
             text.say(f"   {change.report} {made}   next: --reason TEXT --yes")
             continue
         delivery = stands[change.report]
-        for line in delivery_lines(delivery, already=False, zone=zone(read.time_zone)):
+        for line in delivery_lines(
+            delivery, already=False, zone=zone(read.time_zone), env=read.away
+        ):
             text.say(line)
 
 

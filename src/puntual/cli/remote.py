@@ -26,6 +26,7 @@ from puntual.ports.clock import Clock
 from puntual.ports.journal import Journal, StepEvent
 from puntual.ports.notices import Notices
 from puntual.project.zones import zone
+from puntual.runner.amend import Amendment
 from puntual.runner.execute import Desk
 from puntual.runner.flow import Failed
 
@@ -132,18 +133,7 @@ def run_day(
         ProjectError: C1911, or what the machine says of the project.
     """
     before = {d.id: d for d in remote.journal.deliveries(reference_date=day) if d.sent_at}
-    execution = remote.executions.start(day, from_step=step, as_of=as_of)
-    if not shown.quiet:
-        text.say(f" execution {execution.arn}")
-        if not execution.started:
-            text.say("  it runs already; followed from here")
-    try:
-        ended = _follow(remote, execution, plan(remote.project, day, reports), shown)
-    except KeyboardInterrupt:
-        text.complain(f"the execution goes on: {execution.arn}; the same command follows it again")
-        raise
-    if ended.status != "SUCCEEDED":
-        raise fault_of(ended)
+    carry_out(remote, day, reports, step=step, as_of=as_of, shown=shown)
     newest = reversed(remote.journal.deliveries(reference_date=day))
     standing = {d.id.report: d for d in newest}
     found = [standing[report] for report in reports if report in standing]
@@ -158,6 +148,36 @@ def run_day(
             ):
                 text.say(line)
     return found
+
+
+def carry_out(
+    remote: Remote,
+    day: date,
+    reports: tuple[str, ...],
+    *,
+    step: str,
+    as_of: datetime | None,
+    shown: Shown,
+    amendment: Amendment | None = None,
+) -> None:
+    """
+    Start the next execution of a day, or find the one that runs; follow it until it succeeds.
+
+    Raises:
+        PuntualError: As for `run_day`.
+    """
+    execution = remote.executions.start(day, from_step=step, as_of=as_of, amendment=amendment)
+    if not shown.quiet:
+        text.say(f" execution {execution.arn}")
+        if not execution.started:
+            text.say("  it runs already; followed from here")
+    try:
+        ended = _follow(remote, execution, plan(remote.project, day, reports), shown)
+    except KeyboardInterrupt:
+        text.complain(f"the execution goes on: {execution.arn}; the same command follows it again")
+        raise
+    if ended.status != "SUCCEEDED":
+        raise fault_of(ended)
 
 
 def fault_of(ended: Execution) -> PuntualError:
