@@ -26,6 +26,7 @@ from support.small import (
 from puntual.cli.main import main
 
 NAME = "payments_daily"
+ANSWERED = "2026-03-03T06:10:00-06:00"
 PACK = f"evidence/{NAME}_20260302_v1.acknowledgements"
 
 
@@ -72,10 +73,11 @@ def test_an_acceptance_moves_the_delivery_and_stays_for_good(root: Path) -> None
     at = "2026-03-03T05:58:00-06:00"
     ran = puntual(
         root, "ack", NAME, "-d", DAY, "--status", "accepted", "--id", "2026-118822", "--at", at,
-        "--file", str(proof), "--as-of", AS_OF,
+        "--file", str(proof), "--as-of", ANSWERED,
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    again = _ack(root, "accepted", "2026-118822", "--at", at, "--file", str(proof))
+    said = ("--at", at, "--file", str(proof), "--as-of", ANSWERED)
+    again = _ack(root, "accepted", "2026-118822", *said)
     assert "was recorded already" in again.out
     (record,) = _records(root)
     assert (record["answer"], record["identifier"]) == ("accepted", "2026-118822")
@@ -87,7 +89,7 @@ def test_an_acceptance_moves_the_delivery_and_stays_for_good(root: Path) -> None
     assert _state(root) == "accepted"
     assert digests(root / "out") == before
 
-    other = _ack(root, "accepted", "2026-118822", "--at", "2026-03-03T06:10:00-06:00")
+    other = _ack(root, "accepted", "2026-118822", "--as-of", ANSWERED)
     assert (other.code, "D3002" in other.err) == (2, True)
 
     (root / ".puntual/journal.db").unlink()
@@ -122,6 +124,38 @@ def test_a_rejection_needs_people_until_an_acceptance_follows(root: Path) -> Non
     assert _state(root) == "accepted"
     assert _inside(root, "notices", "--json").data["notices"] == []
     assert [r["answer"] for r in _records(root)] == ["rejected", "accepted"]
+
+
+@pytest.mark.parametrize(
+    ("status", "at", "expected"),
+    [
+        ("accepted", "2026-03-03T04:54:59-06:00", "from 2026-03-03T11:00:00Z (when it was sent)"),
+        ("rejected", "2026-03-03T06:15:01-06:00", "to 2026-03-03T12:10:00Z (now)"),
+        ("accepted", "2027-03-03T05:10:00-06:00", "5 minutes more either way"),
+        ("attempted", "2026-03-02T05:00:00-06:00", "(when the report was made)"),
+        ("attempted", "2026-03-04T05:00:00-06:00", "to 2026-03-03T12:10:00Z (now)"),
+    ],
+)
+def test_an_answer_at_a_time_at_which_nobody_can_answer_is_no_evidence(
+    root: Path, status: str, at: str, expected: str
+) -> None:
+    """The delivery was sent at 05:00, and it is 06:10."""
+    told = _ack(root, status, "A-1", "--at", at, "--as-of", ANSWERED)
+    assert (told.code, "D3003" in told.err, expected in told.err) == (2, True, True), told.err
+    assert f"{NAME}/{DAY}/v1, --at" in told.err
+    assert (_records(root), _state(root)) == ([], "sent")
+
+
+def test_nobody_answers_before_the_delivery_was_sent_by_the_clock_of_the_call(root: Path) -> None:
+    told = _ack(root, "accepted", "A-1", "--as-of", "2026-03-03T04:00:00-06:00")
+    assert (told.code, "D3003" in told.err, "--as-of" in told.err) == (2, True, True), told.err
+    assert _records(root) == []
+
+
+@pytest.mark.parametrize("at", ["2026-03-03T04:55:00-06:00", "2026-03-03T06:15:00-06:00"])
+def test_the_clock_of_the_receiver_may_be_five_minutes_off(root: Path, at: str) -> None:
+    assert _ack(root, "accepted", "A-1", "--at", at, "--as-of", ANSWERED).code == 0
+    assert [r["identifier"] for r in _records(root)] == ["A-1"]
 
 
 @pytest.mark.row("f74")

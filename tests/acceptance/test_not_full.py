@@ -17,7 +17,7 @@ from puntual.model.notice import Obligation
 DECIDED, LATER = "2026-03-03T06:50:00-06:00", "2026-03-03T11:00:00-06:00"
 OPENED, RESOLVED = ("not_full", "Opened"), ("not_full", "Resolved")
 ROUTE = "notices:\n  desk: {severity: [warn], audience: [operations], file: desk.jsonl}\n"
-TITLE = f"SENT PARTIAL · {REPORT} {DAY}"
+TITLE = f"SENT PARTIAL · {REPORT} {DAY} · due 2026-03-03 07:00 CST"
 
 
 @pytest.fixture

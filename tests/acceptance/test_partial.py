@@ -156,6 +156,28 @@ def test_a_policy_that_has_ended_by_the_due_day_holds(tmp_path: Path) -> None:
     assert (checked.code, "C1706" in checked.out) == (2, True)
 
 
+def test_an_acceptance_that_has_ended_is_named_with_its_line(tmp_path: Path) -> None:
+    """The policy itself holds until the end of the year, and is not to blame."""
+    ended = POLICY.replace('valid_until: "2026-12-30"}', 'valid_until: "2026-03-02"}')
+    root = partial_project(tmp_path, ended)
+    send_payments(root)
+    approve(root)
+    held = run_day(root, "--json", as_of=DECIDED)
+    (why,) = (r["sentence"] for r in only_delivery(held)["reasons"] if r["code"] == "P3003")
+    assert why == (
+        "the regulator's acceptance Oficio 1/2026, on which the policy cards rests, does not hold "
+        "on the due day; expected 2026-01-01 to 2026-03-02, observed 2026-03-03"
+    )
+    checked = puntual(root, "check", "--as-of", DECIDED, "--json")
+    (told,) = (c for c in checked.data["complaints"] if c["code"] == "C1706")  # type: ignore[attr-defined]
+    line = next(n for n, text in enumerate(ended.splitlines(), 1) if text.startswith("acceptance"))
+    assert (told["line"], "acceptance 'Oficio 1/2026'" in told["message"]) == (line, True)
+    both = ended.replace('valid_until: "2026-12-30"', 'valid_until: "2026-03-01"')
+    (root / "policies/cards.yaml").write_text(both)
+    said = puntual(root, "check", "--as-of", DECIDED).out
+    assert ("the policy 'cards' ends on 2026-03-01" in said, said.count("C1706")) == (True, 2)
+
+
 def test_a_delivery_that_needs_two_people_is_sent_when_two_different_ones_have_signed_it(
     tmp_path: Path,
 ) -> None:
@@ -179,6 +201,55 @@ def test_a_delivery_that_needs_two_people_is_sent_when_two_different_ones_have_s
     sent = puntual(root, "deliver", "-d", DAY, "--as-of", DECIDED)
     assert sent.code == 4, sent.out + sent.err
     assert (root / f"{STEM}_v1.txt").is_file()
+
+
+@pytest.mark.parametrize("change", ["other bytes", "removed", "nobody holds the role"])
+def test_nobody_signs_a_delivery_whose_policy_is_no_longer_the_approved_one(
+    tmp_path: Path, change: str
+) -> None:
+    """It would not be sent: a signature under it would be of bytes that never leave."""
+    signed = "{mode: signed, roles: [compliance, operations], people: 2}"
+    root = partial_project(tmp_path, POLICY.replace("{mode: automatic}", signed))
+    send_payments(root)
+    approve(root)
+    assert run_day(root, as_of=DECIDED).code == 6
+    policy, settings = root / "policies/cards.yaml", root / "puntual.yaml"
+    before = policy.read_text(), settings.read_text()
+    if change == "other bytes":
+        policy.write_text(f"{before[0]}# one byte more\n")
+    elif change == "removed":
+        policy.unlink()
+    else:
+        settings.write_text(before[1].replace("operations: [Luis]", "operations: [Rosa]"))
+    one = ("sign", "delivery", REPORT, "-d", DAY, "--as-of", DECIDED)
+    refused = puntual(root, *one, "--as", "Ana", "--role", "compliance")
+    assert (refused.code, "P3046" in refused.err) == (2, True), refused.out + refused.err
+    assert f"puntual run -d {DAY} decides again" in refused.err
+    policy.write_text(before[0])
+    settings.write_text(before[1])
+    kept = puntual(root, *one, "--as", "Ana", "--role", "compliance")  # nothing was recorded
+    assert kept.code == 6, kept.out + kept.err
+
+
+def test_an_unknown_report_has_no_policy_to_list(tmp_path: Path) -> None:
+    root = partial_project(tmp_path)
+    told = puntual(root, "policy", "payment_daily")
+    assert (told.code, "C1003" in told.err, f"did you mean '{REPORT}'?" in told.err) == (
+        2, True, True,
+    ), told.out + told.err  # fmt: skip
+    assert "cards" in puntual(root, "policy", REPORT).out
+
+
+def test_one_version_is_compared_with_nothing(tmp_path: Path) -> None:
+    root = partial_project(tmp_path)
+    send_payments(root)
+    send_cards(root)
+    assert run_day(root, as_of=EARLY).code == 0
+    none = puntual(root, "diff", REPORT, "-d", "2026-03-03")
+    assert (none.code, "has no version that was sent" in none.err) == (2, True), none.err
+    one = puntual(root, "diff", REPORT, "-d", DAY)
+    assert (one.code, "has one version that was sent" in one.err) == (2, True), one.err
+    assert ("v1 alone" in one.err, "v0" in one.err) == (True, False)
 
 
 def test_a_warehouse_that_is_down_at_the_decision_time_leaves_plan_b_and_its_known_error(

@@ -50,7 +50,9 @@ def test_a_refused_run_pages_at_its_hour_once_and_the_run_that_succeeds_resolves
     assert _told(root) == [("T1002", "Opened")]
     (body,) = [json.loads(line)["data"] for line in (root / "told.jsonl").read_text().splitlines()]
     assert (body["severity"], body["audiences"]) == ("error", ["operations"])
-    assert body["text"].startswith(f"REFUSED · payments_daily {DAY}\nthe run was not begun: T1002 ")
+    title, why, *_ = body["text"].splitlines()
+    assert title == f"REFUSED · payments_daily {DAY} · due 2026-03-03 07:00 CST (5 h 00 min)"
+    assert why.startswith("the run was not begun: T1002 ")
     (root / "evidence").unlink()
     assert run_day(root).code == 0
     assert _told(root) == [("T1002", "Opened"), ("T1002", "Resolved")]

@@ -24,7 +24,7 @@ author: zoe
 valid_from: "2026-01-01"
 valid_until: "2026-12-30"
 approval: {roles: [compliance, operations], people: 2}
-delivery: {mode: signed, roles: [compliance], people: 1}
+delivery: {mode: signed, roles: [compliance], people: 2}
 minimum: {sources: [payments]}
 clauses:
   - {id: clients_missing, check: client_given, substitute: omit, owner: Core}

@@ -123,6 +123,28 @@ def test_plan_gives_the_same_in_json_with_exact_numbers_as_text(tmp_path: Path) 
     assert int(day["worst_case_seconds"]) == steps + 65
 
 
+@pytest.mark.parametrize(
+    ("after", "starts", "warned"),
+    [(1, "02:00", False), (0, "02:00", True), (0, "14:00", True), (1, "00:00", False)],
+)
+def test_check_warns_of_a_run_that_starts_before_its_day_is_over(
+    tmp_path: Path, after: int, starts: str, warned: bool
+) -> None:
+    due = f'due: {{business_days_after: {after}, time: "20:00"}}'
+    report = REPORT.replace('due: {business_days_after: 1, time: "07:00"}', due)
+    run = f'run: {{starts: "{starts}"}}\n'
+    files = {"puntual.yaml": SETTINGS + run, "reports/payments_daily/report.yaml": report}
+    write_project(tmp_path, **files)
+    checked = puntual(tmp_path, "check")
+    assert checked.code == 0, checked.out
+    said = (
+        "reports/payments_daily/report.yaml:4:28  C1607  warning: the run of 'payments_daily' for "
+        f"2026-01-01 starts at 2026-01-01 {starts} CST, before that day is over: what comes later "
+        "in it is not in the report"
+    )
+    assert (said in checked.out, "C1607" in checked.out) == (warned, warned), checked.out
+
+
 def test_check_warns_of_a_start_that_some_day_does_not_have(tmp_path: Path) -> None:
     calendar = (
         'source: "A test"\npublished: "2025-12-01"\nvalid_from: "2026-01-01"\n'

@@ -53,6 +53,7 @@ def test_the_run_starts_at_its_hour_and_a_delivered_day_is_left_alone(tmp_path: 
     lines = [line for line in ran.out.splitlines() if line.startswith("2026")]
     assert lines == [
         "2026-03-02 20:00 CST  watching small-bank",
+        "2026-03-02 20:00 CST  nobody is told: puntual.yaml declares no route under 'notices'",
         "2026-03-03 02:00 CST  run 2026-03-02 starts",
         "2026-03-03 02:00 CST  run 2026-03-02 ended: delivered (0)",
         "2026-03-03 07:30 CST  the watch ends",

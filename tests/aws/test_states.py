@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acceptance.test_ties import BY_CLIENT
+from support.partial import approve, partial_project, send_cards, send_payments
 from support.s3 import lake_of, s3_of
 from support.small import AS_OF, drop, vouch, write_project
 from support.stage import stage as stage
@@ -27,7 +29,7 @@ from puntual.aws.stage.standing import Standing
 from puntual.aws.tasks import Office, answer_of, carry
 from puntual.aws.wire import instant_in, order_in, ref_out
 from puntual.cli import wiring
-from puntual.errors import EvidenceError, ProjectError, TransientError
+from puntual.errors import EvidenceError, PermanentError, ProjectError, TransientError
 from puntual.model.delivery import State
 from puntual.planner.plan import plan
 from puntual.project.read import read_project
@@ -323,6 +325,66 @@ def test_without_a_policy_nothing_is_rescued(place: Place) -> None:
         approvals = wiring.approvals(place.root)
         found = begin.rescue(office, run, {"Error": "TransientError"}, approvals)
     assert found == {"fault": "", "reports": [], "whole": False}
+
+
+BOTH = ("by_client", "payments_daily")
+
+
+def _stopped(place: Place, run: RunOrder, step: str, fault: Exception) -> dict[str, object]:
+    """Have a step of a report fail, tell of that report alone, and ask for plan B."""
+    kind, _, report = step.partition(":")
+    error = {"Error": type(fault).__name__, "Cause": "{}"}
+    order = order_in(
+        {"run": ref_out(run.ref), "task": f"{kind.capitalize()}-{report}", "steps": [step]}
+    )
+    with place.opened() as (office, worker), pytest.raises(Failed):
+        carry(office, order, run, Failing(worker, step, fault), by="1")
+    told = {"about": "failed", "report": report, "task": f"Notify-{report}-failed", "error": error}
+    with place.opened() as (office, worker):
+        begin.tell(office, run, worker, told)
+        return begin.rescue(office, run, error, wiring.approvals(place.root))
+
+
+@pytest.fixture
+def decided(tmp_path: Path, bucket: Bucket) -> Place:
+    """Two reports, one with an approved plan B, at the moment to decide; all has come."""
+    root = partial_project(tmp_path / "bank")
+    for name, text in BY_CLIENT.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    approve(root)
+    send_payments(root)
+    send_cards(root)
+    place = Place(root, bucket)
+    at = instant_in("2026-03-03T06:50:00-06:00")
+    assert at is not None
+    place.clock = FixedClock(at)
+    return place
+
+
+def test_plan_b_is_asked_for_the_report_that_failed_and_for_no_other(decided: Place) -> None:
+    run = decided.begin()
+    assert run.reports == BOTH
+    answer = _stopped(decided, run, "report:by_client", PermanentError("Q1001", "its SQL"))
+    assert answer["reports"] == []
+    with decided.opened() as (office, _):
+        found = {(n.obligation.report, n.cause) for n in office.desk.notices.open_ones()}
+        noted = {d.id.report for d in office.desk.journal.deliveries(reference_date=DAY)}
+    assert (found, noted) == ({("by_client", "Q1001")}, {"by_client"})
+
+    answer = _stopped(decided, run, "decide:payments_daily", PermanentError("Q1001", "its SQL"))
+    assert (answer["reports"], answer["whole"]) == (["payments_daily"], False)
+
+
+def test_plan_b_is_not_asked_for_what_is_made_and_cannot_be_handed_over(decided: Place) -> None:
+    run = decided.begin()
+    planned = plan(decided.project, DAY)
+    ends = (":by_client", "deliver:payments_daily", "rehearse:payments_daily")
+    for step in (s.id for s in planned.steps if not s.id.endswith(ends)):
+        decided.state(run, step.replace(":", "-"), (step,))
+    down = PermanentError("D1001", "its receiver is down")
+    answer = _stopped(decided, run, "deliver:payments_daily", down)
+    assert answer == {"fault": "", "reports": [], "whole": False}
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class TestMail:
                 _send(_email(box.port))
 
     def test_a_server_that_is_not_there_may_come_back(self) -> None:
-        with pytest.raises(TransientError, match="D2001"):
+        with pytest.raises(TransientError, match="D2007"):
             _send(_email(free_port()))
 
     def test_a_server_that_hangs_is_given_up_in_time(self) -> None:
@@ -250,7 +250,7 @@ class TestWebhook:
         assert [got.path for got in hook.got] == ["/hook"]
 
     def test_a_receiver_that_is_not_there_may_come_back(self) -> None:
-        with pytest.raises(TransientError, match="D2001"):
+        with pytest.raises(TransientError, match="D2007"):
             _send(Webhook(url=f"http://{HOST}:{free_port()}/"))
 
 

@@ -52,7 +52,8 @@ def good_day(found: dict[str, Json], answer: str = "full") -> Iterator[str]:
         state = found[name]
         if state["Type"] == "Choice":
             rules: dict[str, str] = {r["StringEquals"]: r["Next"] for r in state["Choices"]}
-            name = rules.get(answer, str(state["Default"]))
+            said = "" if name == "Ended" else answer
+            name = rules.get(said, str(state["Default"]))
         else:
             name = state["Next"]
 
@@ -84,6 +85,7 @@ def test_a_good_day_takes_the_states_in_the_order_of_the_plan() -> None:
         "Made-r0",
         "Attest-r0",
         "Deliver-r0",
+        "Ended",
         "Rehearse-r0",
     ]
 
@@ -184,14 +186,18 @@ def test_the_names_of_errors_are_the_classes_of_errors_py() -> None:
         and kind is not errors.PuntualError
     }
     assert set(ERROR_NAMES.values()) == classes
-    said = {
-        error
-        for state in states(made(rehearsed=True)).values()
-        for entry in (*state.get("Retry", ()), *state.get("Catch", ()))
-        for error in entry["ErrorEquals"]
+    named = {
+        kind: {
+            error
+            for state in states(made(rehearsed=True)).values()
+            for entry in state.get(kind, ())
+            for error in entry["ErrorEquals"]
+            if "." not in error
+        }
+        for kind in ("Retry", "Catch")
     }
-    ours = {error for error in said if "." not in error}
-    assert ours == {"TransientError"}, "a fault that waiting does not heal is never retried"
+    assert named["Retry"] == {"TransientError"}, "what waiting does not heal is never retried"
+    assert named["Catch"] == classes, "a known fault stops its report alone, a bug the run"
 
 
 @pytest.mark.row("f60", "f61")
@@ -241,41 +247,66 @@ def test_a_report_that_stands_in_any_way_is_made_and_delivered(word: str) -> Non
 @pytest.mark.parametrize("word", ["held", "", "FULL", "unknown"])
 def test_a_finding_leads_to_its_notification_and_the_next_report_goes_on(word: str) -> None:
     found = list(good_day(states(made(reports=2)), word))
-    assert found[-4:] == [
+    assert found[-5:] == [
         "Notify-r0-held",
         "Decide-r1",
         "Decided-r1",
         "Notify-r1-held",
+        "Ended",
     ]
     assert "Report-r0" not in found
 
 
 def test_a_report_that_the_day_does_not_owe_is_passed_over_without_a_word() -> None:
     found = list(good_day(states(made(reports=2)), "not needed"))
-    assert found[-4:] == ["Decide-r0", "Decided-r0", "Decide-r1", "Decided-r1"]
+    assert found[-5:] == ["Decide-r0", "Decided-r0", "Decide-r1", "Decided-r1", "Ended"]
     made_rules = states(made())["Made-r0"]["Choices"]
     assert "not needed" not in [rule["StringEquals"] for rule in made_rules]
 
 
 def test_a_technical_fault_is_told_then_plan_b_is_asked_for_then_the_lease_is_given_back() -> None:
     found = states(made())
-    for name in ("Curate-Outcome", "Validate", "Load-Outcome", "Reconcile", "Attest-r0"):
+    for name in ("Curate-Outcome", "Validate", "Load-Outcome", "Reconcile"):
         assert {entry["Next"] for entry in found[name]["Catch"]} == {"Notify-failed"}
     assert found["Notify-failed"]["Next"] == "Rescue"
     assert found["Rescue"]["Next"] == "Rescuable"
     assert found["Rescuable"]["Choices"] == [
         {"Variable": "$.rescue.fault", "StringEquals": "", "Next": "End-failed"}
     ]
-    assert found["Rescuable"]["Default"] == "PlanB-Land"
+    assert found["Rescuable"]["Default"] == "PlanB-Begun"
+    assert found["PlanB-Begun"]["Next"] == "PlanB-Land"
     assert found["PlanB-Notify-failed"]["Next"] == "End-failed"
     assert found["End-failed"]["Next"] == "Failed"
     assert found["Failed"]["ErrorPath"] == "$.error.Error"
 
 
+@pytest.mark.parametrize("walk", ["", "PlanB-"])
+def test_what_stops_one_report_is_told_and_the_next_one_goes_on_before_the_machine_fails(
+    walk: str,
+) -> None:
+    found = states(made(reports=2))
+    for step in ("Decide", "Report", "Attest", "Deliver"):
+        known, *rest = found[f"{walk}{step}-r0"]["Catch"]
+        assert "ProjectError" in known["ErrorEquals"]
+        assert (known["Next"], known["ResultPath"]) == (f"{walk}Notify-r0-failed", "$.failed")
+        assert {entry["Next"] for entry in rest} == {f"{walk}Notify-failed"}, "a bug stops all"
+    told = found[f"{walk}Notify-r0-failed"]
+    assert told["Next"] == f"{walk}Decide-r1"
+    assert told["Parameters"]["Payload"]["error.$"] == "$.failed"
+    assert found[f"{walk}Begun"]["ResultPath"] == "$.failed"
+    ended = found[f"{walk}Ended"]
+    assert [(c["Variable"], c["StringEquals"], c["Next"]) for c in ended["Choices"]] == [
+        ("$.failed.Error", "", "Rescued" if walk else "End")
+    ]
+    copied = found[ended["Default"]]
+    assert copied["ResultPath"] == "$.error"
+    assert copied["Next"] == ("End-failed" if walk else "Rescue")
+
+
 def test_plan_b_goes_from_raw_straight_to_the_decision() -> None:
     found = states(made())
     assert found["PlanB-Land-Outcome"]["Next"] == "PlanB-Decide-r0"
-    assert found["PlanB-Deliver-r0"]["Next"] == "Rescued"
+    assert found["PlanB-Deliver-r0"]["Next"] == "PlanB-Ended"
     payload = found["PlanB-Decide-r0"]["Parameters"]["Payload"]
     assert payload["fault.$"] == "$.rescue.fault"
     assert payload["reports.$"] == "$.rescue.reports"
@@ -285,6 +316,7 @@ def test_a_rehearsal_that_fails_never_fails_the_day() -> None:
     found = states(made(rehearsed=True))
     assert {entry["Next"] for entry in found["Rehearse-r0"]["Catch"]} == {"Notify-r0-plan_b"}
     assert found["Notify-r0-plan_b"]["Next"] == "End"
+    assert {e["ResultPath"] for e in found["Rehearse-r0"]["Catch"]} == {"$.missed"}
 
 
 def test_only_the_last_answer_is_kept_so_many_steps_never_add_up() -> None:

@@ -13,15 +13,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from puntual.aws.runs import Kind, Outcome, RunOrder
-from puntual.aws.tasks import Office, carrier_of, plan_of
+from puntual.aws.runs import Kind, Outcome, RunOrder, words
+from puntual.aws.tasks import Office, carrier_of, of_walk, plan_of
 from puntual.aws.wire import RunRef, amendment_in, instant_in
 from puntual.errors import PermanentError, ProjectError, PuntualError, TransientError
 from puntual.model.delivery import Delivery
 from puntual.model.flow import DIED, TIMEOUT, Notify, Task
 from puntual.model.notice import Obligation
 from puntual.model.project import Project
-from puntual.planner.flow import flow
+from puntual.planner.flow import GAVE_UP, flow
 from puntual.planner.obligation import longest_until_due, owed_on
 from puntual.planner.plan import look, plan
 from puntual.planner.schedule import start
@@ -36,6 +36,7 @@ from puntual.runner.flow import Failed
 from puntual.runner.noted import note, run_id
 from puntual.runner.published import committed_steps, landed_sources, sent_reports
 from puntual.runner.step import Worker
+from puntual.runner.wire import failed_out
 
 BACK = timedelta(days=45)
 """How far before its start a reference date may lie, and farther if a report is due later."""
@@ -127,20 +128,20 @@ def prepare(
             settle_sent(desk, Obligation(report=report, reference_date=day))
     order = RunOrder(ref=ref, kind=Kind.NOTHING, execution=execution)
     asked = amendment_in(said)
+    restatements = again.to_complete(before, sent_reports(store, day))
+    named = tuple(r.report for r in restatements)
     if asked is not None:
         order = _amended(project, store, order, asked)
     elif due:
         standing = {d.id.report: d for d in reversed(desk.journal.deliveries(reference_date=day))}
         anew = _anew(project, store, day, due, ref.from_step, standing)
-        order = replace(order, kind=Kind.DAY, reports=due, anew=anew)
-    elif owed:
-        restatements = again.to_complete(before, sent_reports(store, day))
-        landed = tuple(sorted(landed_sources(store, day)))
-        if restatements:
-            names = tuple(r.report for r in restatements)
-            order = replace(order, kind=Kind.COMPLETE, reports=names, restatements=restatements)
-        elif landed:
-            order = replace(order, kind=Kind.LOOK, reports=owed, landed=landed)
+        order = replace(
+            order, kind=Kind.DAY, reports=(*due, *named), restatements=restatements, anew=anew
+        )
+    elif restatements:
+        order = replace(order, kind=Kind.COMPLETE, reports=named, restatements=restatements)
+    elif owed and (landed := tuple(sorted(landed_sources(store, day)))):
+        order = replace(order, kind=Kind.LOOK, reports=owed, landed=landed)
     office.runs.begin(order)
     return order
 
@@ -204,21 +205,33 @@ def rescue(
     """
     failed = last_failure(office, run, error)
     fault = failed.fault
+    nothing = {"fault": "", "reports": [], "whole": False}
     if run.kind is not Kind.DAY or not isinstance(fault, TransientError | PermanentError):
-        return {"fault": "", "reports": [], "whole": False}
+        return nothing
+    sent = again.newest_sent(office.desk.journal, run.ref.reference_date)
+    stopped = tuple(r for r in _stopped(office, run) if r not in sent)
+    done = words(of_walk(run, office.runs.outcomes(run.ref.id)))
     found = again.rescued(
         office.project,
-        run.reports,
+        # What was made and cannot be handed over is no case for plan B.
+        (report for report in stopped if f"attest:{report}" not in done),
         run.ref.reference_date,
         approvals=approvals,
         at=office.desk.clock.now(),
     )
-    sent = again.newest_sent(office.desk.journal, run.ref.reference_date)
-    left = tuple(report for report in found if report not in sent)
-    if not left:
-        return {"fault": "", "reports": [], "whole": False}
-    due = {report for report in run.reports if report not in sent}
-    return {"fault": again.why(fault), "reports": list(left), "whole": set(left) == due}
+    if not found:
+        return nothing
+    return {"fault": again.why(fault), "reports": list(found), "whole": set(found) == set(stopped)}
+
+
+def _stopped(office: Office, run: RunOrder) -> tuple[str, ...]:
+    """Return the reports that a fault has stopped: those told so alone, else all of the run."""
+    told = {
+        o.failed.partition(":")[2]
+        for o in office.runs.outcomes(run.ref.id)
+        if o.failed.startswith(f"{GAVE_UP}:")
+    }
+    return tuple(report for report in run.reports if not told or report in told)
 
 
 def tell(
@@ -242,17 +255,28 @@ def tell(
         return {"notices": 0}  # it is not owed by this run
     carrier, _ = carrier_of(office, run, planned, worker)
     notice = Notify(name=str(said.get("task", "")), report=report, about=about, timeout=1)
-    if not report:
-        failed = last_failure(office, run, said.get("error") or {})
+    error = dict(said.get("error") or {})
+    if about == GAVE_UP:
+        failed = last_failure(office, run, error)
         step, attempts = _failed_step(office, run)
         states = flow(office.project, planned).states
         task = states.get(step)
         if isinstance(task, Task):
             carrier.last = (task, attempts, failed)
-        due = [r for r in run.reports if not carrier.is_sent(r)]
+        stopped = (report,) if report else run.reports
+        due = [r for r in stopped if not carrier.is_sent(r)]
         if isinstance(failed.fault, Exception):
             note(office.project, office.desk, run.ref.reference_date, due, failed.fault)
-    carrier.notify(notice, {"error": dict(said.get("error") or {})})
+        if report:
+            alone = Outcome(
+                task=notice.name,
+                by=f"{GAVE_UP}:{report}",
+                at=office.machine.now(),
+                failed=f"{GAVE_UP}:{report}",
+                fault=failed_out(failed),
+            )
+            office.runs.keep(run.ref.id, alone)
+    carrier.notify(notice, {"error": error})
     return {"notices": len(office.desk.notices.open_ones())}
 
 
@@ -336,7 +360,8 @@ def last_failure(office: Office, run: RunOrder, error: Mapping[str, Any]) -> Fai
 
 def _failed_step(office: Office, run: RunOrder) -> tuple[str, int]:
     """Return the step that failed last, and how often it was tried."""
-    failed = [o.failed for o in office.runs.outcomes(run.ref.id) if o.failed]
+    kept = [o.failed for o in office.runs.outcomes(run.ref.id) if o.failed]
+    failed = [step for step in kept if not step.startswith(f"{GAVE_UP}:")]
     return (failed[-1], failed.count(failed[-1])) if failed else ("", 1)
 
 

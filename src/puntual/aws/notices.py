@@ -57,9 +57,9 @@ class S3Notices:
             if self._series.append(folder, number + 1, turn):
                 return True
 
-    def resolve(self, obligation: Obligation, cause: str, at: datetime) -> bool:
+    def resolve(self, obligation: Obligation, cause: str, at: datetime, ended: str = "") -> bool:
         """
-        Resolve the open notice of an obligation and cause.
+        Resolve the open notice of an obligation and cause; see the port.
 
         Raises:
             EvidenceError: V2001, V2003 its record is none of ours.
@@ -74,7 +74,8 @@ class S3Notices:
             if last is None or not _opens(last.number):
                 return False
             opened = from_json(_Turn, last.value).notice
-            turn = _Turn(notice=replace(opened, resolved_at=instant), token=uuid.uuid4().hex)
+            over = replace(opened, resolved_at=instant, ended=ended)
+            turn = _Turn(notice=over, token=uuid.uuid4().hex)
             if self._series.append(folder, last.number + 1, to_json(turn)):
                 return True
 

@@ -9,9 +9,9 @@ publishes it again: at least once, with an id by which a receiver drops a repeat
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from puntual.aws.bucket import Bucket
 from puntual.evidence.facts import from_json, to_json
@@ -31,11 +31,21 @@ class Teller:
         notices: What is open.
         channels: Topics.
         project: The project's name.
+        zones: Report → the zone in which people read its times; UTC where it is not known.
     """
 
-    def __init__(self, bucket: Bucket, notices: Notices, channels: Channels, project: str) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        notices: Notices,
+        channels: Channels,
+        project: str,
+        *,
+        zones: Mapping[str, tzinfo] | None = None,
+    ) -> None:
         self._bucket, self._notices = bucket, notices
         self._channels, self._project = channels, project
+        self._zones = zones or {}
 
     def tell(self, obligations: Collection[Obligation], at: datetime) -> int:
         """
@@ -64,7 +74,8 @@ class Teller:
         return told
 
     def _send(self, notice: Notice, phase: Phase) -> bool:
-        made = message(self._project, notice, phase)
+        zone = self._zones.get(notice.obligation.report, UTC)
+        made = message(self._project, notice, phase, zone)
         name = f"{_folder(notice.obligation, phase)}{made.id}.json"
         if self._bucket.head(name) is not None:
             return False

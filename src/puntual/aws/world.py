@@ -62,9 +62,10 @@ from puntual.ports.clock import Clock
 from puntual.ports.engine import Engine
 from puntual.project.program import code_digest
 from puntual.project.read import read_project
-from puntual.project.zones import zone
+from puntual.project.zones import zone, zones_of
 from puntual.runner.clock import FixedClock, SystemClock
 from puntual.runner.execute import Desk
+from puntual.runner.noted import due_in
 from puntual.runner.step import NOT_NEEDED, Answer, InProcess
 from puntual.runner.world import World
 
@@ -186,7 +187,14 @@ class Place:
         if not event.get("fault"):
             return run
         reports = tuple(str(name) for name in event.get("reports") or ())
-        return replace(run, kind=Kind.PLAN_B, reports=reports, fault=str(event["fault"]), anew=())
+        return replace(
+            run,
+            kind=Kind.PLAN_B,
+            reports=reports,
+            fault=str(event["fault"]),
+            restatements=(),
+            anew=(),
+        )
 
     def carry(self, event: Mapping[str, Any], *, by: str) -> dict[str, object]:
         """
@@ -275,7 +283,13 @@ def opened(
         topics = Topics(client("sns"), settings.topics)
         office = Office(
             project=project,
-            desk=Desk(journal=journal, notices=notices, clock=clock, away=project.away),
+            desk=Desk(
+                journal=journal,
+                notices=notices,
+                clock=clock,
+                away=project.away,
+                due=due_in(project),
+            ),
             runs=S3Runs(state),
             watch=Log(run),
             machine=SystemClock(),
@@ -286,7 +300,9 @@ def opened(
             worker=InProcess(project, world, machine_faults),
             landing=landing,
             lease=lambda holder: _leases(project, state, index, holder),
-            teller=Teller(state.below("told"), notices, topics, project.name),
+            teller=Teller(
+                state.below("told"), notices, topics, project.name, zones=zones_of(project)
+            ),
         )
 
 

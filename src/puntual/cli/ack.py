@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -35,6 +35,9 @@ from puntual.runner.execute import Desk, settle_sent
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is kept as proof."""
+
+SKEW = timedelta(minutes=5)
+"""How far the receiver's clock may be off from ours, either way."""
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _SENT = (State.SENT, State.ACCEPTED, State.REJECTED, State.SUPERSEDED)
@@ -153,6 +156,7 @@ def _record(
     desk, store = place.desk, place.store
     sha256 = _file_of(store, delivery, wish, env)
     name, now = delivery.id, watch.now()
+    _in_time(desk, delivery, wish, now)
     given = acks.Given(
         acknowledgement=Acknowledgement(
             delivery=name,
@@ -199,6 +203,45 @@ def _file_of(store: checkpoint.Store, delivery: Delivery, wish: _Wish, env: str 
     )
 
 
+def _in_time(desk: Desk, delivery: Delivery, wish: _Wish, now: datetime) -> None:
+    """
+    Refuse a time at which nobody can have answered: a record is evidence and never changed.
+
+    Nobody answers what was not sent yet, tries what was not made yet, or knows of the future.
+
+    Raises:
+        ProjectError: D3003.
+    """
+    name, at = delivery.id, wish.at or now
+    if wish.answer is Answer.ATTEMPTED:
+        first, since = _made_at(desk, delivery), "when the report was made"
+    else:
+        first, since = delivery.sent_at, "when it was sent"
+    if (first is None or first - SKEW <= at) and at <= now + SKEW:
+        return
+    minutes = SKEW // timedelta(minutes=1)
+    earliest = f"from {_minute(first)} ({since}) " if first is not None else ""
+    raise ProjectError(
+        "D3003",
+        f"{name} cannot have been {wish.answer.value} then",
+        where=f"{name}, --at" if wish.at else f"{name}, --as-of",
+        expected=f"{earliest}to {_minute(now)} (now), {minutes} minutes more either way",
+        observed=_minute(at),
+        next_step="give the time that the receipt shows, with its offset",
+    )
+
+
+def _made_at(desk: Desk, delivery: Delivery) -> datetime | None:
+    """Return when a report of the day was first made; None where the journal has it no more."""
+    step = f"report:{delivery.id.report}"
+    events = desk.journal.steps(delivery.id.reference_date)
+    return min((e.at for e in events if e.step == step and e.outcome == "done"), default=None)
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
@@ -222,10 +265,13 @@ def _notice(desk: Desk, moved: Delivery, made: Acknowledgement, env: str | None)
     if made.answer is Answer.REJECTED and moved.state is State.REJECTED:
         said = tell.rejected(name, made.identifier, env or "")
         # At the instant that is kept with it, from which a lost journal's notice has the same id.
+        due = desk.due(name.report, name.reference_date) if desk.due else None
+        said = tell.dated(said, due)
         desk.notices.open(obligation, REJECTED, Severity.ERROR, said, made.recorded_at)
     elif moved.state is State.ACCEPTED:
         settle_sent(desk, obligation)
-        desk.notices.resolve(obligation, REJECTED, desk.clock.now())
+        ended = f"accepted by its receiver, {made.identifier}"
+        desk.notices.resolve(obligation, REJECTED, desk.clock.now(), ended)
 
 
 def _lay(

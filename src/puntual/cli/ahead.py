@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from puntual.cli.outlook import as_json, lines, outlook
 from puntual.cli.vantage import Vantage
 from puntual.errors import PuntualError
-from puntual.model.delivery import Delivery
+from puntual.model.delivery import Delivery, State
 
 if TYPE_CHECKING:
     from puntual.cli.foreseen import Foresight
@@ -22,7 +22,7 @@ class Ahead:
     What is told of it.
 
     Attributes:
-        lines: For people; none of a delivery that is sent or late.
+        lines: For people; none of a delivery that is sent or late, or waits for a person.
         data: The same as JSON values; None of such a one.
         decides_at: When a policy decides by itself, by the wall clock; "" where none may.
     """
@@ -41,7 +41,8 @@ def ahead_of(place: Vantage, delivery: Delivery, now: datetime) -> Ahead:
         delivery: As it stands.
         now: The moment.
     """
-    if delivery.sent_at is not None or now > delivery.due_at:
+    waits = {"P3011", "P3013"} & {reason.code for reason in delivery.reasons}
+    if delivery.sent_at is not None or now > delivery.due_at or waits:
         return Ahead()
     try:
         return _told(place, delivery, now)
@@ -76,6 +77,12 @@ def arriving(
     return tuple(told)
 
 
+def _may_decide(delivery: Delivery) -> bool:
+    """Say whether a policy decides by itself: nothing is found out yet, or it covers what is."""
+    undecided = delivery.state in (State.SCHEDULED, State.COLLECTING, State.CHECKING)
+    return undecided or any(reason.code == "P3001" for reason in delivery.reasons)
+
+
 def _told(place: Vantage, delivery: Delivery, now: datetime) -> Ahead:
     # What a project needs to be read; a code is explained without any of it.
     from puntual.cli.foreseen import Foresight
@@ -105,7 +112,7 @@ def _told(place: Vantage, delivery: Delivery, now: datetime) -> Ahead:
     told += [f"  source    {said}" for _, _, said in arriving(foresight, project, day, now)]
     told += lines(found, delivery.due_at, where)
     decides_at = ""
-    if policies_of(project, report):
+    if policies_of(project, report) and _may_decide(delivery):
         decides_at = decide_by(project, report, day, zone).astimezone(where).strftime("%H:%M %Z")
         told.append(f"            a policy decides by itself at {decides_at}: the worst case")
     return Ahead(lines=tuple(told), data=as_json(found), decides_at=decides_at)

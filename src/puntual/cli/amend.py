@@ -220,7 +220,7 @@ def _say(
         return
     for change in found:
         if change.report not in stands:
-            made = f"v{change.after.number} is made and not sent"
+            made = f"v{change.after.number} is made and not sent; the warehouse holds its rows"
             text.say(f"   {change.report} {made}   next: --reason TEXT --yes")
             continue
         delivery = stands[change.report]

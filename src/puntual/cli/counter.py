@@ -17,8 +17,10 @@ from puntual.model.project import AWS, Project
 from puntual.model.report import Folder
 from puntual.ports.clock import Clock
 from puntual.ports.destinations import Destinations
+from puntual.project.zones import zones_of
 from puntual.runner import checkpoint
 from puntual.runner.execute import Desk
+from puntual.runner.noted import due_in
 
 LEASE = "ack"
 
@@ -71,7 +73,7 @@ def _here(root: Path, project: Project, env: str | None, watch: Clock) -> Iterat
 
     with (
         telling.afterwards(root, project, watch),
-        wiring.open_desk(root, watch) as (desk, _),
+        wiring.open_desk(root, watch, project) as (desk, _),
         wiring.open_store(root) as store,
     ):
         yield Counter(
@@ -100,7 +102,8 @@ def _deployed(root: Path, project: Project, env: str | None, watch: Clock) -> It
         lake = Bucket(s3, settings.lake, project.name)
         leases = own_leases(lake)
         topics = Topics(client("sns"), settings.topics)
-        teller = Teller(lake.below("state/told"), found.notices, topics, project.name)
+        told = lake.below("state/told")
+        teller = Teller(told, found.notices, topics, project.name, zones=zones_of(project))
 
         @contextmanager
         def alone() -> Iterator[int]:
@@ -111,7 +114,13 @@ def _deployed(root: Path, project: Project, env: str | None, watch: Clock) -> It
             teller.tell((about,), watch.now())
 
         yield Counter(
-            desk=Desk(journal=found.journal, notices=found.notices, clock=watch, away=project.away),
+            desk=Desk(
+                journal=found.journal,
+                notices=found.notices,
+                clock=watch,
+                away=project.away,
+                due=due_in(project),
+            ),
             store=found.archive,
             alone=alone,
             destinations=S3Destinations(Bucket(s3, settings.deliveries, project.name)),

@@ -100,19 +100,19 @@ def one_day(
     before = newest_sent(desk.journal, owed.day)
     due = tuple(r for r in owed.reports if r not in before)
     _resolve_sent(desk, owed, due)
+    restatements = to_complete(before, dict(owed.sent))
     run = Run(
         id=run_id(owed.day, epoch),
         epoch=epoch,
         anew=anew,
+        restatements=restatements,
         decide_by=decisions(project, due, owed.day, zone),
     )
-    if due:
-        with _plan_b(project, replace(owed, reports=due), worker, desk, run, shown, approvals):
-            done = _carry(project, replace(owed, reports=due), worker, desk, run, shown)
-            if not shown.quiet and not done:
-                text.say("  nothing to do: every step is committed for these inputs")
+    left: Mapping[str, Exception] = {}
+    if due or restatements:
+        left = _carry(project, replace(owed, reports=due), worker, desk, run, shown, approvals)
     else:
-        _complete(project, owed, worker, desk, run, shown, before)
+        _look(project, owed, worker, desk, run, shown)
     standing = standing_of(desk, owed.day) | newest_sent(desk.journal, owed.day)
     found = [standing[r] for r in owed.reports if r in standing]
     if not shown.quiet:
@@ -127,11 +127,12 @@ def one_day(
                 continue
             for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
                 text.say(line)
+    for stopped in left.values():
+        raise stopped
     return found
 
 
-@contextmanager
-def _plan_b(
+def _carry(
     project: Project,
     due: Owed,
     worker: Worker,
@@ -139,49 +140,83 @@ def _plan_b(
     run: Run,
     shown: Shown,
     approvals: Approvals | None,
-) -> Iterator[None]:
+) -> Mapping[str, Exception]:
     """
-    Deliver plan B where a technical fault is left and the approved policy says so.
+    Carry out what is due and what is to be completed, then plan B of what could not be made.
+
+    Returns:
+        Report → what stopped it, of those of which nothing could be delivered.
 
     Raises:
-        TransientError: The fault, where plan B is not what the policy says, or not yet.
+        TransientError: What stopped all of them, where plan B is not what the policy says, or not
+            yet.
         PermanentError: As for TransientError.
     """
+    planned = plan(project, due.day, (*due.reports, *(r.report for r in run.restatements)))
     try:
-        yield
+        with shown.day(due.day) as watch, noted(project, desk, (due,)):
+            carried = _execute(project, planned, worker, desk, run, watch)
     except (TransientError, PermanentError) as fault:
-        reports: tuple[str, ...] = ()
-        if approvals is not None:
-            at = desk.clock.now()
-            reports = rescued(project, due.reports, due.day, approvals=approvals, at=at)
-        if not reports:
+        faults = dict.fromkeys(due.reports, fault)
+        left = _plan_b(project, due.day, faults, worker, desk, run, shown, approvals)
+        if left.keys() == faults.keys():
             raise
-        if not shown.quiet:
-            text.say(f"  {why(fault)}; plan B, by the policy")
-        planned = plan_b(project, due.day, reports)
-        with shown.day(due.day) as watch:
-            _execute(project, planned, worker, desk, replace(run, fault=why(fault)), watch)
-        if set(reports) != set(due.reports):
-            raise
+        return left
+    for report in carried.failed.keys() & due.reports:
+        note(project, desk, due.day, (report,), carried.failed[report])
+    if due.reports and not shown.quiet and not carried.count(DONE):
+        text.say("  nothing to do: every step is committed for these inputs")
+    # What was made and cannot be handed over is no case for plan B.
+    unmade = {
+        report: fault
+        for report, fault in carried.failed.items()
+        if report in due.reports and f"attest:{report}" not in carried.published
+    }
+    left = _plan_b(project, due.day, unmade, worker, desk, run, shown, approvals)
+    return {r: f for r, f in carried.failed.items() if r not in unmade} | left
 
 
-def _complete(
+def _plan_b(
     project: Project,
-    owed: Owed,
+    day: date,
+    faults: Mapping[str, Exception],
     worker: Worker,
     desk: Desk,
     run: Run,
     shown: Shown,
-    sent: dict[str, Delivery],
-) -> None:
-    """Make in full what was sent in part, if it can be; look for late data in any case."""
-    restatements = to_complete(sent, dict(owed.sent))
-    if not restatements:
-        _look(project, owed, worker, desk, run, shown)
-        return
-    planned = plan(project, owed.day, [r.report for r in restatements])
-    with shown.day(owed.day) as watch:
-        _execute(project, planned, worker, desk, replace(run, restatements=restatements), watch)
+    approvals: Approvals | None,
+) -> dict[str, Exception]:
+    """
+    Deliver plan B where a technical fault is left and the approved policy says so.
+
+    Args:
+        project: As it was read.
+        day: The reference date.
+        faults: Report → why its full version could not be made.
+        worker: Does steps.
+        desk: Journal and notices.
+        run: That failed.
+        shown: Shows progress.
+        approvals: Who approved what; None: nobody did.
+
+    Returns:
+        What is left: report → its fault, that of plan B where it was made and failed.
+    """
+    technical = {r: f for r, f in faults.items() if isinstance(f, TransientError | PermanentError)}
+    if approvals is None or not technical:
+        return dict(faults)
+    at = desk.clock.now()
+    reports = rescued(project, technical, day, approvals=approvals, at=at)
+    left = {report: fault for report, fault in faults.items() if report not in reports}
+    for reason in dict.fromkeys(why(technical[report]) for report in reports):
+        group = tuple(report for report in reports if why(technical[report]) == reason)
+        if not shown.quiet:
+            text.say(f"  {reason}; plan B, by the policy")
+        planned = plan_b(project, day, group)
+        again = replace(run, fault=reason, restatements=())
+        with shown.day(day) as watch:
+            left |= _execute(project, planned, worker, desk, again, watch).failed
+    return left
 
 
 def standing_of(desk: Desk, day: date) -> dict[str, Delivery]:
@@ -196,21 +231,6 @@ def _resolve_sent(desk: Desk, owed: Owed, due: tuple[str, ...]) -> None:
             settle_sent(desk, Obligation(report=report, reference_date=owed.day))
 
 
-def _carry(
-    project: Project,
-    due: Owed,
-    worker: Worker,
-    desk: Desk,
-    run: Run,
-    shown: Shown,
-) -> bool:
-    """Carry the plan of what is due out, and say whether anything was done."""
-    planned = plan(project, due.day, due.reports)
-    with shown.day(due.day) as watch, noted(project, desk, (due,)):
-        carried = _execute(project, planned, worker, desk, run, watch)
-    return carried.count(DONE) > 0
-
-
 def _look(project: Project, owed: Owed, worker: Worker, desk: Desk, run: Run, shown: Shown) -> None:
     """Look for what came since a day was delivered (design 4.12); the delivery stays as it is."""
     planned = look(project, owed.day, owed.reports, owed.landed)
@@ -223,9 +243,17 @@ def _look(project: Project, owed: Owed, worker: Worker, desk: Desk, run: Run, sh
 def carried(
     project: Project, planned: Plan, worker: Worker, desk: Desk, run: Run, shown: Shown
 ) -> Carried:
-    """Carry one plan out, with its progress; see `execute`."""
+    """
+    Carry one plan out, with its progress; see `execute`.
+
+    Raises:
+        PuntualError: As `execute`; also what stopped one report alone, when the others are done.
+    """
     with shown.day(planned.reference_date) as watch:
-        return _execute(project, planned, worker, desk, run, watch)
+        done = _execute(project, planned, worker, desk, run, watch)
+    for fault in done.failed.values():
+        raise fault
+    return done
 
 
 def _execute(

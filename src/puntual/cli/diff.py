@@ -14,6 +14,9 @@ from puntual.errors import ProjectError
 from puntual.runner import checkpoint
 from puntual.runner.versions import Version, read_sent, sent_versions
 
+TWO = 2
+"""Versions that a comparison needs."""
+
 
 @click.command(name="diff", help="What two versions of a delivery say differently.")
 @click.argument("report")
@@ -55,6 +58,17 @@ def _two(
     store: checkpoint.Store, report: str, day: date, first: int | None, last: int | None
 ) -> tuple[Version, Version]:
     known = sent_versions(store, report, day)
+    if first is None and last is None and len(known) < TWO:
+        only = "".join(f"v{n} alone" for n in known)
+        raise ProjectError(
+            "P3032",
+            f"{report} {day.isoformat()} has {'one version' if only else 'no version'} that was "
+            "sent: there is nothing to compare",
+            where="puntual diff",
+            expected="two versions that were sent",
+            observed=only or "none",
+            next_step="puntual status --all lists the deliveries",
+        )
     later = last if last is not None else max(known, default=1)
     earlier = first if first is not None else later - 1
     for number in (earlier, later):

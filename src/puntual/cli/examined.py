@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from puntual.cli import early, fit, places, restored, wiring
+from puntual.cli import early, fit, places, restored, telling, wiring
 from puntual.cli.archive import Archive
 from puntual.cli.early import Answer
 from puntual.errors import ProjectError, PuntualError
@@ -36,6 +36,8 @@ def examined(project: Project, root: Path, clock: Clock) -> Iterator[Answer]:
     yield from _sources(project, root, clock)
     about = f"warehouse {project.warehouse.kind}"
     yield from early.answers({about: partial(_warehouse, project, root)})
+    if unheard := telling.unheard(project):
+        yield "notices", "warn", unheard
     yield from _state(root)
     yield _litter(root)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,12 +19,14 @@ from puntual.cli.options import (
     project_option,
     root_of,
 )
-from puntual.cli.owed import scheduled
-from puntual.cli.shown import delivery_json, glyph, tables_apart
+from puntual.cli.owed import in_zones, scheduled
+from puntual.cli.shown import at, axes, delivery_json, glyph, tables_apart
 from puntual.cli.vantage import Vantage, vantage
-from puntual.errors import ProjectError
+from puntual.errors import ProjectError, PuntualError
 from puntual.model.codes import CODES, Code
-from puntual.model.delivery import Delivery, State, Timeliness
+from puntual.model.delivery import Completeness, Delivery, Reason, State, Timeliness
+
+LESS = frozenset({Completeness.PARTIAL, Completeness.EMERGENCY})
 
 
 @click.command(name="explain", help="Why a delivery is not full, or what a code means.")
@@ -55,15 +58,16 @@ def command(
         raise _unknown(what)
     root, now = root_of(ctx, project), as_of or datetime.now(UTC)
     with vantage(root, env) as place:
-        delivery = _delivery(place, what, when, now)
+        delivery = at(_delivery(place, what, when, now), now)
         ahead = ahead_of(place, delivery, now)
+        policy = _policy(place, delivery)
     nothing_ran = delivery.state is State.SCHEDULED
     wrong = bool(delivery.reasons) or (nothing_ran and delivery.timeliness is Timeliness.MISSED)
     if as_json:
         data: dict[str, object] = {"delivery": delivery_json(delivery), "outlook": ahead.data}
         text.envelope("explain", data, ok=not wrong)
     else:
-        for line in (*_why(delivery, ahead, env), *ahead.lines):
+        for line in (*_why(delivery, ahead, policy, env), *ahead.lines):
             text.say(line)
     ctx.exit(1 if wrong else 0)
 
@@ -106,7 +110,7 @@ def _delivery(place: Vantage, report: str, when: str, now: datetime) -> Delivery
         found = journal.deliveries(report=report, reference_date=day)
         known = [] if found else sorted({d.id.report for d in journal.deliveries()})
     if found:
-        return found[0]
+        return _in_zone(root, found[0])
     owed = scheduled(root, report, day, now) if (root / "puntual.yaml").is_file() else None
     if owed is not None:
         return owed
@@ -122,10 +126,26 @@ def _delivery(place: Vantage, report: str, when: str, now: datetime) -> Delivery
     )
 
 
-def _why(delivery: Delivery, ahead: Ahead, env: str | None) -> list[str]:
+def _in_zone(root: Path, delivery: Delivery) -> Delivery:
+    try:
+        return in_zones(root, [delivery])[0]
+    except PuntualError:
+        return delivery  # a project that is wrong hides only the name of the zone
+
+
+def _policy(place: Vantage, delivery: Delivery) -> list[str]:
+    """Return by which policy it was decided; what reads it is not needed for a full delivery."""
+    if delivery.completeness not in LESS:
+        return []
+    from puntual.cli.decided import policy_lines
+
+    return policy_lines(place, delivery)
+
+
+def _why(delivery: Delivery, ahead: Ahead, policy: Iterable[str], env: str | None) -> Iterable[str]:
     day = delivery.id.reference_date.isoformat()
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
-    lines = [f" {glyph(delivery)} {delivery.id}  {delivery.state.value}  due {due}"]
+    lines = [f" {glyph(delivery)} {delivery.id}  {', '.join(axes(delivery))}  due {due}"]
     if delivery.state is State.SCHEDULED:
         missed = delivery.timeliness is Timeliness.MISSED
         lines.append(f"  Nothing was run for it{'; it is missed' if missed else ' yet'}.")
@@ -138,25 +158,76 @@ def _why(delivery: Delivery, ahead: Ahead, env: str | None) -> list[str]:
         if delivery.exceptions:
             lines.append(f"  next      {text.in_env('exceptions', env)} -d {day}")
         return lines
-    held = delivery.state is State.HELD
-    lines.append("  Held because:" if held else "  The run stopped because:")
-    for reason in delivery.reasons:
-        lines.append(f"   {reason.code}  {reason.about}: {reason.sentence}")
+    if delivery.state is State.HELD:
+        return [*lines, *_held(delivery, ahead, env)]
+    waiting = [r for r in delivery.reasons if r.code in _FOR_A_PERSON]
+    left = [r for r in delivery.reasons if r not in waiting]
+    if delivery.sent_at is not None:
+        return [*lines, *_not_full(left, policy, env), *_sent(delivery, env)]
+    if delivery.state is State.READY and waiting:
+        return [*lines, *_waiting(delivery, waiting), *_not_full(left, policy, env)]
+    again = f"{text.in_env('run', env)} -d {day} again: it continues where it stopped"
+    return [
+        *lines,
+        "  The run stopped because:",
+        *_reasons(left, day, env),
+        f"  next      {again}",
+    ]
+
+
+_FOR_A_PERSON = frozenset({"P3011", "P3013"})
+"""Codes of what keeps a delivery that is made: a person's word, which no run stands in for."""
+
+
+def _reasons(reasons: Iterable[Reason], day: str, env: str | None) -> Iterator[str]:
+    for reason in reasons:
+        yield f"   {reason.code}  {reason.about}: {reason.sentence}"
         if reason.code in CODES:
-            lines.append(f"          {CODES[reason.code].repair}")
+            yield f"          {CODES[reason.code].repair}"
         for table in tables_apart([reason]):
             anew = f"{text.in_env('run', env)} --from load:{table} -d {day}"
-            lines.append(f"          altered after it was loaded: {anew}")
-    if not held:
-        lines.append(
-            f"  next      {text.in_env('run', env)} -d {day} again: it continues where it stopped"
-        )
-        return lines
-    lines.append(f"  What happens next: {_next(delivery, ahead)}")
-    lines.append(f"  next      {_repair(delivery)}, then {text.in_env('run', env)} -d {day}")
+            yield f"          altered after it was loaded: {anew}"
+
+
+def _held(delivery: Delivery, ahead: Ahead, env: str | None) -> Iterator[str]:
+    day = delivery.id.reference_date.isoformat()
+    yield "  Held because:"
+    yield from _reasons(delivery.reasons, day, env)
+    yield f"  What happens next: {_next(delivery, ahead)}"
+    yield f"  next      {_repair(delivery)}, then {text.in_env('run', env)} -d {day}"
     hops, entries = text.in_env("reconcile", env), text.in_env("exceptions", env)
-    lines.append(f"            {hops} -d {day}      {entries} -d {day}")
-    return lines
+    yield f"            {hops} -d {day}      {entries} -d {day}"
+
+
+def _not_full(reasons: list[Reason], policy: Iterable[str], env: str | None) -> Iterator[str]:
+    """Say what is missing of a delivery that was made all the same, and by which policy."""
+    if reasons:
+        yield "  Not full because:"
+        for reason in reasons:
+            yield f"   {reason.code}  {reason.about}: {reason.sentence}"
+    yield from policy
+
+
+def _waiting(delivery: Delivery, waiting: list[Reason]) -> Iterator[str]:
+    """Say for whose word a delivery that is made waits; every sentence ends with the command."""
+    yield "  Made, and not sent:"
+    yield from (f"   {r.code}  {r.about}: {r.sentence.rpartition(': ')[0]}" for r in waiting)
+    missed = delivery.timeliness is Timeliness.MISSED
+    follows = "it is missed already" if missed else "unsigned when it is due, it is missed"
+    signed = any(r.code == "P3011" for r in waiting)
+    yield f"  What happens next: nothing is sent without it{f'; {follows}' if signed else ''}."
+    for reason in waiting:
+        yield f"  next      {reason.sentence.rpartition(': ')[2]}"
+
+
+def _sent(delivery: Delivery, env: str | None) -> Iterator[str]:
+    day = delivery.id.reference_date.isoformat()
+    if delivery.state in (State.SENT, State.ACCEPTED) and delivery.completeness in LESS:
+        yield "  What happens next: a run that finds what was missing replaces it in full."
+    if delivery.state is State.REJECTED:
+        yield f"  next      {text.in_env('ack', env)} {delivery.id.report} -d {day}"
+    if delivery.exceptions:
+        yield f"  next      {text.in_env('exceptions', env)} -d {day}"
 
 
 def _next(delivery: Delivery, ahead: Ahead) -> str:

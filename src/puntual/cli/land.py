@@ -116,7 +116,7 @@ class _Unsaid:
         """Open nothing."""
         return False
 
-    def resolve(self, obligation: Obligation, cause: str, at: datetime) -> bool:
+    def resolve(self, obligation: Obligation, cause: str, at: datetime, ended: str = "") -> bool:
         """Resolve nothing."""
         return False
 

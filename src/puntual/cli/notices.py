@@ -62,8 +62,8 @@ def command(
             text.say(line)
     if not found:
         text.say(" ● no notice is open" if not everything else " ○ there never was a notice")
-    if not read.notices:
-        text.say("   nobody is told: puntual.yaml declares no route under 'notices'")
+    if unheard := telling.unheard(read):
+        text.say(f"   {unheard}")
     if failing:
         text.say(telling.failing_line(failing))
 

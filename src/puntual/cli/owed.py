@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import TZPATH
@@ -97,6 +97,22 @@ def reserves(root: Path) -> dict[str, timedelta]:
         ProjectError: C1000 the reports or calendars are wrong.
     """
     return {name: timedelta(seconds=s) for name, s in _read(root).reserves.items()}
+
+
+def in_zones(root: Path, found: Iterable[Delivery]) -> list[Delivery]:
+    """
+    Return deliveries with the due instant in the zone of their report; a record has its offset.
+
+    Raises:
+        ProjectError: C1000 the reports or calendars are wrong.
+    """
+    zones = _read(root).zones
+    return [
+        replace(d, due_at=d.due_at.astimezone(zone(zones[d.id.report])))
+        if d.id.report in zones
+        else d
+        for d in found
+    ]
 
 
 def owed_lines(

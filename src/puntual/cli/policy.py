@@ -35,7 +35,8 @@ def command(
     root = root_of(ctx, project)
     read = reading.read(root, env)
     now = as_of or datetime.now(UTC)
-    chosen = [p for _, p in sorted(read.policies.items()) if report in (None, p.report)]
+    named = reading.chosen_reports(read, report)
+    chosen = [p for _, p in sorted(read.policies.items()) if p.report in named]
     with papers(root, read, env) as lent:
         every = lent.approvals.every() if chosen else ()
     given = {p.name: tuple(a for a in every if a.digest == p.digest) for p in chosen}

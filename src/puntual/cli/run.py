@@ -124,7 +124,7 @@ def command(
         early.warned(read, owing, root, watch.now()),
         lineage_events.afterwards(root, read) as ran,
         telling.afterwards(root, read, watch),
-        wiring.open_desk(root, watch) as (desk, give_up),
+        wiring.open_desk(root, watch, read) as (desk, give_up),
     ):
         made = _Made(deliveries=[], faults=[])
         repeated = _anew(read, root, days, step, desk) if step else frozenset()

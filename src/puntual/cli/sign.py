@@ -22,7 +22,7 @@ from puntual.errors import ProjectError
 from puntual.evidence.digest import sha256
 from puntual.local.approvals import DeclaredIdentity
 from puntual.model.approval import Approval, Subject
-from puntual.model.delivery import State
+from puntual.model.delivery import Decision, State
 from puntual.model.manifest import Digest
 from puntual.model.policy import Signatures
 from puntual.model.project import AWS, Project
@@ -86,7 +86,7 @@ def command(
         if when is None or Subject(subject) is Subject.POLICY:
             what = _policy(root, read, name, now.date())
         else:
-            what = _delivery(lent, name, parse_day(when))
+            what = _delivery(read, lent, name, parse_day(when), env)
         _check(read, what, person, role, lent.approvals)
         identity = DeclaredIdentity().confirm(person, what.digest)
         approval = Approval(
@@ -140,7 +140,7 @@ def _policy(root: Path, read: Project, name: str, today: date) -> Signable:
     )
 
 
-def _delivery(lent: Papers, report: str, day: date) -> Signable:
+def _delivery(read: Project, lent: Papers, report: str, day: date, env: str | None) -> Signable:
     from puntual.runner import checkpoint, signing
     from puntual.runner.delivery import decision_of
     from puntual.runner.restate import SUPERSEDES, version_of
@@ -159,16 +159,53 @@ def _delivery(lent: Papers, report: str, day: date) -> Signable:
             f"{report}/{day.isoformat()}/v{version} waits for nobody's signature",
             "sent" if over else "needs none",
         )
+    name = f"{report}/{day.isoformat()}/v{version}"
+    _stands(read, lent.approvals, decision, name, env)
     said = attested.manifest.facts.get(SUPERSEDES)
     maker = str(said["person"]) if isinstance(said, dict) else ""
     return Signable(
         subject=Subject.DELIVERY,
-        name=f"{report}/{day.isoformat()}/v{version}",
+        name=name,
         digest=signing.statement_of(attested.manifest),
         needed=decision.signing,
         maker=maker,
         day=day,
     )
+
+
+def _stands(read: Project, kept: Approvals, decision: Decision, name: str, env: str | None) -> None:
+    """
+    Refuse a signature under a delivery whose policy is no longer the approved one.
+
+    Such a delivery is decided anew before it is sent, so that the signature would be of bytes
+    that never leave.
+
+    Raises:
+        ProjectError: P3046.
+    """
+    policy = read.policies.get(decision.policy)
+    day = name.split("/")[1]
+    again = f"{text.in_env('run', env)} -d {day} decides again; then sign what it makes"
+    if policy is None or policy.digest != decision.policy_digest:
+        raise ProjectError(
+            "P3046",
+            f"{name} was made under the policy {decision.policy}, which is another one now",
+            where=policy.file if policy else "policies/",
+            expected=f"sha256 {decision.policy_digest[:12]}…",
+            observed=f"sha256 {policy.digest[:12]}…" if policy else "no policy of that name",
+            next_step=f"have the policy approved as it stands, or put the other back; {again}",
+        )
+    given = kept.given(policy.digest)
+    still = missing(policy.approval, given, read.roles, maker=policy.author)
+    if still:
+        raise ProjectError(
+            "P3046",
+            f"{name} was made under the policy {policy.name}, whose approval counts no more",
+            where=policy.file,
+            expected="the approval that it asks for, of people who hold the roles",
+            observed=f"it needs {' and '.join(still)}",
+            next_step=f"puntual sign policy {policy.name}; {again}",
+        )
 
 
 def _check(read: Project, what: Signable, person: str, role: str, kept: Approvals) -> None:

@@ -20,9 +20,9 @@ from puntual.cli.options import (
     root_of,
 )
 from puntual.cli.owed import ended as ended_now
-from puntual.cli.owed import owed_lines, owed_now, reserves, span
+from puntual.cli.owed import in_zones, owed_lines, owed_now, reserves, span
 from puntual.cli.places import need_project
-from puntual.cli.shown import delivery_json, glyph, notice_json, notice_line
+from puntual.cli.shown import at, axes, delivery_json, glyph, notice_json, notice_line
 from puntual.cli.vantage import Vantage, vantage
 from puntual.errors import EvidenceError, PermanentError, PuntualError
 from puntual.model.delivery import Delivery, State, Timeliness
@@ -70,7 +70,8 @@ def command(
     now = as_of or datetime.now(UTC)
     tell = text.complain if as_json else text.say
     with vantage(root, env) as place:
-        found = [_at(d, now) for d in _deliveries(place, report, now, tell)]
+        known = [at(d, now) for d in _deliveries(place, report, now, tell)]
+        found = _in_zones(root, known)
         ordered = sorted(found, key=_urgency)
         shown = ordered if everything else ordered[:SHOWN]
         notices, failing = _notices(place, report), place.failing()
@@ -314,16 +315,12 @@ def _late_json(late: dict[date, tuple[Finding, ...]], delivery: Delivery) -> dic
     return {"late": late_json(late[day], day)}
 
 
-def _at(delivery: Delivery, now: datetime) -> Delivery:
-    """
-    Return the delivery as it stands to its deadline now, not when it was written down.
-
-    As `planner.decide.timeliness` has it, whose import alone would take a third of the time.
-    """
-    if delivery.sent_at is not None:
-        return delivery
-    missed = now > delivery.due_at
-    return replace(delivery, timeliness=Timeliness.MISSED if missed else Timeliness.ON_TIME)
+def _in_zones(root: Path, found: list[Delivery]) -> list[Delivery]:
+    """Return deliveries in the zones of their reports; what is wrong is told with what is owed."""
+    try:
+        return in_zones(root, found)
+    except PuntualError:
+        return found
 
 
 def _risked(delivery: Delivery, ahead: Outlook | None, now: datetime) -> Delivery:
@@ -351,10 +348,6 @@ def _urgency(delivery: Delivery) -> tuple[int, int]:
 
 
 def _lines(delivery: Delivery, now: datetime, env: str | None) -> list[str]:
-    words = [delivery.state.value]
-    if delivery.completeness:
-        words.append(delivery.completeness.value)
-    words.append(delivery.timeliness.value.replace("_", " "))
     due = delivery.due_at.strftime("%Y-%m-%d %H:%M %Z")
     left = ""
     if delivery.sent_at is None:
@@ -362,7 +355,7 @@ def _lines(delivery: Delivery, now: datetime, env: str | None) -> list[str]:
         left = f" ({span(minutes)} left)" if minutes >= 0 else f" ({span(-minutes)} ago)"
     lines = [
         f" {glyph(delivery)} {delivery.id.report}  {delivery.id.reference_date.isoformat()}"
-        f" v{delivery.id.version}  {'  '.join(words)}  due {due}{left}"
+        f" v{delivery.id.version}  {'  '.join(axes(delivery))}  due {due}{left}"
     ]
     lines += [f"   {r.code}  {r.sentence}" for r in delivery.reasons[:3]]
     if len(delivery.reasons) > 3:

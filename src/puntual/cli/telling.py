@@ -47,10 +47,11 @@ def tell(
                 return ()
             # Its imports (ssl, smtplib) are what a run without routes does not need.
             from puntual.local.channels import LocalChannels
+            from puntual.project.zones import zones_of
             from puntual.runner.notify import Post, tell
 
             channels = LocalChannels(root, os.environ, text.complain)
-            post = Post(outbox=outbox, channels=channels, clock=clock)
+            post = Post(outbox=outbox, channels=channels, clock=clock, zones=zones_of(project))
             return tell(post, project.notices, project.name, _said)
     except (TransientError, PermanentError) as fault:
         text.complain(f"notices are not sent: {fault.code} {fault.message}")
@@ -65,6 +66,15 @@ def afterwards(root: Path, project: Project, clock: Clock) -> Iterator[None]:
     finally:
         if journal_path(root).is_file():
             tell(root, project, clock)
+
+
+def unheard(project: Project) -> str:
+    """Return that nobody is told of anything, where the project says so; else ""."""
+    from puntual.model.project import AWS
+
+    if project.notices or project.place == AWS:
+        return ""  # on AWS the topics of the deployment tell whoever subscribes to them
+    return "nobody is told: puntual.yaml declares no route under 'notices'"
 
 
 def failing_line(failing: int) -> str:

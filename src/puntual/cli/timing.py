@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from puntual.errors import Complaint
 from puntual.model.project import Project
 from puntual.planner.deadline import Overrun, overruns
 from puntual.planner.explain import length
-from puntual.planner.schedule import skipped
+from puntual.planner.schedule import skipped, unfinished
 from puntual.project.places import Blame, complaints_of
 from puntual.project.settings import FILE
 from puntual.project.zones import zone
@@ -20,10 +21,11 @@ def complaints(root: Path, project: Project) -> tuple[Complaint, ...]:
     Return what is wrong with the times of a project that is right otherwise.
 
     C1601, an error, for each report whose worst case ends after its due time less the margin;
-    C1602, a warning, when the run starts at a time that does not exist on some day.
+    C1602, a warning, when the run starts at a time that does not exist on some day; C1607, a
+    warning, for each report whose run starts before its reference date is over.
     """
     late = tuple(_late(project, overrun) for overrun in overruns(project, zone))
-    return complaints_of(root, (*late, *_gap(project)))
+    return complaints_of(root, (*late, *_gap(project), *_unfinished(project)))
 
 
 def _late(project: Project, overrun: Overrun) -> Blame:
@@ -79,6 +81,25 @@ def _gap(project: Project) -> tuple[Blame, ...]:
         otherwise="time_zone",
     )
     return (blame,)
+
+
+def _unfinished(project: Project) -> Iterator[Blame]:
+    """Yield a warning, no more: of a day with a cut-off the run may well start before its end."""
+    for window in unfinished(project, zone):
+        name, day = window.report, window.reference_date
+        made = " and ".join(f"'{one}'" for one in window.together)
+        starts = _wall(window.starts_at, project.time_zone)
+        yield Blame(
+            code="C1607",
+            message=f"the run of {made} for {day.isoformat()} starts at {starts}, before that "
+            "day is over: what comes later in it is not in the report",
+            hint="`business_days_after: 1`; or, where the day has a cut-off, start after it "
+            "(run.starts)",
+            severity="warning",
+            file=f"reports/{name}/report.yaml",
+            keys=("due", "business_days_after"),
+            otherwise="due",
+        )
 
 
 def _wall(at: datetime, zone_name: str) -> str:

@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from puntual.cli import places, reading, restored, text, wiring
+from puntual.cli import places, reading, restored, telling, text, wiring
 from puntual.cli.options import (
     InstantType,
     as_of_option,
@@ -117,6 +117,8 @@ def command(
             if background is not None:
                 background.ready()
             place.say(f"watching {place.project.name}")
+            if unheard := telling.unheard(place.project):
+                place.say(unheard)
             keeper = Watch(
                 place=place,
                 notices=desk.notices,

@@ -13,15 +13,18 @@ from puntual.cli import lapsed, reading, telling, text
 from puntual.cli.foreseen import Foresight, sentence
 from puntual.cli.outlook import line, outlook
 from puntual.cli.owed import span
+from puntual.cli.shown import clock_of
 from puntual.cli.standing import Table, began, stand_of
 from puntual.cli.vantage import Here
 from puntual.errors import EvidenceError, ProjectError
 from puntual.local.child import Child
+from puntual.model.delivery import Delivery, State
 from puntual.model.notice import AT_RISK, MISSED, MISSED_START, Obligation
 from puntual.model.project import Project
 from puntual.planner.agenda import OwedDay, Stand
 from puntual.ports.clock import Clock
 from puntual.project.zones import zone
+from puntual.runner import tell
 from puntual.runner.execute import Desk
 from puntual.runner.watch import Work
 
@@ -139,19 +142,20 @@ class LocalPlace:
     def text(self, cause: str, report: str, day: OwedDay, now: datetime) -> str:
         """Return the words of a notice: what is due when, what, what to do (ux.md 10)."""
         due = day.due[report]
-        about = f"{report} {day.reference_date.isoformat()} · due {self._at(due, report)}"
+        place = zone(self._project.reports[report].time_zone)
+        about = f"{report} {day.reference_date.isoformat()} · due {clock_of(due, place)}"
         left = (due - now) // timedelta(minutes=1)
         explain = f"puntual explain {report} -d {day.reference_date.isoformat()}"
         when = f"{about} ({span(max(left, 0))})"
         if cause == AT_RISK:
             lines = [
                 f"AT RISK · {when}",
-                "not delivered at the last moment to decide",
+                *self._standing(report, day, now),
                 *self._ahead(report, day, now),
                 f"why, and what follows: {explain}",
             ]
         elif cause == MISSED:
-            lines = [f"MISSED · {about}", "it is still made, and will be late", f"why: {explain}"]
+            lines = [f"MISSED · {about}", *self._standing(report, day, now), f"why: {explain}"]
         elif cause == MISSED_START:
             late = span((now - day.starts_at) // timedelta(minutes=1))
             starts = self._at(day.starts_at, report)
@@ -201,13 +205,32 @@ class LocalPlace:
         text.say(f"{at.strftime('%Y-%m-%d %H:%M %Z')}  {line}")
         sys.stdout.flush()  # the children write to the same place
 
+    def _newest(self, report: str, day: OwedDay) -> Delivery | None:
+        known = self._desk.journal.deliveries(report=report, reference_date=day.reference_date)
+        return known[0] if known else None
+
+    def _standing(self, report: str, day: OwedDay, now: datetime) -> list[str]:
+        """Return in two lines at most what keeps a report, and what follows."""
+        found = self._newest(report, day)
+        late = now > day.due[report]
+        if found is not None and tell.is_unsigned(found):
+            return tell.unsigned_lines(found, late=late)
+        if found is not None and found.state is State.HELD:
+            why, *follows = tell.held_lines(found.reasons)
+            return [f"held: {why}", *follows]
+        made = f"it is still made{', and will be late' if late else ''}"
+        if found is not None and found.reasons:
+            first = found.reasons[0]
+            return [f"its last run failed: {first.code} {first.sentence}", made]
+        return [made if late else f"not delivered at the last moment to decide: {made}"]
+
     def _ahead(self, report: str, day: OwedDay, now: datetime) -> list[str]:
         """Return the forecast of a report in a line; nothing where it is late or not known yet."""
-        known = self._desk.journal.deliveries(report=report, reference_date=day.reference_date)
-        if not known:
-            return []
+        newest = self._newest(report, day)
+        if newest is None or newest.state is State.READY:
+            return []  # it is made: no step is left that a forecast would be of
         reserve = timedelta(seconds=self._project.reports[report].reserve)
-        found = outlook(self._desk.journal, known[0], now, reserve)
+        found = outlook(self._desk.journal, newest, now, reserve)
         return [] if found is None else [line(found, zone(self._project.reports[report].time_zone))]
 
     def _at(self, at: datetime, report: str) -> str:

@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], None]]]:
+def open_desk(
+    root: Path, clock: Clock, project: Project | None = None
+) -> Iterator[tuple[Desk, Callable[[], None]]]:
     """
     Lend journal and notices, and what gives up their files for a while; made again if gone.
+
+    Args:
+        root: The project's folder.
+        clock: The time.
+        project: Says when what is told of is due; None where nothing is told.
 
     Raises:
         TransientError: T2002, T2003.
@@ -47,6 +54,7 @@ def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], Non
         EvidenceError: V1003 the commit log is not what was recorded, or is gone.
     """
     from puntual.runner.execute import Desk
+    from puntual.runner.noted import due_in
 
     restored.at_hand(root, clock.now())
     path = places.journal_path(root)
@@ -56,7 +64,8 @@ def open_desk(root: Path, clock: Clock) -> Iterator[tuple[Desk, Callable[[], Non
             journal.close()
             notices.close()
 
-        yield Desk(journal=journal, notices=notices, clock=clock), give_up
+        due = due_in(project) if project else None
+        yield Desk(journal=journal, notices=notices, clock=clock, due=due), give_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def workshop(project: Project, root: Path, clock: Clock, *, quiet: bool) -> Iter
     """
     with (
         lineage_events.afterwards(root, project) as ran,
-        wiring.open_desk(root, clock) as (desk, give_up),
+        wiring.open_desk(root, clock, project) as (desk, give_up),
         wiring.leased(root, clock) as held,
     ):
         shown = Shown(quiet=quiet)

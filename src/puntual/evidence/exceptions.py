@@ -59,6 +59,10 @@ class Effect:
     sure: bool = True
 
 
+MOST_PARTS = 20
+"""Files or shards of a source that an entry names as short."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """
@@ -228,7 +232,26 @@ def _missing(seal: Seal, noticed: list[Finding]) -> tuple[str, ...]:
     if seal.status is SealStatus.ABSENT:
         return (f"the whole day {seal.reference_date.isoformat()}",)
     ranges = {"S1103", "S2001", "S2002", "S2003", "S2005"}
-    return tuple(sorted(f.message for f in noticed if f.code in ranges))
+    return (*sorted(f.message for f in noticed if f.code in ranges), *_short(seal))
+
+
+def _short(seal: Seal) -> tuple[str, ...]:
+    """Return what the source says it sent and did not land, by its files or shards if it can."""
+    if seal.control is None:
+        return ()
+    named = seal.control.parts
+    found = []
+    for name in sorted(named):
+        came = seal.parts[name].records if name in seal.parts else 0
+        if came < named[name].records:
+            found.append(f"{named[name].records - came} of {named[name].records} records of {name}")
+    more = len(found) - MOST_PARTS
+    if more > 0:
+        return (*found[:MOST_PARTS], f"records of {more} more files or shards")
+    lacking = seal.control.count - seal.landed.records
+    if not found and lacking > 0:
+        return (f"{lacking} of {seal.control.count} records; which ones is not known",)
+    return tuple(found)
 
 
 def _of_rows(day: Exceptional) -> Iterator[Entry]:

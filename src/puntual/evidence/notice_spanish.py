@@ -47,6 +47,12 @@ OF_ENTRIES = (
     ("named here; nothing is left out", "se nombra aquí; nada se omite"),
     ("holds the delivery", "retiene la entrega"),
     ("the whole day {}", "el día completo {}"),
+    ("{} of {} records of {*}", "{} de {} registros de {*}"),
+    ("records of {} more files or shards", "registros de {} archivos o fragmentos más"),
+    (
+        "{} of {} records; which ones is not known",
+        "{} de {} registros; no se sabe cuáles",
+    ),
     ("the day {} of the source stands in ({} d)", "lo suple el día {} del origen ({} d)"),
     ("the missing data came", "llegaron los datos que faltaban"),
     ("the full report could not be made", "el reporte íntegro no se pudo hacer"),

@@ -10,6 +10,8 @@ timeouts and retries. Three things are AWS's own:
   job that ends by a fault that is worth a retry exits non-zero, and the Task's Retry counts; a
   job that ends by any other known fault exits 0; in either case it has written what happened.
   After success and after the last retry `<Job>-Outcome` reads that and raises it by its class.
+- **One Fail.** Where a report has failed and the others have gone on, its error (`$.failed`, set
+  back to nothing before each walk) is copied to `$.error`, from which the one Fail takes it.
 - **Begin, Rescue, End.** What `puntual run` does around the flow: plan and lease, plan B where a
   technical fault is left and a policy says so, the lease given back.
 
@@ -53,6 +55,8 @@ from puntual.infra.places import Function, Job, place, short
 from puntual.model.flow import (
     ALL,
     DATA_LIMIT_EXCEEDED,
+    FAILED_PART,
+    NOTHING_FAILED,
     TASK_FAILED,
     TIMEOUT,
     Catcher,
@@ -62,11 +66,12 @@ from puntual.model.flow import (
     Notify,
     Retrier,
     State,
+    Succeed,
     Task,
 )
 from puntual.model.plan import Decide
 from puntual.model.project import Project
-from puntual.planner.flow import FAILED, flow
+from puntual.planner.flow import ENDED, FAILED, GAVE_UP, flow
 from puntual.planner.plan import plan, plan_b
 from puntual.planner.worst import delays, longest
 
@@ -83,6 +88,9 @@ SPARE = 60
 """Seconds that the machine's own timeout is longer than its worst case: it is a last resort."""
 
 TOLD = "Notify-failed"
+
+ERROR = "$.error"
+"""Where the error stands that the machine fails by."""
 
 
 def machine(project: Project) -> Json:
@@ -112,9 +120,11 @@ def machine(project: Project) -> Json:
         reserve=bound(RESCUE),
     )
     states = {
-        **beginning(day.start),
+        **beginning("Begun"),
+        **begun("Begun", day.start),
         **day.states(),
-        **rescue_states(rescue.start),
+        **rescue_states("PlanB-Begun"),
+        **begun("PlanB-Begun", rescue.start),
         **rescue.states(),
         **ending(),
     }
@@ -199,8 +209,10 @@ class _Walk:
                 yield name, self._choice(head)
             case Notify():
                 yield name, self._notice(name, head)
-            case Fail():
-                return  # the machine has one Fail, behind the lease that is given back
+            case Fail(error_path=path) if path != ERROR:
+                yield name, _copying(path, ERROR, self.fails)
+            case Fail() | Succeed():
+                return  # the machine has one of each, behind the lease that is given back
             case _:
                 assert_never(head)
 
@@ -260,7 +272,7 @@ class _Walk:
             "task": name,
             "about": notify.about,
             "report": notify.report,
-            **({"error.$": "$.error"} if not notify.report else {}),
+            **({"error.$": _error_of(notify)} if notify.about == GAVE_UP else {}),
         }
         return {
             **invoke("notify", payload, notify),
@@ -273,17 +285,18 @@ class _Walk:
     def _choice(self, choice: Choice) -> Json:
         """Go on by the answer of the state before; only `decide` may say that nothing is owed."""
         branches = {word: self._to(name) for word, name in choice.branches.items()}
-        decided = next(
+        before = [
             state
             for state in self.flow.states.values()
             if isinstance(state, Task) and state.next == choice.name
-        )
-        if isinstance(decided.step, Decide):
+        ]
+        if any(isinstance(task.step, Decide) for task in before):
             branches[NOT_NEEDED] = self._to(self._after(choice))
+        asked = choice.variable if choice.name == ENDED else "$.last.completeness"
         return {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.last.completeness", "StringEquals": word, "Next": ahead}
+                {"Variable": asked, "StringEquals": word, "Next": ahead}
                 for word, ahead in branches.items()
             ],
             "Default": self._to(choice.default),
@@ -297,7 +310,7 @@ class _Walk:
         return notice.next
 
     def _to(self, name: str | None) -> str:
-        if name is None:
+        if name is None or isinstance(self.flow.states[name], Succeed):
             return self.ends
         return self.fails if name == FAILED else self.names[name]
 
@@ -326,17 +339,35 @@ class _Walk:
         return f"States.Format('\\{{{','.join(parts)}\\}}', {values})"
 
 
+def begun(name: str, ahead: str) -> dict[str, Json]:
+    """Return the state with which a walk begins: nothing has failed yet."""
+    nothing: Json = {"Type": "Pass", "Result": NOTHING_FAILED, "ResultPath": FAILED_PART}
+    return {name: {**nothing, "Next": ahead}}
+
+
+def _copying(source: str, target: str, ahead: str) -> Json:
+    """Return a state that puts an error where another state looks for it."""
+    copied = {f"{key}.$": f"{source}.{key}" for key in NOTHING_FAILED}
+    return {"Type": "Pass", "Parameters": copied, "ResultPath": target, "Next": ahead}
+
+
+def _error_of(notify: Notify) -> str:
+    return FAILED_PART if notify.report else ERROR
+
+
 def _plain_name(state: State) -> str:
     match state:
         case Task(step=step):
             return place(step).state
         case Choice(name=name):
             kind, _, report = name.partition(":")
-            return f"{kind.capitalize()}-{report}"
+            return f"{kind.capitalize()}-{report}" if report else name.capitalize()
         case Notify(report=report, about=about):
             return f"Notify-{report}-{about}" if report else TOLD
-        case Fail():
-            return FAIL
+        case Fail(error_path=path):
+            return FAIL if path == ERROR else "Failed-report"
+        case Succeed():
+            return "Done"
         case _:
             assert_never(state)
 

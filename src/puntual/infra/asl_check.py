@@ -46,7 +46,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
 }
 """Kind of state → the fields that it may have (Amazon States Language, table of state types)."""
 
-USED = frozenset({"Task", "Choice", "Succeed", "Fail"})
+USED = frozenset({"Task", "Pass", "Choice", "Succeed", "Fail"})
 """What the compiler writes."""
 
 JSONATA = frozenset({"QueryLanguage", "Assign", "Arguments", "Output"})
@@ -82,7 +82,17 @@ KNOWN_ERRORS = frozenset({*RESERVED, *ERROR_NAMES.values(), DIED, *LAMBDA, *GLUE
 """Names that may stand in `ErrorEquals`: the language's, the services' documented ones, ours."""
 
 REFERENCES = frozenset(
-    {"$.run", "$.job", "$.error", "$.rescue.fault", "$.rescue.reports", "$$.Execution.Id"}
+    {
+        "$.run",
+        "$.job",
+        "$.error",
+        "$.failed",
+        "$.failed.Error",
+        "$.failed.Cause",
+        "$.rescue.fault",
+        "$.rescue.reports",
+        "$$.Execution.Id",
+    }
 )
 """What a task may be given of the machine's state: names, words and pointers, never rows."""
 
@@ -289,6 +299,11 @@ def _house(state: Document) -> Iterator[str]:
         yield "InputPath and OutputPath hide what a state sees"
     if state["Type"] == "Task":
         yield from _task(state)
+    if state["Type"] == "Pass" and "ResultPath" not in state:
+        yield "without ResultPath what it makes replaces the whole input"
+    for key, inner in _keyed(state.get("Parameters")):
+        if key.endswith(".$") and isinstance(inner, str):
+            yield from _given(key, inner)
     for entry in state.get("Retry", ()):
         missing = sorted(_RETRY - entry.keys())
         if missing:
@@ -322,9 +337,6 @@ def _task(state: Document) -> Iterator[str]:
         yield "without ResultPath its answer replaces the whole input"
     elif state["ResultPath"] is not None and "ResultSelector" not in state:
         yield "without ResultSelector its whole answer is kept (C5)"
-    for key, inner in _keyed(state.get("Parameters")):
-        if key.endswith(".$") and isinstance(inner, str):
-            yield from _given(key, inner)
 
 
 def _given(key: str, value: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from puntual.infra.bound import Document
 
 _SHAPES: Mapping[str, tuple[str, str]] = {
     "Task": ("[", "]"),
+    "Pass": ("(", ")"),
     "Choice": ("{", "}"),
     "Succeed": ("([", "])"),
     "Fail": ("[[", "]]"),

@@ -38,7 +38,7 @@ class LocalChannels:
         Hand a message to a receiver; see the port.
 
         Raises:
-            TransientError: D2001.
+            TransientError: D2001, D2007.
             PermanentError: D2002, D2003.
         """
         match channel:

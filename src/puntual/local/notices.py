@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS notices (
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_notice
   ON notices (report, reference_date, cause) WHERE resolved_at IS NULL;
+CREATE TABLE IF NOT EXISTS endings (
+  notice INTEGER PRIMARY KEY REFERENCES notices (id),
+  ended TEXT NOT NULL
+) STRICT;
 """
 
 
@@ -52,7 +56,7 @@ class SqliteNotices:
             )
         return done.rowcount == 1
 
-    def resolve(self, obligation: Obligation, cause: str, at: datetime) -> bool:
+    def resolve(self, obligation: Obligation, cause: str, at: datetime, ended: str = "") -> bool:
         """
         Resolve the open notice of an obligation and cause; see the port.
 
@@ -63,10 +67,11 @@ class SqliteNotices:
         with transaction(self._state.db, self._state.path) as db:
             done = db.execute(
                 "UPDATE notices SET resolved_at = ? WHERE report = ? AND reference_date = ? "
-                "AND cause = ? AND resolved_at IS NULL",
+                "AND cause = ? AND resolved_at IS NULL RETURNING id",
                 (instant_text(at), *_key(obligation, cause)),
-            )
-        return done.rowcount == 1
+            ).fetchall()
+            db.executemany("INSERT INTO endings VALUES (?, ?)", ((row[0], ended) for row in done))
+        return len(done) == 1
 
     def open_ones(self, obligation: Obligation | None = None) -> tuple[Notice, ...]:
         """

@@ -33,14 +33,17 @@ CREATE TABLE IF NOT EXISTS sends (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sends_by_notice ON sends (notice);
 """
-_NOTICE = "SELECT id, report, reference_date, cause, severity, text, opened_at, resolved_at"
+_NOTICE = """
+SELECT id, report, reference_date, cause, severity, text, opened_at, resolved_at,
+       coalesce((SELECT ended FROM endings AS e WHERE e.notice = n.id), '')
+"""
 _UNSETTLED = f"""
 {_NOTICE} FROM notices AS n
 WHERE resolved_at IS NULL
    OR EXISTS (SELECT 1 FROM sends AS s WHERE s.notice = n.id AND s.state = 'queued')
    OR EXISTS (
      SELECT 1 FROM sends AS s
-     WHERE s.notice = n.id AND s.phase = 'opened' AND (s.state = 'told' OR s.attempts > 0)
+     WHERE s.notice = n.id AND s.phase = 'opened' AND (s.state = 'told' OR s.receipt <> '')
        AND NOT EXISTS (
          SELECT 1 FROM sends AS r
          WHERE r.notice = n.id AND r.phase = 'resolved' AND r.target = s.target
@@ -48,7 +51,7 @@ WHERE resolved_at IS NULL
    )
 ORDER BY id
 """
-_HISTORY = f"{_NOTICE} FROM notices ORDER BY id DESC LIMIT ?"
+_HISTORY = f"{_NOTICE} FROM notices AS n ORDER BY id DESC LIMIT ?"
 _KINDS: dict[str, type[Console] | type[TextFile] | type[Email] | type[Webhook]] = {
     "console": Console,
     "file": TextFile,
@@ -57,7 +60,7 @@ _KINDS: dict[str, type[Console] | type[TextFile] | type[Email] | type[Webhook]] 
 }
 _WORDS = {kind: word for word, kind in _KINDS.items()}
 
-_Row = tuple[int, str, str, str, str, str, str, str | None]
+_Row = tuple[int, str, str, str, str, str, str, str | None, str]
 
 
 class SqliteOutbox:
@@ -107,7 +110,7 @@ class SqliteOutbox:
         self._state.close()
 
     def _posted(self, row: _Row) -> Posted:
-        number, report, day, cause, severity, text, opened, resolved = row
+        number, report, day, cause, severity, text, opened, resolved, ended = row
         notice = Notice(
             obligation=Obligation(report=report, reference_date=date.fromisoformat(day)),
             cause=cause,
@@ -115,6 +118,7 @@ class SqliteOutbox:
             text=text,
             opened_at=datetime.fromisoformat(opened),
             resolved_at=None if resolved is None else datetime.fromisoformat(resolved),
+            ended=ended,
         )
         sends = self._state.db.execute(
             "SELECT message, phase, target, channel, state, attempts, next_at, told_at, receipt, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -25,7 +26,8 @@ def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
         secret: Returns what `env:NAME` stands for.
 
     Raises:
-        TransientError: D2001 no answer, or one that asks to come again (4yz).
+        TransientError: D2001 no answer, or one that asks to come again (4yz); D2007 no connection
+            was made.
         PermanentError: D2002 refused, by the server (5yz), since it does not prove who it is, or
             since an address or a credential is not ASCII (RFC 5321 section 4.1.2);
             D2003 a credential is not set.
@@ -47,6 +49,8 @@ def send(channel: Email, message: Message, secret: Callable[[str], str]) -> str:
         raise _permanent(where, "STARTTLS and AUTH as declared", str(exc)) from exc
     except UnicodeError as exc:  # its words would show a letter of a credential
         raise _permanent(where, "addresses and credentials in ASCII", "other letters") from exc
+    except (ConnectionRefusedError, socket.gaierror) as exc:
+        raise _transient(where, str(exc) or type(exc).__name__, code="D2007") from exc
     except (OSError, smtplib.SMTPException) as exc:
         raise _transient(where, str(exc) or type(exc).__name__) from exc
 
@@ -69,9 +73,9 @@ def _refused(where: str, code: int, said: str) -> PuntualError:
     return _permanent(where, "250, the message taken", answer)
 
 
-def _transient(where: str, observed: str) -> TransientError:
+def _transient(where: str, observed: str, code: str = "D2001") -> TransientError:
     return TransientError(
-        "D2001",
+        code,
         f"the mail server {where} does not take a notice now: {observed}",
         where=where,
         expected="a mail server that answers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import socket
 import ssl
 from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
@@ -35,7 +36,8 @@ def send(channel: Webhook, message: Message, secret: Callable[[str], str]) -> st
         secret: Returns what `env:NAME` stands for.
 
     Raises:
-        TransientError: D2001 no answer in time, or one that asks to come again.
+        TransientError: D2001 no answer in time, or one that asks to come again; D2007 no
+            connection was made.
         PermanentError: D2002 refused; D2003 a secret is not set.
     """
     body = event_bytes(message)
@@ -54,6 +56,8 @@ def send(channel: Webhook, message: Message, secret: Callable[[str], str]) -> st
         status = posted(url, channel.timeout, body, headers)
     except ssl.SSLCertVerificationError as exc:
         raise _permanent(where, f"its certificate is not trusted: {exc.reason}") from exc
+    except (ConnectionRefusedError, socket.gaierror) as exc:
+        raise _transient(where, str(exc) or type(exc).__name__, code="D2007") from exc
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise _transient(where, str(exc) or type(exc).__name__) from exc
     if 200 <= status < 300:
@@ -92,9 +96,9 @@ def _refused(where: str, status: int) -> PuntualError:
     return _permanent(where, f"HTTP {status}{redirected}")
 
 
-def _transient(where: str, observed: str) -> TransientError:
+def _transient(where: str, observed: str, code: str = "D2001") -> TransientError:
     return TransientError(
-        "D2001",
+        code,
         f"the webhook at {where} does not take a notice now: {observed[:_LONGEST]}",
         where=where,
         expected="an answer 2xx",

@@ -552,6 +552,14 @@ _C: tuple[Code, ...] = (
         "and give it with `--prices`.",
     ),
     Code(
+        "C1607",
+        "a run that starts before its day is over",
+        "By `due` and `run.starts` the run of a reference date starts while that day still goes "
+        "on, in the project's zone. What comes later in it is late data, never in the report. A "
+        "warning: a report of a day with a cut-off is right so.",
+        "Write `business_days_after: 1`, or start the run after the cut-off (`run.starts`).",
+    ),
+    Code(
         "C1701",
         "a policy that contradicts itself",
         "Two parts of a policy, or of two policies, cannot both hold: a clause that can never "
@@ -597,11 +605,19 @@ _C: tuple[Code, ...] = (
     ),
     Code(
         "C1707",
-        "one person alone lets partial deliveries leave by themselves",
-        "A policy with `delivery: {mode: automatic}` is the only agreement that its partial "
-        "deliveries have; it is approved by two different people at least.",
-        "Write `approval: {roles: […], people: 2}`, or have each partial delivery signed: "
-        "`delivery: {mode: signed}`.",
+        "one person alone lets a partial delivery leave",
+        "What is not full is agreed to by two different people at least: a policy is approved by "
+        "two, and with `delivery: {mode: signed}` two sign each delivery under it. The "
+        "regulator's acceptance changes neither.",
+        "Write `approval: {roles: […], people: 2}`, and in `delivery: {mode: signed, …}` "
+        "`people: 2`.",
+    ),
+    Code(
+        "C1708",
+        "a clause without a limit",
+        "A policy says what may be missing and by how much. Of a source that is `short` or "
+        "`quarantined` the amount is measured, and this clause would let any amount pass.",
+        "Write `limits: {rows: N}`, `limits: {share: …}` (percent of the money), or both.",
     ),
     Code(
         "C1901",
@@ -1482,7 +1498,7 @@ _P: tuple[Code, ...] = (
     Code(
         "P3032",
         "no such delivery",
-        "A version was named that was not sent.",
+        "A version was named that was not sent, or there are no two versions to compare.",
         "`puntual status --all` lists the deliveries.",
     ),
     Code(
@@ -1527,6 +1543,14 @@ _P: tuple[Code, ...] = (
         "an approval was altered",
         "A kept approval has other bytes than its name says.",
         "Find out who changed it; have it signed again.",
+    ),
+    Code(
+        "P3046",
+        "the policy of the delivery is no longer the one that was approved",
+        "A delivery was made under a policy whose file has been changed or removed since, or "
+        "whose approval does not count any more. It would not be sent, whoever signs it.",
+        "Have the policy approved as it stands, or put the approved one back; then "
+        "`puntual run -d DATE` decides again, and what it makes is signed.",
     ),
 )
 
@@ -1681,6 +1705,14 @@ _D: tuple[Code, ...] = (
         "sent again.",
     ),
     Code(
+        "D2007",
+        "a receiver of notices is not reached",
+        "No connection to a mail server or webhook was made: it is refused, or its name is not "
+        "known. The receiver knows of nothing; the notice waits in the outbox and is tried again, "
+        "at the latest every hour.",
+        "Nothing is lost. `puntual notices` shows what waits and why; repair the receiver.",
+    ),
+    Code(
         "D3001",
         "nothing was sent that could be answered",
         "An acknowledgement belongs to a delivery that was sent; the proof of an attempt to a "
@@ -1694,6 +1726,14 @@ _D: tuple[Code, ...] = (
         "file. A record is evidence and is never changed.",
         "Look at what is recorded: `puntual ack REPORT -d DATE`; a further answer has its own "
         "identifier.",
+    ),
+    Code(
+        "D3003",
+        "an answer at a time at which nobody can have answered",
+        "The time lies before the delivery was sent (of an attempt: before the report was made) "
+        "or in the future, by more than the 5 minutes that the receiver's clock may be off. A "
+        "record is evidence and is never changed, so it is not written.",
+        "Give `--at` as the receipt shows it, with its offset; look at `--as-of`, if you gave one.",
     ),
 )
 

@@ -145,7 +145,20 @@ class Fail:
     error_path: str = "$.error"
 
 
-State = Task | Choice | Notify | Fail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed:
+    """End the flow well; a Choice can lead nowhere else."""
+
+    name: str
+
+
+State = Task | Choice | Notify | Fail | Succeed
+
+FAILED_PART = "$.failed"
+"""Where `{Error, Cause}` is put of what failed and let the rest go on."""
+
+NOTHING_FAILED = {"Error": "", "Cause": ""}
+"""What stands there when a flow of reports begins: a Choice can ask only for what is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

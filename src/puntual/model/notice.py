@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 
 from puntual.model.check import Severity
@@ -32,6 +32,7 @@ class Notice:
         text: At most four lines; codes, names and counts, never a value of the data.
         opened_at: UTC.
         resolved_at: UTC; None while it is open.
+        ended: What ended it, in a few words; "" while it is open, or where that is not known.
     """
 
     obligation: Obligation
@@ -40,6 +41,7 @@ class Notice:
     text: str
     opened_at: datetime
     resolved_at: datetime | None = None
+    ended: str = ""
 
 
 (
@@ -52,6 +54,7 @@ class Notice:
     CALENDAR_ENDED,
     NOT_ALLOWED,
     NOT_FULL,
+    UNSIGNED,
 ) = (
     "held",
     "at_risk",
@@ -62,16 +65,18 @@ class Notice:
     "calendar_ended",
     "not_allowed",
     "not_full",
+    "unsigned",
 )
 """
 Causes that are no code.
 
 `not_allowed`: at the moment to decide no policy allows a delivery that is not full, though one is
-laid down. `not_full`: what was sent is partial, or made by plan B. Of arrivals the source follows:
-`arrivals:card_events`. A rejection is over when the receiver answers again, an ended calendar when
-it is prolonged, `not_full` when a full version is sent; every other cause at the latest when the
-report is delivered. What a calendar that ended leaves unknown begins with the day after
-its last: that is the obligation which is told.
+laid down. `not_full`: what was sent is partial, or made by plan B. `unsigned`: it is made, and
+people are to sign it before it is sent. Of arrivals the source follows: `arrivals:card_events`. A
+rejection is over when the receiver answers again, an ended calendar when it is prolonged,
+`not_full` when a full version is sent; every other cause at the latest when the report is
+delivered. What a calendar that ended leaves unknown begins with the day after its last: that is
+the obligation which is told.
 """
 
 
@@ -102,6 +107,7 @@ class Message:
         project: Name of the project.
         phase: Which of the two.
         notice: Of what.
+        zone: In which people read its times: the report's.
     """
 
     id: str
@@ -109,6 +115,7 @@ class Message:
     project: str
     phase: Phase
     notice: Notice
+    zone: tzinfo = UTC
 
 
 class SendState(StrEnum):

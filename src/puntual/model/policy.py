@@ -163,17 +163,22 @@ class Policy:
         return self.first_day <= day <= self.last_day
 
     @property
+    def needed_acceptance(self) -> Acceptance | None:
+        """The acceptance without which it does not hold; None where it needs none."""
+        return self.acceptance if self.sending is Sending.AUTOMATIC else None
+
+    @property
     def first_day(self) -> date:
         """The first due day on which it holds: nobody delivers on what is accepted later."""
-        if self.sending is Sending.AUTOMATIC and self.acceptance is not None:
-            return max(self.valid_from, self.acceptance.accepted_on)
+        if self.needed_acceptance is not None:
+            return max(self.valid_from, self.needed_acceptance.accepted_on)
         return self.valid_from
 
     @property
     def last_day(self) -> date:
         """The last due day on which it holds."""
-        if self.sending is Sending.AUTOMATIC and self.acceptance is not None:
-            return min(self.valid_until, self.acceptance.valid_until)
+        if self.needed_acceptance is not None:
+            return min(self.valid_until, self.needed_acceptance.valid_until)
         return self.valid_until
 
     def clause(self, name: str) -> Clause | None:

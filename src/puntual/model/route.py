@@ -68,6 +68,9 @@ class Webhook:
     timeout: int = 10
 
 
+UNHEARD = "no answer was heard"
+"""Receipt of a send of which an attempt may have reached its receiver."""
+
 Channel = Console | TextFile | Email | Webhook
 """How one receiver is told; a further kind is a further member here and in `local.channels`."""
 
@@ -106,7 +109,8 @@ class Send:
         attempts: How often it was tried.
         next_at: UTC; before it nothing is tried.
         told_at: UTC; None until the receiver has taken it.
-        receipt: What the receiver answered.
+        receipt: What the receiver answered; `UNHEARD` where it may have taken an attempt and
+            its answer was not heard, which only a later answer changes.
         code: Of the last failure; "" for none.
         error: What failed last, in a sentence.
     """

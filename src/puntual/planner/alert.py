@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import assert_never
 
 from puntual.model.notice import (
@@ -24,13 +24,24 @@ from puntual.model.notice import (
     NOT_ALLOWED,
     NOT_FULL,
     REJECTED,
+    UNSIGNED,
     Audience,
     Message,
     Notice,
     Phase,
     SendState,
 )
-from puntual.model.route import Channel, Console, Email, Posted, Route, Send, TextFile, Webhook
+from puntual.model.route import (
+    UNHEARD,
+    Channel,
+    Console,
+    Email,
+    Posted,
+    Route,
+    Send,
+    TextFile,
+    Webhook,
+)
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
@@ -47,6 +58,7 @@ _CONCERNS = {
     NOT_ALLOWED: _OPERATIONS | _COMPLIANCE,
     NOT_FULL: _OPERATIONS | _DATA | _COMPLIANCE,
     REJECTED: _DATA | _COMPLIANCE,
+    UNSIGNED: _OPERATIONS | _COMPLIANCE,
 }
 _FAMILIES = {
     "T": _OPERATIONS,
@@ -62,6 +74,9 @@ _FAMILIES = {
 }
 _CODE = re.compile(r"[A-Z][0-9]{4}")
 
+NOT_TAKEN = frozenset({"D2002", "D2003", "D2007"})
+"""Codes of failures after which it is certain that the receiver has not taken the message."""
+
 
 def audiences(cause: str) -> frozenset[Audience]:
     """Return whom a cause concerns; one that is not known concerns everybody."""
@@ -75,8 +90,8 @@ def is_fault(cause: str) -> bool:
     return _CODE.fullmatch(cause) is not None
 
 
-def message(project: str, notice: Notice, phase: Phase) -> Message:
-    """Return a message of a notice; its id follows from the notice alone."""
+def message(project: str, notice: Notice, phase: Phase, zone: tzinfo = UTC) -> Message:
+    """Return a message of a notice, its times in a zone; its id follows from the notice alone."""
     opened, resolved = (_id(project, notice, p) for p in (Phase.OPENED, Phase.RESOLVED))
     is_opening = phase is Phase.OPENED
     return Message(
@@ -85,6 +100,7 @@ def message(project: str, notice: Notice, phase: Phase) -> Message:
         project=project,
         phase=phase,
         notice=notice,
+        zone=zone,
     )
 
 
@@ -100,8 +116,9 @@ def queue(posted: Posted, routes: Iterable[Route], project: str, now: datetime) 
 
     Returns:
         Of an open notice an opening for each receiver of each route that it takes and that has
-        none; of a resolved one a resolution for each receiver who was told, or may have been,
-        and its openings that are not told yet as dropped.
+        none; of a resolved one a resolution for each receiver who was told, or may have been
+        (one that refused it, or was never reached, knows of nothing), and its openings that
+        are not told yet as dropped.
     """
     if posted.notice.resolved_at is None:
         return tuple(_openings(posted, routes, project, now))
@@ -123,6 +140,7 @@ def failed(send: Send, code: str, error: str, now: datetime) -> Send:
     wait = FIRST_WAIT * 2 ** min(send.attempts, 6)
     return replace(
         send,
+        receipt=send.receipt if code in NOT_TAKEN else UNHEARD,
         attempts=send.attempts + 1,
         next_at=now + min(wait, LONGEST_WAIT),
         code=code,
@@ -176,8 +194,8 @@ def _resolutions(posted: Posted, project: str, now: datetime) -> Iterator[Send]:
             continue
         if send.state is SendState.QUEUED:
             yield replace(send, state=SendState.DROPPED)
-        # An attempt that failed may have reached the receiver: only the answer is known as lost.
-        may_know = send.state is SendState.TOLD or send.attempts > 0
+        # An attempt that was not refused may have reached it: only the answer is known as lost.
+        may_know = send.state is SendState.TOLD or send.receipt == UNHEARD
         if may_know and send.target not in answered:
             yield replace(
                 send,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from puntual.model.flow import Flow, Notify, Task
+from puntual.model.flow import Choice, Flow, Notify, State, Task
 from puntual.model.plan import Deliver
 from puntual.model.project import Project
 from puntual.model.run import LONGEST_TIMEOUT, MOST_RETRIES, StepTimes
-from puntual.planner.flow import flow, held
+from puntual.planner.flow import ENDED, failed, flow, held
 from puntual.planner.plan import plan, plan_b
 from puntual.planner.schedule import Window, Zones, narrowest, windows
 from puntual.planner.worst import worst
@@ -103,12 +103,16 @@ def needed(project: Project, reports: Iterable[str], reference_date: date) -> di
     Return the seconds within which a run has delivered each report, told of it, or failed.
 
     What comes after a report's delivery (other reports) does not count for it. Where a policy
-    has plan B delivered after a fault, that comes after the longest way to a fault.
+    has plan B delivered after a fault, that comes after the longest way to a fault; to one of the
+    report's own, after the other reports.
     """
     together = tuple(sorted(set(reports)))
     whole = flow(project, plan(project, reference_date, together))
     after = rescues(project, together, reference_date)
-    return {name: worst(until(whole, name), failing=after[name]) for name in together}
+    return {
+        name: worst(until(whole, name, rescued=bool(after[name])), failing=after[name])
+        for name in together
+    }
 
 
 def rescues(project: Project, reports: Iterable[str], reference_date: date) -> dict[str, Fraction]:
@@ -133,13 +137,26 @@ def _has_plan_b(project: Project, report: str) -> bool:
     )
 
 
-def until(whole: Flow, report: str) -> Flow:
-    """Return a flow that ends when a report is delivered or its holding is told."""
-    ends: dict[str, Task | Notify] = {}
-    for name in (Deliver(report=report).id, held(report)):
+def until(whole: Flow, report: str, *, rescued: bool = False) -> Flow:
+    """
+    Return a flow that ends when a report is delivered, or its holding or failing is told.
+
+    Args:
+        whole: The flow of all reports.
+        report: Which.
+        rescued: Plan B follows where it fails, after the other reports.
+    """
+    ends: dict[str, State] = {}
+    chosen = whole.states[ENDED]
+    if isinstance(chosen, Choice):  # what is rehearsed then keeps no report waiting
+        ends[ENDED] = replace(chosen, branches={"": chosen.default})
+    for name in (Deliver(report=report).id, held(report), failed(report)):
         state = whole.states[name]
-        if isinstance(state, Task | Notify):
+        if isinstance(state, Task):
             ends[name] = replace(state, next=None)
+        elif isinstance(state, Notify) and not (rescued and name == failed(report)):
+            catch = state.catch if name == held(report) else ()
+            ends[name] = replace(state, next=None, catch=catch)
     return replace(whole, states={**whole.states, **ends})
 
 

@@ -5,7 +5,8 @@ Two routes lead to people and never meet (design 4.8). A *finding* is a value: `
 `report` answer by `completeness` whether the delivery stands (`full`, `partial`, `emergency`,
 or `held`), and a Choice sends `held` to its notification; the other reports go on. A *technical
 fault* is an error: it is retried by name, and when that is spent or the name is not one of
-those, the flow tells and fails. A name that nobody knows is a bug, and is never retried.
+those, the flow tells and fails; where only one report needs that step, the other reports go on
+before it fails. A name that nobody knows is a bug: it is never retried, and nothing goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from puntual.model.flow import (
     ALL,
     DATA_LIMIT_EXCEEDED,
     DIED,
+    FAILED_PART,
     TIMEOUT,
     Catcher,
     Choice,
@@ -35,6 +37,7 @@ from puntual.model.flow import (
     Notify,
     Retrier,
     State,
+    Succeed,
     Task,
 )
 from puntual.model.plan import (
@@ -78,8 +81,12 @@ RETRIED = (ERROR_NAMES[TransientError], TIMEOUT, DIED, *LAMBDA)
 HELD = "held"
 PLAN_B = "plan_b"
 """What a notification is about that tells of a rehearsal that could not be carried out."""
+GAVE_UP = "failed"
+"""What a notification is about that tells of a technical fault."""
 GOES_ON = ("full", "partial", "emergency")
 FAILED = "fail"
+ENDED, ENDED_WELL, FAILED_REPORT = "ended", "well", "fail:report"
+"""Behind the last report: whether one of them failed, and the two ends that this leads to."""
 TELL_FAILED = "notify:failed"
 TELL = StepTimes(timeout=30, retries=1, interval=5)
 """Of a notification, which is no step of the plan and is not configured."""
@@ -94,21 +101,31 @@ def flow(project: Project, plan: Plan) -> Flow:
     One Task for each step, named by its id, in plan order. After `decide:<report>` and after
     `report:<report>` a Choice on `$.steps['<step>'].completeness` goes on or to
     `notify:<report>:held`, and from there to the next report. An error that is left after the
-    retries goes to `notify:failed` and `fail`, with `{Error, Cause}` at `$.error`; one of a
-    rehearsal to `notify:<report>:plan_b` and on, for everything is delivered by then.
+    retries goes to `notify:failed` and `fail`, with `{Error, Cause}` at `$.error`; a known one of
+    a step of one report to `notify:<report>:failed` and on to the next report, with both at
+    `$.failed`, and behind the last report to `fail:report`, so that plan B waits for no rehearsal;
+    one of a rehearsal to `notify:<report>:plan_b` and on, for everything is delivered by then.
 
     Args:
         project: Gives the times.
         plan: Gives the steps.
     """
     ids = [step.id for step in plan.steps]
-    following = dict(pairwise(ids))
+    rehearsed = [step.id for step in plan.steps if isinstance(step, Rehearse)]
+    reported = [step.id for step in plan.steps if step.id not in rehearsed]
+    by_report = any(isinstance(step, Decide) for step in plan.steps)
+    following = dict(pairwise([*reported, ENDED] if by_report else reported))
+    following |= pairwise(rehearsed)
     states: list[State] = []
     for step in plan.steps:
+        if step.id in rehearsed[:1]:
+            states += _ends(rehearsed[0])
         made = _states(step, project.run, following)
         states += map(_with_sealing, made) if project.policies else made
     told = Catcher(errors=(ALL,), next=FAILED, result_path="$.untold")
-    states.append(_tell(TELL_FAILED, "", "failed", next_state=FAILED, catch=(told,)))
+    if by_report and not rehearsed:
+        states += (*_ends(ENDED_WELL), Succeed(name=ENDED_WELL))
+    states.append(_tell(TELL_FAILED, "", GAVE_UP, next_state=FAILED, catch=(told,)))
     states.append(Fail(name=FAILED))
     return Flow(start=ids[0], states={state.name: state for state in states})
 
@@ -134,6 +151,11 @@ def held(report: str) -> str:
     return f"notify:{report}:{HELD}"
 
 
+def failed(report: str) -> str:
+    """Return the name of the state that tells of a report that a technical fault has stopped."""
+    return f"notify:{report}:{GAVE_UP}"
+
+
 def _states(step: Step, settings: RunSettings, following: Mapping[str, str]) -> tuple[State, ...]:
     """Return the states that a step adds, in the order in which they are entered."""
     match step:
@@ -147,17 +169,26 @@ def _states(step: Step, settings: RunSettings, following: Mapping[str, str]) -> 
                 catch=_caught(),
             )
             ahead = MakeReport(report=report).id
-            return (_task(step, settings, name), _choice(name, step, ahead), tell)
+            task = replace(_task(step, settings, name), catch=_caught_of(report))
+            others = following[Deliver(report=report).id]
+            # That nobody could be told keeps the others from nothing; the fault ends the run.
+            untold = Catcher(errors=(ALL,), next=others, result_path="$.untold")
+            gave_up = _tell(failed(report), report, GAVE_UP, next_state=others, catch=(untold,))
+            return (task, _choice(name, step, ahead), tell, gave_up)
         case MakeReport(report=report):
             name = f"made:{report}"
             ahead = Attest(report=report).id
-            return (_task(step, settings, name), _choice(name, step, ahead))
+            task = replace(_task(step, settings, name), catch=_caught_of(report))
+            return (task, _choice(name, step, ahead))
+        case Attest(report=report) | Deliver(report=report):
+            task = _task(step, settings, following.get(step.id))
+            return (replace(task, catch=_caught_of(report)),)
         case Rehearse(report=report):
             missed, then = f"notify:{report}:{PLAN_B}", following.get(step.id)
-            caught = tuple(replace(c, next=missed) for c in _caught())
+            caught = tuple(replace(c, next=missed, result_path="$.missed") for c in _caught())
             task = replace(_task(step, settings, then), catch=caught)
             return (task, _tell(missed, report, PLAN_B, next_state=then, catch=_caught()))
-        case Land() | Curate() | Build() | Validate() | Load() | Reconcile() | Attest() | Deliver():
+        case Land() | Curate() | Build() | Validate() | Load() | Reconcile():
             return (_task(step, settings, following.get(step.id)),)
         case _:
             assert_never(step)
@@ -225,3 +256,21 @@ def _caught() -> tuple[Catcher, ...]:
         Catcher(errors=(DATA_LIMIT_EXCEEDED,), next=TELL_FAILED),
         Catcher(errors=(ALL,), next=TELL_FAILED),
     )
+
+
+def _caught_of(report: str) -> tuple[Catcher, ...]:
+    """A known fault of one report's step stops that report; what nobody knows stops the run."""
+    known = tuple(dict.fromkeys((*ERROR_NAMES.values(), *RETRIED)))
+    own = Catcher(errors=known, next=failed(report), result_path=FAILED_PART)
+    return (own, *_caught())
+
+
+def _ends(well: str) -> tuple[State, ...]:
+    """Return how reports end: well, and the flow goes on, or by what stopped one of them."""
+    chosen = Choice(
+        name=ENDED,
+        variable=f"{FAILED_PART}.Error",
+        branches={"": well},
+        default=FAILED_REPORT,
+    )
+    return chosen, Fail(name=FAILED_REPORT, error_path=FAILED_PART)

@@ -157,13 +157,7 @@ def missing(
 
 def _barred(policy: Policy, due: date, given: tuple[Approval, ...], roles: Roles) -> Reason | None:
     if not policy.holds_on(due):
-        return Reason(
-            code="P3003",
-            about=policy.name,
-            sentence=f"the policy {policy.name} does not hold on the due day; expected "
-            f"{policy.first_day.isoformat()} to {policy.last_day.isoformat()}, observed "
-            f"{due.isoformat()}",
-        )
+        return Reason(code="P3003", about=policy.name, sentence=_not_in_force(policy, due))
     mine = [a for a in given if a.digest == policy.digest]
     still = missing(policy.approval, mine, roles, maker=policy.author)
     if still:
@@ -174,3 +168,20 @@ def _barred(policy: Policy, due: date, given: tuple[Approval, ...], roles: Roles
             f"{' and '.join(still)}: puntual sign policy {policy.name}",
         )
     return None
+
+
+def _not_in_force(policy: Policy, due: date) -> str:
+    """Say what does not hold on a due day: the policy, or the acceptance that it rests on."""
+    accepted = policy.needed_acceptance
+    if accepted is not None and policy.valid_from <= due <= policy.valid_until:
+        what = (
+            f"the regulator's acceptance {accepted.reference}, on which the policy {policy.name} "
+            "rests,"
+        )
+        first, last = accepted.accepted_on, accepted.valid_until
+    else:
+        what, first, last = f"the policy {policy.name}", policy.valid_from, policy.valid_until
+    return (
+        f"{what} does not hold on the due day; expected {first.isoformat()} to "
+        f"{last.isoformat()}, observed {due.isoformat()}"
+    )

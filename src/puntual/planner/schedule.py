@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from puntual.model.obligation import Cadence
 from puntual.model.project import Project
@@ -128,6 +128,38 @@ def skipped(project: Project, zones: Zones) -> tuple[date, ...]:
     zone, at = zones(project.time_zone), project.run.starts
     days = {min(owed.values()) for owed in _owed(project).values()}
     return tuple(d for d in sorted(days) if instant(d, at, zone).time() != at)
+
+
+def unfinished(project: Project, zones: Zones) -> tuple[Window, ...]:
+    """
+    Return where the run of a reference date starts before that day is over, where it is cut.
+
+    Returns:
+        One for each report that is due so early, of the earliest such date; sorted by name. Those
+        that are made together with it are in `together`.
+    """
+    zone = zones(project.time_zone)
+    found: dict[str, Window] = {}
+    for reference_date, owed in _owed(project).items():
+        first = min(owed.values())
+        if first > reference_date:
+            continue
+        starts_at = _start(project, first, zones)
+        if starts_at >= instant(reference_date + timedelta(days=1), time.min, zone):
+            continue
+        for name, day in owed.items():
+            if day > first:
+                continue  # made too early with the others, and itself not to blame
+            report = project.reports[name]
+            window = Window(
+                report=name,
+                reference_date=reference_date,
+                together=tuple(sorted(owed)),
+                starts_at=starts_at,
+                due_at=instant(day, report.due_at, zones(report.time_zone)).astimezone(UTC),
+            )
+            found.setdefault(name, window)
+    return tuple(found[name] for name in sorted(found))
 
 
 def _start(project: Project, day: date, zones: Zones) -> datetime:

@@ -19,6 +19,7 @@ from puntual.model.flow import (
     Notify,
     Retrier,
     State,
+    Succeed,
     Task,
 )
 
@@ -129,7 +130,7 @@ def _state(name: str, state: State, flow: Flow) -> Iterator[str]:
     for ahead in following(state):
         if ahead not in flow.states:
             yield f"{name} goes on to {ahead}, which is no state"
-    if isinstance(state, Choice | Fail):
+    if isinstance(state, Choice | Fail | Succeed):
         return
     if not 0 < state.timeout <= LONGEST:
         yield f"{name} has no timeout between 1 and {LONGEST} s"

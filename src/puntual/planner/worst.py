@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from puntual.model.flow import Choice, Fail, Flow, Notify, Retrier, State, Task
+from puntual.model.flow import Choice, Fail, Flow, Notify, Retrier, State, Succeed, Task
 from puntual.planner.wellformed import cycle_of, following
 
 _NOTHING = Fraction(0)
@@ -49,7 +49,7 @@ def longest(state: State) -> Fraction:
             waits = sum(map(delays, state.retry), Fraction(0))
             sealing = state.sealing if isinstance(state, Task) else 0
             return attempts * state.timeout + waits + sealing
-        case Choice() | Fail():
+        case Choice() | Fail() | Succeed():
             return Fraction(0)
 
 

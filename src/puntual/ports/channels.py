@@ -17,9 +17,10 @@ class Channels(Protocol):
         Hand the message over, and return what the receiver answered.
 
         Raises:
-            TransientError: D2001 the receiver does not answer, or asks to come again.
+            TransientError: D2001 the receiver does not answer, or asks to come again: it may have
+                taken the message; D2007 it was not reached.
             PermanentError: D2002 it refuses the message; D2003 a secret is not set. The message
-                was not taken.
+                was not taken, as after D2007.
         """
 
 

@@ -30,9 +30,15 @@ class Notices(Protocol):
             TransientError: T2002 nothing, or all, was done; call it again.
         """
 
-    def resolve(self, obligation: Obligation, cause: str, at: datetime) -> bool:
+    def resolve(self, obligation: Obligation, cause: str, at: datetime, ended: str = "") -> bool:
         """
         Resolve the open notice of an obligation and cause.
+
+        Args:
+            obligation: Whose.
+            cause: Which.
+            at: UTC.
+            ended: What ended it, in a few words for whoever was told; "" where nobody knows.
 
         Returns:
             False when none was open.

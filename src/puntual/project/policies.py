@@ -26,7 +26,10 @@ from puntual.project.section import IDENTIFIER, Section, check_name
 MOST_DAYS = 366
 MOST_HOURS = 24 * 366
 FEWEST_PEOPLE = 2
-"""Who agree to a policy whose deliveries nobody signs one by one."""
+"""Who agree to a policy, and who sign a delivery under it that is signed."""
+
+_MEASURED = (Gap.SHORT, Gap.QUARANTINED)
+"""What is the matter where it is known how much is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +234,7 @@ def _clause(section: Section, ruled: Ruled) -> Clause:
             section.complain("C1012", f"no check or control is called '{rule}'", spot, hint=hint)
     for why, key in _wrong(clause):
         section.complain("C1701", f"clause '{name}': {why}", key)
+    _boundless(section, clause)
     section.done()
     return clause
 
@@ -289,6 +293,26 @@ def _wrong(clause: Clause) -> Iterator[tuple[str, str | None]]:
         yield "an absent source lacks 100 % of its money; this share can never hold", "limits"
 
 
+def _boundless(section: Section, clause: Clause) -> None:
+    """
+    Complain about a clause that lets any amount be missing where the amount is measured.
+
+    Of an absent source everything is missing, and of an unverified one nobody knows how much.
+    """
+    gaps = [g.value for g in clause.gaps if g in _MEASURED]
+    limits = clause.limits
+    if not gaps or limits.rows is not None or limits.share is not None:
+        return
+    message = (
+        f"clause '{clause.id}' lets any amount of '{clause.source}' be missing "
+        f"({', '.join(gaps)}); by how much at most?"
+    )
+    hint = 'limits: {rows: N} counts records, limits: {share: "0.50"} percent of the money; or both'
+    if Gap.ABSENT in clause.gaps:
+        hint += "; of an absent source everything is missing: give it a clause of its own"
+    section.complain("C1708", message, "when", hint=hint)
+
+
 def _unmeasured(clause: Clause) -> Iterator[tuple[str, str]]:
     """Yield the limits that nothing measures: what is not held must not be promised."""
     limits = clause.limits
@@ -333,11 +357,7 @@ def _contradictions(section: Section, policy: Policy, ruled: Ruled) -> None:
         section.complain("C1701", "the acceptance ends before the policy begins", "acceptance")
     elif policy.acceptance is not None and policy.acceptance.accepted_on > policy.valid_until:
         section.complain("C1701", "the acceptance begins after the policy ends", "acceptance")
-    alone = policy.approval.roles and policy.approval.people < FEWEST_PEOPLE
-    if policy.sending is Sending.AUTOMATIC and alone:
-        message = "a partial delivery that leaves by itself is agreed to by two people at least"
-        hint = "approval: {roles: […], people: 2}, or mode: signed"
-        section.complain("C1707", message, "approval", hint=hint)
+    _alone(section, policy)
     people = {person for held in ruled.roles.values() for person in held}
     for person in sorted(people - {policy.author}):
         if _heard(person) == _heard(policy.author):
@@ -346,6 +366,30 @@ def _contradictions(section: Section, policy: Policy, ruled: Ruled) -> None:
     if policy.author and policy.author in _only(policy.approval, ruled.roles):
         message = f"'{policy.author}' wrote it and would have to approve it"
         section.complain("C1701", message, "author", hint="maker and checker are two people")
+
+
+def _alone(section: Section, policy: Policy) -> None:
+    """
+    Complain where one person's word would be enough.
+
+    The approval of the policy and the signatures of a delivery are two agreements, to a rule and
+    to a file, and the same person may give both: each needs two people, with the regulator's
+    acceptance or without.
+    """
+    if policy.approval.roles and policy.approval.people < FEWEST_PEOPLE:
+        message = (
+            "a policy of partial delivery is approved by two different people at least; "
+            f"'approval' asks for {policy.approval.people}"
+        )
+        hint = "approval: {roles: […], people: 2}"
+        section.complain("C1707", message, "approval", hint=hint)
+    if policy.signing and policy.signing.roles and policy.signing.people < FEWEST_PEOPLE:
+        message = (
+            "a delivery that is not full is signed by two different people at least, whoever "
+            f"approved the policy; 'delivery' asks for {policy.signing.people}"
+        )
+        hint = "delivery: {mode: signed, roles: […], people: 2}"
+        section.complain("C1707", message, "delivery", hint=hint)
 
 
 def _cases(clause: Clause) -> Iterator[tuple[str, str]]:

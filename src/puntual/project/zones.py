@@ -6,9 +6,13 @@ import errno
 import re
 from datetime import tzinfo
 from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from puntual.errors import PermanentError, ProjectError
+
+if TYPE_CHECKING:  # zones are read by `status`, which has no time for the rest of a project
+    from puntual.model.project import Project
 
 _NAME = re.compile(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*")
 _NO_FILE = frozenset({errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG})
@@ -34,6 +38,11 @@ def zone(name: str) -> tzinfo:
             next_step="correct the name; if it is right, install the package tzdata",
         )
     return ZoneInfo(name)
+
+
+def zones_of(project: Project) -> dict[str, tzinfo]:
+    """Return the zone of each report, in which people read its times."""
+    return {name: zone(report.time_zone) for name, report in project.reports.items()}
 
 
 @cache

@@ -28,7 +28,7 @@ from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest, ObjectRef, Totals
 from puntual.model.plan import Attest, Deliver, MakeReport
 from puntual.model.policy import Clause, Substitute
-from puntual.model.report import Folder, Report
+from puntual.model.report import Folder, Report, Tie
 from puntual.planner.calendar import due_of
 from puntual.planner.decide import timeliness
 from puntual.ports.engine import Answer
@@ -56,6 +56,7 @@ from puntual.runner.compared import controls_of, report_rows
 from puntual.runner.decision import findings_of_day, seals_of, untied
 from puntual.runner.measure import ReportRows
 from puntual.runner.sources import findings_of, holding
+from puntual.runner.stated import stated_in, tie_of
 from puntual.runner.work import key_of, manifest, prefix
 from puntual.runner.world import DayRun
 
@@ -179,14 +180,16 @@ def _rows_and_ties(run: DayRun, step: MakeReport, decision: Decision) -> tuple[A
         with emergency.raw(run, step.id) as day:
             answer, hops = emergency.answer(run, report, day)
         return answer, _Ties(hops=hops, of_warehouse=False)
-    answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
-    hops = ties.hops(
-        report.ties,
-        answer,
-        lambda sql: run.world.warehouse.query(sql, {"reference_date": run.date}, limit=2),
-        left="warehouse",
-        right=f"file {report.name}",
-    )
+    params = {"reference_date": run.date}
+    with stated_in(report.file):
+        answer = run.world.warehouse.query(report.sql, params, limit=None)
+
+    def ask(tie: Tie) -> Answer:
+        with stated_in(tie_of(report.name, tie.column)):
+            return run.world.warehouse.query(tie.query, params, limit=2)
+
+    right = f"file {report.name}"
+    hops = ties.hops(report.ties, answer, ask, left="warehouse", right=right)
     return answer, _Ties(hops=hops, of_warehouse=True)
 
 
@@ -449,7 +452,7 @@ def delivery_of(
         sent_at=sent_at,
         file_name=str(made.manifest.facts["file_name"]) if made and sent else "",
         sha256=made.manifest.objects[0].sha256 if made and sent else "",
-        reasons=_told(decision),
+        reasons=reasons_of(decision),
         exceptions=len(list_from_json(Entry, decided.facts["entries"])),
     )
 
@@ -459,7 +462,7 @@ def _instant(sent: Published | None, fact: str) -> datetime | None:
     return None if found is None else datetime.fromisoformat(str(found))
 
 
-def _told(decision: Decision) -> tuple[Reason, ...]:
+def reasons_of(decision: Decision) -> tuple[Reason, ...]:
     """Return a decision's reasons; of one that waits, first until when."""
     if decision.waits_until is None:
         return decision.reasons

@@ -22,11 +22,12 @@ from puntual.model.control import Hop
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Digest, Manifest
 from puntual.model.plan import Rehearse
-from puntual.model.report import PlanB, Report
+from puntual.model.report import PlanB, Report, Tie
 from puntual.ports.engine import Answer, Curated, Day
 from puntual.render.readback import read_back
 from puntual.runner import checkpoint, ties
 from puntual.runner.sources import raw_day
+from puntual.runner.stated import stated_in, tie_of
 from puntual.runner.work import manifest, scratch
 from puntual.runner.world import DayRun
 
@@ -112,14 +113,14 @@ def answer(run: DayRun, report: Report, day: Day) -> tuple[Answer, tuple[Hop, ..
         PermanentError: Q1001 its SQL failed; T3001.
     """
     plan_b = plan_b_of(report)
-    found = run.world.engine.query(plan_b.sql, day, limit=None)
-    hops = ties.hops(
-        plan_b.ties,
-        found,
-        lambda sql: run.world.engine.query(sql, day, limit=2),
-        left="raw",
-        right=f"plan B {report.name}",
-    )
+    with stated_in(plan_b.file):
+        found = run.world.engine.query(plan_b.sql, day, limit=None)
+
+    def ask(tie: Tie) -> Answer:
+        with stated_in(tie_of(report.name, tie.column)):
+            return run.world.engine.query(tie.query, day, limit=2)
+
+    hops = ties.hops(plan_b.ties, found, ask, left="raw", right=f"plan B {report.name}")
     return found, hops
 
 

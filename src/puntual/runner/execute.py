@@ -9,22 +9,22 @@ commit for the same inputs, code and contract (design 4.9).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Protocol
 
 from puntual.errors import PuntualError, TransientError
 from puntual.model.check import Severity
-from puntual.model.delivery import Completeness, Restatement
-from puntual.model.flow import DIED, TIMEOUT, Flow, Notify, Task
+from puntual.model.delivery import Completeness, Delivery, Reason, Restatement, State
+from puntual.model.flow import DIED, NOTHING_FAILED, TIMEOUT, Flow, Notify, Task
 from puntual.model.manifest import Digest
-from puntual.model.notice import NOT_ALLOWED, NOT_FULL, REJECTED, Notice, Obligation
+from puntual.model.notice import NOT_ALLOWED, NOT_FULL, REJECTED, UNSIGNED, Notice, Obligation
 from puntual.model.plan import Attest, Deliver, MakeReport, Plan, Step
 from puntual.planner.alert import is_fault
-from puntual.planner.flow import PLAN_B
+from puntual.planner.flow import FAILED_REPORT, PLAN_B
 from puntual.planner.policy import NOT_COVERED
 from puntual.ports.clock import Clock
 from puntual.ports.journal import FILES, Journal, StepEvent
@@ -33,7 +33,7 @@ from puntual.ports.notices import Notices
 from puntual.runner import route, tell
 from puntual.runner.again import last_sent
 from puntual.runner.flow import Ended, Failed, Retried, carry
-from puntual.runner.step import DONE, HELD, NOT_NEEDED, SKIPPED, Answer, Order, Worker
+from puntual.runner.step import DONE, HELD, NOT_NEEDED, SKIPPED, WAITING, Answer, Order, Worker
 
 
 class Watch(Protocol):
@@ -74,12 +74,15 @@ class Desk:
         notices: What people are told.
         clock: The time.
         away: The environment in which they ask back, where it is not their machine; else "".
+        due: Returns when a report of a day is due, with its zone, and None where nobody knows;
+            None: it is not told.
     """
 
     journal: Journal
     notices: Notices
     clock: Clock
     away: str = ""
+    due: Callable[[str, date], datetime | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +126,12 @@ class Carried:
     Attributes:
         outcomes: Step id → `done`, `skipped` or `not needed`.
         published: Step id → digest of the manifest that is published.
+        failed: Report → the fault of a step that only it needs; the other reports went on.
     """
 
     outcomes: Mapping[str, str]
     published: Mapping[str, Digest]
+    failed: Mapping[str, Exception] = field(default_factory=dict)
 
     def count(self, outcome: str) -> int:
         """Return how many steps ended so."""
@@ -145,6 +150,8 @@ def execute(
 ) -> Carried:
     """
     Carry a plan out by its flow, from the first step that is not committed.
+
+    What stops one report alone is not raised: it stands in the answer, for the others went on.
 
     Args:
         plan: The steps of one reference date.
@@ -166,15 +173,23 @@ def execute(
     ended = carry(
         flow,
         carrier,
-        data={"reference_date": plan.reference_date.isoformat(), "run": run.id},
+        data={
+            "reference_date": plan.reference_date.isoformat(),
+            "run": run.id,
+            "failed": NOTHING_FAILED,
+        },
         sleep=waiting.sleep,
         uniform=waiting.uniform,
         told=carrier.told,
     )
-    if ended.failed:
+    if ended.failed and ended.visited[-1] != FAILED_REPORT:
         raise _raised(ended)
     _patiently(carrier.settle, waiting.sleep)
-    return Carried(outcomes=carrier.outcomes, published=carrier.published)
+    return Carried(
+        outcomes=carrier.outcomes,
+        published=carrier.published,
+        failed={report: fault_of(failed) for report, failed in carrier.failed.items()},
+    )
 
 
 _PATIENCE = (1.0, 5.0, 25.0)
@@ -195,6 +210,13 @@ def _patiently(settle: Callable[[], None], sleep: Callable[[float], None]) -> No
         except TransientError:
             sleep(seconds)
     return settle()
+
+
+def fault_of(failed: Failed) -> Exception:
+    """Return what was raised; of what only has a name, an error that tells it."""
+    if isinstance(failed.fault, Exception):
+        return failed.fault
+    return RuntimeError(f"the flow failed by itself: {failed}")
 
 
 def _raised(ended: Ended) -> BaseException:
@@ -219,6 +241,7 @@ class Carrier:
         published: Step id → digest of the manifest that it has published.
         begun: A step of this run was done, and not skipped.
         last: The task that failed last, at which attempt, and how.
+        failed: Report → what stopped it alone.
     """
 
     plan: Plan
@@ -230,6 +253,7 @@ class Carrier:
     published: dict[str, Digest] = field(default_factory=dict)
     begun: bool = False
     last: tuple[Task, int, Failed] | None = None
+    failed: dict[str, Failed] = field(default_factory=dict)
 
     def perform(self, task: Task, attempt: int) -> Mapping[str, object]:
         """
@@ -306,6 +330,8 @@ class Carrier:
         """Write an outcome down; if it cannot be, the step is committed and is skipped next."""
         with route.attempt():
             self._record(step.id, answer.outcome, seconds, answer.summary, **_came(answer))
+            if isinstance(step, Deliver) and answer.outcome == WAITING:
+                self._unsigned(step.report)
         self.outcomes[step.id] = answer.outcome
         if answer.manifest:
             self.published[step.id] = answer.manifest
@@ -343,30 +369,53 @@ class Carrier:
             elif state.about == PLAN_B:
                 self._not_rehearsed(state.report)
             elif self.last is not None:
-                self._gave_up(*self.last)
+                self._gave_up(state.report, *self.last)
 
     def _held(self, report: str) -> None:
         for step in self.plan.steps:
             if isinstance(step, MakeReport | Attest | Deliver) and step.report == report:
                 self._not_needed(step)
-        day, away = self.plan.reference_date, self.desk.away
-        self._open(report, HELD, Severity.WARN, tell.held(report, day, away))
-        self._not_allowed(report)
+        day, found = self.plan.reference_date, self._newest(report)
+        # What was sent before stays on record as that: its reasons are not those of this hold.
+        why = found.reasons if found is not None and found.state is State.HELD else ()
+        self._open(report, HELD, Severity.WARN, tell.held(report, day, why, self.desk.away))
+        self._not_allowed(report, why)
+        self._resolve_one(report, UNSIGNED, "it is held now")
         self._resolve(report, faults=True)
 
-    def _not_allowed(self, report: str) -> None:
+    def _newest(self, report: str) -> Delivery | None:
+        day = self.plan.reference_date
+        return next(iter(self.desk.journal.deliveries(report=report, reference_date=day)), None)
+
+    def _not_allowed(self, report: str, reasons: Sequence[Reason]) -> None:
         """Page when the moment to decide has come and the policy does not allow what is there."""
         by = self.run.decide_by.get(report)
         if by is None:
             return
-        day = self.plan.reference_date
-        found = self.desk.journal.deliveries(report=report, reference_date=day)
-        why = [r for r in found[0].reasons if r.code in NOT_COVERED] if found else []
+        why = _not_covered(reasons)
         if why and self.desk.clock.now() >= by:
-            text = tell.not_allowed(report, day, why, self.desk.away)
+            text = tell.not_allowed(report, self.plan.reference_date, why, self.desk.away)
             self._open(report, NOT_ALLOWED, Severity.ERROR, text)
-        elif not why:
-            self._resolve_one(report, NOT_ALLOWED)
+        elif reasons and not why:
+            self._resolve_one(report, NOT_ALLOWED, "the policy allows it at the moment to decide")
+
+    def _unsigned(self, report: str) -> None:
+        """
+        Tell that a delivery is made and that people are to sign it; it is held no more.
+
+        Of the next version of what was sent in full only who asked for it is told: nothing is
+        owed any more.
+        """
+        found = self._newest(report)
+        if found is None or not tell.is_unsigned(found):
+            return
+        sent = last_sent(self.desk.journal, report, self.plan.reference_date)
+        if sent is not None and sent.completeness is Completeness.FULL:
+            return
+        self._open(report, UNSIGNED, Severity.ERROR, tell.unsigned(found, self.desk.away))
+        for cause in (HELD, NOT_ALLOWED):
+            self._resolve_one(report, cause, "no longer held: it is made, and waits for signatures")
+        self._resolve(report, faults=True)
 
     def _not_rehearsed(self, report: str) -> None:
         """Say that plan B could not be made beside a report that is delivered."""
@@ -381,11 +430,22 @@ class Carrier:
         self.watch.started(step, self._number(step), len(self.plan.steps))
         self.watch.finished(step, NOT_NEEDED, 0.0, HELD)
 
-    def _gave_up(self, task: Task, attempts: int, failed: Failed) -> None:
-        """Tell of a technical fault, for every report that is not sent yet."""
+    def _gave_up(self, only: str, task: Task, attempts: int, failed: Failed) -> None:
+        """
+        Tell of a technical fault, for every report that is not sent yet and that it stops.
+
+        Args:
+            only: The report that alone needs the step; "" for a step of all.
+            task: What failed.
+            attempts: How often.
+            failed: How.
+        """
         self.watch.failed(task.step, attempts, failed)
         cause = tell.code_of(failed)
-        for report in self.plan.reports:
+        stopped = (only,) if only else tuple(r for r in self.plan.reports if r not in self.failed)
+        if only:
+            self.failed[only] = failed
+        for report in stopped:
             if self.is_sent(report):
                 continue
             text = tell.gave_up(report, self.plan.reference_date, task.name, attempts, failed)
@@ -421,26 +481,34 @@ class Carrier:
             of = notice.obligation
             earlier = of.report == report and of.reference_date < self.plan.reference_date
             told = earlier and notice.cause == PLAN_B
-            if told and self.desk.notices.resolve(of, PLAN_B, at):
-                self.watch.noticed(replace(notice, resolved_at=at))
+            ended = f"plan B was made beside the report of {self.plan.reference_date}"
+            if told and self.desk.notices.resolve(of, PLAN_B, at, ended):
+                self.watch.noticed(replace(notice, resolved_at=at, ended=ended))
 
     def _open(self, report: str, cause: str, severity: Severity, text: str) -> None:
+        if not self.run.send:
+            return  # the person who only looks is told, and what was sent stands
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
         for notice in _opened(self.desk, obligation, cause, severity, text):
             self.watch.noticed(notice)
 
-    def _resolve_one(self, report: str, cause: str) -> None:
+    def _resolve_one(self, report: str, cause: str, ended: str) -> None:
+        if not self.run.send:
+            return
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
         at = self.desk.clock.now()
         for notice in self.desk.notices.open_ones(obligation):
-            if notice.cause == cause and self.desk.notices.resolve(obligation, cause, at):
-                self.watch.noticed(replace(notice, resolved_at=at))
+            if notice.cause == cause and self.desk.notices.resolve(obligation, cause, at, ended):
+                self.watch.noticed(replace(notice, resolved_at=at, ended=ended))
 
     def _resolve(
         self, report: str, *, but: frozenset[str] = frozenset(), faults: bool = False
     ) -> None:
+        if not self.run.send:
+            return
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
-        for notice in resolve(self.desk, obligation, but=but, faults=faults):
+        ended = "a later run came past it" if faults else ""
+        for notice in resolve(self.desk, obligation, but=but, faults=faults, ended=ended):
             self.watch.noticed(notice)
 
     def _record(self, step: str, outcome: str, seconds: float, summary: str, **facts: str) -> None:
@@ -462,6 +530,18 @@ class Carrier:
 
     def _since(self, began: float) -> float:
         return self.desk.clock.monotonic() - began
+
+
+def _not_covered(reasons: Sequence[Reason]) -> list[Reason]:
+    """
+    Return why no policy allows what is held, first what the policy itself does not allow.
+
+    What came up after the decision, in the file that was made, no clause was asked about. Where
+    it only waits for the moment to decide, nothing.
+    """
+    if any(r.code == tell.WAITS for r in reasons):
+        return []
+    return [r for r in reasons if r.code in NOT_COVERED] or list(reasons)
 
 
 def _came(answer: Answer) -> dict[str, str]:
@@ -487,6 +567,8 @@ def _opened(
 ) -> tuple[Notice, ...]:
     """Open a notice, as of now or since an instant; return it, or nothing where it is open."""
     at = desk.clock.now()
+    due = desk.due(obligation.report, obligation.reference_date) if desk.due else None
+    text = tell.dated(text, due, None if since else at)
     at = since or at
     if not desk.notices.open(obligation, cause, severity, text, at):
         return ()
@@ -512,16 +594,22 @@ def settle_sent(
         TransientError: T2002.
     """
     sent = last_sent(desk.journal, obligation.report, obligation.reference_date)
+    ended = tell.delivered(sent) if sent else ""
     if sent is None or sent.completeness is Completeness.FULL:
-        return resolve(desk, obligation, but=but)
+        return resolve(desk, obligation, but=but, ended=ended)
     text = tell.not_full(sent, desk.away)
     # Since the instant that its manifest keeps: a lost journal's notice then has the same id.
     told = _opened(desk, obligation, NOT_FULL, Severity.WARN, text, since=sent.sent_at)
-    return told + resolve(desk, obligation, but=but | {NOT_FULL})
+    return told + resolve(desk, obligation, but=but | {NOT_FULL}, ended=ended)
 
 
 def resolve(
-    desk: Desk, obligation: Obligation, *, but: frozenset[str] = frozenset(), faults: bool = False
+    desk: Desk,
+    obligation: Obligation,
+    *,
+    but: frozenset[str] = frozenset(),
+    faults: bool = False,
+    ended: str = "",
 ) -> tuple[Notice, ...]:
     """
     Resolve the open notices of an obligation, and return them; never that of a rejection.
@@ -532,6 +620,7 @@ def resolve(
         but: Causes that still hold.
         faults: Only those of faults: what the watch has said of a report that is not delivered
             still holds.
+        ended: What ended them, for whoever was told.
 
     Raises:
         PermanentError: T1001, T1002, T1003, T2004.
@@ -539,9 +628,9 @@ def resolve(
     """
     at = desk.clock.now()
     return tuple(
-        replace(notice, resolved_at=at)
+        replace(notice, resolved_at=at, ended=ended)
         for notice in desk.notices.open_ones(obligation)
         if notice.cause not in but | {REJECTED}
         and (is_fault(notice.cause) or not faults)
-        and desk.notices.resolve(obligation, notice.cause, at)
+        and desk.notices.resolve(obligation, notice.cause, at, ended)
     )

@@ -18,6 +18,7 @@ from puntual.model.broken_row import BrokenRow, BrokenRows, ChangedCell, RowClas
 from puntual.model.control import Hop
 from puntual.model.report import Layout, Report
 from puntual.render.readback import read_back
+from puntual.runner.stated import stated_in
 from puntual.runner.world import DayRun
 
 _EXACT = Context(prec=DIGITS)
@@ -65,7 +66,8 @@ def file_rows(run: DayRun, report: Report) -> FileRows | None:
     files = made.manifest.of_role("report") if made is not None else ()
     if not files:
         return None
-    answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
+    with stated_in(report.file):
+        answer = run.world.warehouse.query(report.sql, {"reference_date": run.date}, limit=None)
     data = run.world.objects.read(files[0])
     back = read_back(report.layout, data, answer.names, answer.types)
     first = _first_line(report.layout)

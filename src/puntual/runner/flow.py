@@ -26,6 +26,7 @@ from puntual.model.flow import (
     Flow,
     Notify,
     Retrier,
+    Succeed,
     Task,
 )
 from puntual.planner.worst import delay
@@ -212,6 +213,8 @@ class _Walk:
                         at = self._chosen(state)
                     case Fail():
                         raise self._led_here(state)
+                    case Succeed():
+                        at = None
                     case _:
                         assert_never(state)
             except Failed as end:

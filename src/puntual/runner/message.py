@@ -26,9 +26,11 @@ def lines(message: Message) -> list[str]:
     if message.phase is Phase.OPENED:
         return _lines(message)
     first = _lines(message)[0]
+    why = [_short(notice.ended)] if notice.ended else []
     return [
-        f"resolved {_minute(notice.resolved_at)}: {first}",
-        f"open since {_minute(_at(message))}",
+        f"resolved {_minute(notice.resolved_at, message)}: {first}",
+        *why,
+        f"open since {_minute(notice.opened_at, message)}",
     ]
 
 
@@ -60,6 +62,7 @@ def event(message: Message) -> dict[str, object]:
                 notice.resolved_at.astimezone(UTC).isoformat() if notice.resolved_at else None
             ),
             "answers": message.answers or None,
+            "ended": notice.ended or None,
             "text": "\n".join(lines(message)),
         },
     }
@@ -79,9 +82,5 @@ def _short(line: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
-def _at(message: Message) -> datetime:
-    return message.notice.opened_at
-
-
-def _minute(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _minute(at: datetime | None, message: Message) -> str:
+    return "" if at is None else at.astimezone(message.zone).strftime("%Y-%m-%d %H:%M %Z")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
-from puntual.errors import PuntualError
+from puntual.errors import ProjectError, PuntualError
 from puntual.evidence.digest import sha256
 from puntual.model.delivery import Delivery, DeliveryId, Reason, State
 from puntual.model.project import Project
@@ -88,6 +88,17 @@ def collecting(
         due_at=due_at,
         reasons=reasons,
     )
+
+
+def due_in(project: Project) -> Callable[[str, date], datetime | None]:
+    """Return what says when a report of a day is due, with its zone; None where nobody knows."""
+
+    def due(report: str, day: date) -> datetime | None:
+        with suppress(ProjectError):
+            return due_of(project, report, day, zone) if report in project.reports else None
+        return None
+
+    return due
 
 
 def run_id(day: date, epoch: int) -> str:

@@ -8,8 +8,9 @@ once, with an id by which a receiver drops a repeat (`failures.md` 72, 73).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import Protocol
@@ -32,11 +33,20 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What telling needs: the outbox, the channels and the clock."""
+    """
+    What telling needs.
+
+    Attributes:
+        outbox: What is to be told.
+        channels: Hand it over.
+        clock: The time.
+        zones: Report → the zone in which people read its times; UTC where it is not known.
+    """
 
     outbox: Outbox
     channels: Channels
     clock: Clock
+    zones: Mapping[str, tzinfo] = field(default_factory=dict)
 
 
 def tell(post: Post, routes: Iterable[Route], project: str, told: Told) -> tuple[Send, ...]:
@@ -86,7 +96,8 @@ def _tell_one(
 
 def _try(post: Post, posted: Posted, send: Send, project: str) -> Send:
     """Send once; whatever one channel does, the others are told, and that it failed is seen."""
-    message = alert.message(project, posted.notice, send.phase)
+    zone = post.zones.get(posted.notice.obligation.report, UTC)
+    message = alert.message(project, posted.notice, send.phase, zone)
     try:
         with route.attempt():
             receipt = post.channels.send(send.channel, message)

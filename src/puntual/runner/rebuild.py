@@ -16,7 +16,7 @@ from datetime import date, datetime, tzinfo
 from puntual.errors import EvidenceError, ProjectError
 from puntual.model.acknowledgement import Answer
 from puntual.model.check import Severity
-from puntual.model.delivery import Completeness, Delivery, DeliveryId, State
+from puntual.model.delivery import Completeness, Delivery, DeliveryId, Reason, State
 from puntual.model.manifest import Digest
 from puntual.model.notice import HELD, NOT_FULL, REJECTED, Notice, Obligation
 from puntual.model.project import Project
@@ -26,7 +26,7 @@ from puntual.ports.notices import Notices
 from puntual.runner import checkpoint, tell
 from puntual.runner.acknowledge import answered, records
 from puntual.runner.checkpoint import Published
-from puntual.runner.delivery import decision_of, delivery_of
+from puntual.runner.delivery import decision_of, delivery_of, reasons_of
 from puntual.runner.restate import steps_of
 from puntual.runner.sources import columns_of
 from puntual.runner.versions import sent_versions
@@ -115,12 +115,13 @@ def _notices(
     """
     report, day = newest.id.report, newest.id.reference_date
     of = Obligation(report=report, reference_date=day)
-    if _is_held(store, names, report, day):
+    why = _held(store, names, report, day)
+    if why is not None:
         yield Notice(
             obligation=of,
             cause=HELD,
             severity=Severity.WARN,
-            text=tell.held(report, day),
+            text=tell.dated(tell.held(report, day, why), newest.due_at, now),
             opened_at=now,
         )
     if newest.sent_at is not None and newest.completeness is not Completeness.FULL:
@@ -128,7 +129,7 @@ def _notices(
             obligation=of,
             cause=NOT_FULL,
             severity=Severity.WARN,
-            text=tell.not_full(newest),
+            text=tell.dated(tell.not_full(newest), newest.due_at),
             opened_at=newest.sent_at,
         )
     told = [a for a in records(store, report, day) if a.answer is not Answer.ATTEMPTED]
@@ -137,13 +138,15 @@ def _notices(
             obligation=of,
             cause=REJECTED,
             severity=Severity.ERROR,
-            text=tell.rejected(told[-1].delivery, told[-1].identifier),
+            text=tell.dated(tell.rejected(told[-1].delivery, told[-1].identifier), newest.due_at),
             opened_at=told[-1].recorded_at,
         )
 
 
-def _is_held(store: checkpoint.Store, names: Mapping[str, Digest], report: str, day: date) -> bool:
-    """Say whether the last decision of a delivery, of whatever version, is a hold that stands."""
+def _held(
+    store: checkpoint.Store, names: Mapping[str, Digest], report: str, day: date
+) -> tuple[Reason, ...] | None:
+    """Return why the last decision, of whatever version, holds; None where none stands."""
     steps = {kind: f"{kind}:{report}" for kind in ("decide", "report")}
     found = {
         step: Published(digest=names[name], manifest=checkpoint.by_digest(store, names[name]))
@@ -153,7 +156,8 @@ def _is_held(store: checkpoint.Store, names: Mapping[str, Digest], report: str, 
     decided, made = found[steps["decide"]], found.get(steps["report"])
     if made is not None and made.manifest.inputs.get(steps["decide"]) != decided.digest:
         made = None  # it was made for an earlier decision
-    return decision_of(decided.manifest, made).completeness is None
+    decision = decision_of(decided.manifest, made)
+    return reasons_of(decision) if decision.completeness is None else None
 
 
 def _missing(

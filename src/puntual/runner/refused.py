@@ -35,7 +35,8 @@ def refuse(desk: Desk, day: date, reports: Iterable[str], fault: PuntualError) -
     for report in reports:
         if last_sent(desk.journal, report, day) is None:
             obligation = Obligation(report=report, reference_date=day)
-            text = tell.refused(report, day, fault)
+            due = desk.due(report, day) if desk.due else None
+            text = tell.dated(tell.refused(report, day, fault), due, at)
             desk.notices.open(obligation, fault.code, Severity.ERROR, text, at)
     desk.journal.record(
         StepEvent(

@@ -7,6 +7,7 @@ from puntual.evidence.package import STATEMENT
 from puntual.model.approval import Approval
 from puntual.model.delivery import Decision, Reason
 from puntual.model.manifest import Digest, Manifest
+from puntual.model.policy import Signatures
 from puntual.planner.policy import missing
 from puntual.runner.world import DayRun
 
@@ -44,11 +45,24 @@ def waits(run: DayRun, report: str, decision: Decision) -> Reason | None:
     )
     if not still:
         return None
+    env = f" --env {run.project.away}" if run.project.away else ""
     sentence = (
-        f"waits for {' and '.join(still)} to sign statement {digest[:12]}: "
-        f"puntual sign delivery {report} -d {run.date.isoformat()}"
+        f"waits for {' and '.join(still)} to sign statement {digest[:12]}"
+        f"{_who(run, report, decision.signing, digest)}: "
+        f"puntual sign delivery {report}{env} -d {run.date.isoformat()} --as PERSON --role ROLE"
     )
     return Reason(code="P3011", about=report, sentence=sentence)
+
+
+def _who(run: DayRun, report: str, needed: Signatures, digest: Digest) -> str:
+    """Return who may still sign, as `roles` names them: whom to call."""
+    signed = {a.person for a in run.world.approvals.given(digest)}
+    left = [
+        f"{', '.join(people)} as {role}"
+        for role in needed.roles
+        if (people := sorted({*run.project.roles.get(role, ())} - signed - {maker(run, report)}))
+    ]
+    return f" ({'; '.join(left)})" if left else ""
 
 
 def maker(run: DayRun, report: str) -> str:

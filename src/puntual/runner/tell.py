@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import assert_never
 
 from puntual.errors import PuntualError
 from puntual.evidence.facts import list_from_json
-from puntual.model.delivery import Delivery, DeliveryId, Reason
+from puntual.model.delivery import Delivery, DeliveryId, Reason, State
 from puntual.model.finding import Finding, Verdict
 from puntual.model.manifest import Manifest
 from puntual.model.plan import (
@@ -30,6 +30,9 @@ from puntual.runner.flow import Failed, Retried
 from puntual.runner.packing import STAMPED
 from puntual.runner.sources import holding, seal_of, set_aside_of
 from puntual.runner.world import DayRun
+
+WAITS, UNSIGNED = "P3001", "P3011"
+"""Codes of what waits for the moment to decide, and of what waits for signatures."""
 
 
 def summary(run: DayRun, step: Step) -> str:
@@ -123,16 +126,71 @@ def refused(report: str, day: date, fault: PuntualError) -> str:
     return "\n".join([*lines, fault.next_step] if fault.next_step else lines)
 
 
-def held(report: str, day: date, away: str = "") -> str:
+def dated(text: str, due: datetime | None, at: datetime | None = None) -> str:
     """
-    Return the notice of a delivery that is held; the reasons change, and are asked for.
+    Return a notice's text with the due instant in its first line (ux.md 10).
+
+    Args:
+        text: As it is told here.
+        due: With the report's zone; None where it is not known.
+        at: UTC; how long is left then is said as well. None: it is sent already.
+    """
+    if due is None:
+        return text
+    first, *more = text.splitlines()
+    left = "" if at is None else f" ({_left(due - at)})"
+    return "\n".join([f"{first} · due {due.strftime('%Y-%m-%d %H:%M %Z')}{left}", *more])
+
+
+def _left(time: timedelta) -> str:
+    minutes = abs(time) // timedelta(minutes=1)
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        length = f"{days} d {hours} h"
+    else:
+        length = f"{hours} h {minutes % 60:02d} min" if hours else f"{minutes} min"
+    return length if time >= timedelta() else f"{length} ago"
+
+
+def held(report: str, day: date, reasons: Sequence[Reason], away: str = "") -> str:
+    """
+    Return the notice of a delivery that is held, with what was in its way when that was told.
 
     Args:
         report: Its report.
         day: Its reference date.
+        reasons: Why it is held.
         away: The environment in which a person asks, where it is not his machine.
     """
-    return f"HELD · {report} {day}\n{_why(report, day, away)}"
+    return "\n".join([f"HELD · {report} {day}", *held_lines(reasons), _why(report, day, away)])
+
+
+def held_lines(reasons: Sequence[Reason]) -> list[str]:
+    """Return why a delivery is held, and what follows if nobody does anything."""
+    waits = [r for r in reasons if r.code == WAITS]
+    wrong = [r for r in reasons if r.code != WAITS]
+    lines = [_first(wrong)] if wrong else []
+    return [*lines, waits[0].sentence if waits else "nothing is sent as it stands"]
+
+
+def unsigned(delivery: Delivery, away: str = "") -> str:
+    """Return the notice of a delivery that is made and that people are to sign; see `held`."""
+    report, day = delivery.id.report, delivery.id.reference_date
+    title = f"NOT SIGNED · {report} {day}"
+    return "\n".join([title, *unsigned_lines(delivery), _why(report, day, away)])
+
+
+def unsigned_lines(delivery: Delivery, *, late: bool = False) -> list[str]:
+    """Return that a delivery is made, what follows if nobody signs it, and who is to, and how."""
+    how = delivery.completeness.value if delivery.completeness else "not full"
+    said = [f"{r.code} {r.sentence}" for r in delivery.reasons if r.code == UNSIGNED]
+    follows = "" if late else "; unsigned when due, it is missed"
+    return [f"it is made ({how}) and not sent until it is signed{follows}", *said]
+
+
+def is_unsigned(delivery: Delivery) -> bool:
+    """Say whether a delivery is made and waits for people to sign it."""
+    return delivery.state is State.READY and any(r.code == UNSIGNED for r in delivery.reasons)
 
 
 def _why(report: str, day: date, away: str) -> str:
@@ -160,6 +218,13 @@ def not_full(sent: Delivery, away: str = "") -> str:
     lacks = [_first(sent.reasons)] if sent.reasons else []
     follows = "it is replaced in full as soon as it can be"
     return "\n".join([f"SENT {how} · {report} {day}", *lacks, follows, _why(report, day, away)])
+
+
+def delivered(sent: Delivery) -> str:
+    """Return what ends the notices of a report: that it was sent, and how."""
+    how = sent.completeness.value if sent.completeness else ""
+    stands = sent.timeliness.value.replace("_", " ")
+    return f"delivered: v{sent.id.version}, {how}, {stands}"
 
 
 def rejected(name: DeliveryId, identifier: str, away: str = "") -> str:

@@ -15,7 +15,7 @@ from puntual.runner.proofs import number
 
 
 def hops(
-    ties: Iterable[Tie], found: Answer, ask: Callable[[str], Answer], *, left: str, right: str
+    ties: Iterable[Tie], found: Answer, ask: Callable[[Tie], Answer], *, left: str, right: str
 ) -> tuple[Hop, ...]:
     """
     Compare rows with what each tie's SELECT answers, one hop for each.
@@ -23,11 +23,11 @@ def hops(
     Args:
         ties: As they are declared.
         found: The rows.
-        ask: Answers a tie's SELECT, at most two rows of it.
+        ask: Answers the SELECT of a tie, at most two rows of it.
         left: Where that is asked.
         right: What holds the rows.
     """
-    return tuple(_hop(tie, found, ask(tie.query), left, right) for tie in ties)
+    return tuple(_hop(tie, found, ask(tie), left, right) for tie in ties)
 
 
 def _hop(tie: Tie, found: Answer, answer: Answer, left: str, right: str) -> Hop:

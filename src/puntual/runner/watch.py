@@ -21,6 +21,7 @@ from puntual.model.notice import (
     MISSED_START,
     NOT_FULL,
     REJECTED,
+    UNSIGNED,
     Obligation,
 )
 from puntual.planner.agenda import (
@@ -47,6 +48,17 @@ LONGEST_SLEEP = timedelta(minutes=1)
 WATCHED = frozenset({AT_RISK, MISSED, MISSED_START})
 OUTLASTING = frozenset({REJECTED, CALENDAR_ENDED, PLAN_B})
 """What is not over when the report is delivered."""
+
+_OF_PART = frozenset({NOT_FULL, UNSIGNED})
+"""What is not over when the report was sent in part: that, and a full version to be signed."""
+
+_ENDED = {
+    AT_RISK: "no longer at risk",
+    MISSED: "no longer missed",
+    MISSED_START: "its run has begun",
+}
+_OVERTAKEN = "not delivered: it is due, and missed"
+"""What ends an alert of the time before the report was due."""
 
 _SEVERITY = {AT_RISK: Severity.ERROR, MISSED: Severity.ERROR, MISSED_START: Severity.WARN}
 
@@ -184,10 +196,12 @@ class Watch:
                     text = self.place.text(cause, report, day, now)
                     self.notices.open(obligation, cause, _SEVERITY[cause], text, now)
                 else:
-                    self.notices.resolve(obligation, cause, now)
+                    overtaken = cause == AT_RISK and now > day.due[report]
+                    ended = _OVERTAKEN if overtaken else _ENDED[cause]
+                    self.notices.resolve(obligation, cause, now, ended)
         for report in sorted(day.due.keys() - set(open_reports(day, stand))):
             obligation = Obligation(report=report, reference_date=day.reference_date)
-            left = OUTLASTING | ({NOT_FULL} if report in stand.partly else frozenset())
+            left = OUTLASTING | (_OF_PART if report in stand.partly else frozenset())
             self._over(obligation, now, left=None if report in stand.given_up else left)
 
     def _say_ended(self, now: datetime) -> None:
@@ -198,7 +212,9 @@ class Watch:
             self.notices.open(obligation, CALENDAR_ENDED, Severity.ERROR, text, now)
         for notice in self.notices.open_ones():
             if notice.cause == CALENDAR_ENDED and notice.obligation not in ended:
-                self.notices.resolve(notice.obligation, CALENDAR_ENDED, now)
+                self.notices.resolve(
+                    notice.obligation, CALENDAR_ENDED, now, "its calendar is prolonged"
+                )
 
     def _over(self, obligation: Obligation, now: datetime, left: frozenset[str] | None) -> None:
         """
@@ -215,7 +231,10 @@ class Watch:
         for notice in self.notices.open_ones(obligation):
             of_the_watch = notice.cause in WATCHED or notice.cause.startswith(f"{ARRIVALS}:")
             if of_the_watch or (left is not None and notice.cause not in left):
-                self.notices.resolve(obligation, notice.cause, now)
+                ended = "given up: a person has said so"
+                if left is not None:
+                    ended = "sent in part" if NOT_FULL in left else "delivered"
+                self.notices.resolve(obligation, notice.cause, now, ended)
 
     def _foresee(self, day: OwedDay, stand: Stand, now: datetime) -> None:
         """Look at the arrivals once after each landing, before the day is delivered."""
@@ -231,7 +250,7 @@ class Watch:
             for cause in sorted(told):
                 source = cause.removeprefix(f"{ARRIVALS}:")
                 if source != cause and source not in behind:
-                    self.notices.resolve(obligation, cause, now)
+                    self.notices.resolve(obligation, cause, now, f"{source} is on its way")
             for source in sorted(behind):
                 cause = f"{ARRIVALS}:{source}"
                 text = f"{self.place.text(ARRIVALS, report, day, now)}\n{behind[source]}"

@@ -14,6 +14,7 @@ from puntual.evidence import canonical, statement
 from puntual.evidence import manifest as manifests
 from puntual.evidence.digest import sha256
 from puntual.evidence.exceptions import Entry, Exceptional, collect
+from puntual.evidence.notice_said import spanish
 from puntual.evidence.package import build_package
 from puntual.evidence.statement import Claims
 from puntual.evidence.verify import (
@@ -298,6 +299,30 @@ def test_every_seal_that_is_not_matched_is_an_exception() -> None:
     assert (absent.kind.value, absent.rows, absent.known_by) == ("absent", None, "unknown")
     (short,) = entries_of(seal=make_seal(SealStatus.MISMATCHED, 1, 4))
     assert (short.rows, short.known_by) == (3, "control record of the source")
+
+
+def test_what_is_missing_of_a_short_source_is_named_by_file_where_the_source_says_so() -> None:
+    short = make_seal(SealStatus.MISMATCHED, 1, 4)
+    (entry,) = entries_of(seal=short)
+    assert entry.missing == ("3 of 4 records; which ones is not known",)
+    assert short.control is not None
+    said = {"a b.csv": Totals(records=2), "c.csv": Totals(records=2), "d.csv": Totals(records=0)}
+    by_file = replace(
+        short,
+        control=replace(short.control, parts=said),
+        parts={"a b.csv": Totals(records=1)},
+    )
+    (entry,) = entries_of(seal=by_file)
+    assert entry.missing == ("1 of 2 records of a b.csv", "2 of 2 records of c.csv")
+    assert [spanish(m) for m in entry.missing] == [
+        "1 de 2 registros de a b.csv",
+        "2 de 2 registros de c.csv",
+    ]
+
+
+def test_of_more_records_than_the_source_vouched_for_none_is_missing() -> None:
+    (entry,) = entries_of(seal=make_seal(SealStatus.MISMATCHED, 5, 4))
+    assert entry.missing == ()
 
 
 def test_a_failed_or_unmeasured_rule_is_an_exception_and_a_pass_is_not() -> None:

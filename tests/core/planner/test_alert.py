@@ -94,6 +94,23 @@ def test_who_may_have_been_told_hears_of_the_resolution() -> None:
     }
 
 
+@pytest.mark.parametrize("code", ["D2002", "D2003", "D2007"])
+def test_who_certainly_was_not_told_hears_of_no_resolution(code: str) -> None:
+    """A refused connection, a refusal, a secret that is not set: nothing was taken."""
+    (first, _) = _queued(FAILED, PAGES).sends
+    tried = alert.failed(first, code, "refused", NOW)
+    healed = _posted(replace(FAILED, resolved_at=NOW), tried)
+    (left,) = alert.queue(healed, (), "bank", NOW)
+    assert (left.phase, left.state) == (Phase.OPENED, SendState.DROPPED)
+
+
+def test_an_attempt_that_may_have_arrived_is_not_forgotten_for_a_later_one_that_did_not() -> None:
+    (first, _) = _queued(FAILED, PAGES).sends
+    tried = alert.failed(alert.failed(first, "D2001", "no answer", NOW), "D2007", "refused", NOW)
+    healed = _posted(replace(FAILED, resolved_at=NOW), tried)
+    assert Phase.RESOLVED in [s.phase for s in alert.queue(healed, (), "bank", NOW)]
+
+
 @pytest.mark.row("f72")
 def test_a_fallback_is_taken_when_another_route_has_failed() -> None:
     last = Route(name="last", channels=(Console(),), fallback=True)
@@ -142,6 +159,7 @@ def test_the_id_of_a_message_follows_from_the_notice_alone() -> None:
         ("held", {Audience.DATA}),
         ("arrivals:card_events", {Audience.DATA}),
         ("missed", {Audience.OPERATIONS, Audience.COMPLIANCE}),
+        ("unsigned", {Audience.OPERATIONS, Audience.COMPLIANCE}),
         ("P2001", {Audience.COMPLIANCE}),
         ("something new", set(Audience)),
         ("X0001", set(Audience)),

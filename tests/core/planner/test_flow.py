@@ -63,6 +63,8 @@ def test_a_good_day_visits_every_step_and_tells_nobody(project: Project) -> None
         "made:credit_daily",
         "attest:credit_daily",
         "deliver:credit_daily",
+        "ended",
+        "well",
     )
     assert performer.told == []
 
@@ -77,7 +79,7 @@ def test_a_report_that_is_held_is_told_and_the_next_one_goes_on(
     assert not ended.failed
     assert [name for name, _ in performer.told] == ["notify:credit_daily:held"]
     assert "report:credit_daily" not in ended.visited
-    assert ended.visited[-1] == "deliver:other_daily"
+    assert ended.visited[-3:] == ("deliver:other_daily", "ended", "well")
 
 
 def test_a_report_that_was_made_and_does_not_tie_is_told_and_not_attested(
@@ -85,7 +87,8 @@ def test_a_report_that_was_made_and_does_not_tie_is_told_and_not_attested(
 ) -> None:
     performer = Scripted({}, {**STANDS, "report:credit_daily": {"completeness": "held"}})
     ended = walk(made(project), performer).ended
-    assert ended.visited[-2:] == ("made:credit_daily", "notify:credit_daily:held")
+    told = ("made:credit_daily", "notify:credit_daily:held")
+    assert ended.visited[-4:] == (*told, "ended", "well")
     assert not ended.failed
 
 
@@ -121,6 +124,40 @@ def test_every_other_fault_is_told_once_and_ends_the_flow(project: Project, name
     assert told == "notify:failed"
     assert data["error"] == {"Error": name, "Cause": f"because of {name}"}
     assert "land:events" in str(data["steps"])
+
+
+@pytest.mark.parametrize("step", ["decide", "report", "attest", "deliver"])
+@pytest.mark.parametrize("name", ["PermanentError", "EvidenceError", "ProjectError"])
+def test_what_stops_one_report_alone_is_told_and_the_next_one_is_delivered_first(
+    project: Project, step: str, name: str
+) -> None:
+    performer = Scripted({f"{step}:credit_daily": [name]}, STANDS)
+    ended = walk(made(two_reports(project)), performer).ended
+    assert "deliver:other_daily" in ended.visited
+    assert ended.visited[-2:] == ("ended", "fail:report")
+    assert (ended.failed, ended.error) == (True, name)
+    ((told, data),) = performer.told
+    assert told == "notify:credit_daily:failed"
+    assert data["failed"] == {"Error": name, "Cause": f"because of {name}"}
+
+
+def test_that_nobody_can_be_told_of_one_report_keeps_the_next_from_nothing(
+    project: Project,
+) -> None:
+    errors = {
+        "report:credit_daily": ["PermanentError"],
+        "notify:credit_daily:failed": ["Broken"],
+    }
+    ended = walk(made(two_reports(project)), Scripted(errors, STANDS)).ended
+    assert "deliver:other_daily" in ended.visited
+    assert (ended.error, ended.visited[-1]) == ("PermanentError", "fail:report")
+
+
+def test_a_bug_in_a_step_of_one_report_stops_the_run(project: Project) -> None:
+    performer = Scripted({"report:credit_daily": ["KeyError"]}, STANDS)
+    ended = walk(made(two_reports(project)), performer).ended
+    assert "decide:other_daily" not in ended.visited
+    assert ended.visited[-2:] == ("notify:failed", "fail")
 
 
 def test_a_fault_whose_retries_are_spent_is_told(project: Project) -> None:
@@ -174,7 +211,7 @@ def test_any_number_of_reports_gives_a_well_formed_flow(project: Project, count:
     states = made(several)
     assert problems(states) == ()
     assert {s.report for s in states.states.values() if isinstance(s, Notify)} == {"", *names}
-    assert sum(isinstance(s, Choice) for s in states.states.values()) == 2 * count
+    assert sum(isinstance(s, Choice) for s in states.states.values()) == 2 * count + 1
 
 
 def test_every_kind_of_step_has_times(project: Project) -> None:

@@ -40,7 +40,7 @@ def test_a_right_policy_has_no_complaint_and_is_read_whole(tmp_path: Path) -> No
         ("author: Sara", "author: eva", "C1701", "'eva' reads as 'Eva' does in 'roles'"),
         ("    owner: Cards", "    onwer: Cards", "C1008", "unknown key 'onwer'"),
         ("id: warehouse_down", "id: cards_absent", "C1303", "stands twice"),
-        ("people: 2", "people: 1", "C1707", "two people at least"),
+        ("people: 2", "people: 1", "C1707", "two different people at least"),
         (
             'accepted_on: "2026-01-01", valid_until: "2026-12-30"',
             'accepted_on: "2026-12-31", valid_until: "2027-12-30"',
@@ -89,6 +89,62 @@ def test_a_person_in_two_spellings_is_not_two_people(tmp_path: Path, name: str) 
 def test_automatic_without_the_regulators_acceptance_is_refused(tmp_path: Path) -> None:
     line = next(part for part in POLICY.splitlines(True) if part.startswith("acceptance"))
     assert any("C1703" in said for said in _shown(tmp_path, line, ""))
+
+
+@pytest.mark.parametrize("gap", ["short", "quarantined"])
+@pytest.mark.parametrize(
+    ("limits", "enough"),
+    [
+        ("", False),
+        ("    limits: {rows: 5}\n", True),
+        ("    limits: {share: '0.50'}\n", True),
+    ],
+    ids=["no limit", "rows", "share"],
+)
+def test_a_clause_says_how_much_may_be_missing_where_that_is_measured(
+    tmp_path: Path, gap: str, limits: str, enough: bool
+) -> None:
+    partial_project(
+        tmp_path, POLICY.replace("when: [absent]\n", f"when: [absent, {gap}]\n{limits}")
+    )
+    said = [(c.code, c.message) for c in lint(tmp_path)[1]]
+    any_amount = (
+        f"clause 'cards_absent' lets any amount of 'cards' be missing ({gap}); by how much at most?"
+    )
+    assert said == ([] if enough else [("C1708", any_amount)])
+
+
+def test_of_an_absent_or_unverified_source_there_is_no_amount_to_limit(tmp_path: Path) -> None:
+    partial_project(tmp_path, POLICY.replace("[absent]", "[absent, unverified]"))
+    assert lint(tmp_path)[1] == ()
+
+
+SIGNED = "{mode: signed, roles: [compliance], people: 2}"
+
+
+@pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "not accepted"])
+@pytest.mark.parametrize(
+    ("key", "alone"),
+    [
+        ("approval", "approval: {roles: [compliance, operations], people: 1}"),
+        ("delivery", "delivery: {mode: signed, roles: [compliance], people: 1}"),
+    ],
+)
+def test_nothing_that_is_not_full_leaves_on_one_persons_word(
+    tmp_path: Path, key: str, alone: str, accepted: bool
+) -> None:
+    """Two agree to the rule and two to the file, whatever the regulator has accepted."""
+    lines = POLICY.replace("{mode: automatic}", SIGNED).splitlines(keepends=True)
+    kept = [part for part in lines if accepted or not part.startswith("acceptance")]
+    right = "".join(kept)
+    partial_project(tmp_path, right)
+    assert lint(tmp_path)[1] == ()
+    partial_project(
+        tmp_path, "".join(f"{alone}\n" if part.startswith(f"{key}:") else part for part in kept)
+    )
+    (said,) = lint(tmp_path)[1]
+    assert (said.code, said.severity) == ("C1707", "error")
+    assert f"'{key}' asks for 1" in said.message
 
 
 def test_plan_b_without_its_sql_is_refused(tmp_path: Path) -> None:

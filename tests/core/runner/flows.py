@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from puntual.model.flow import Catcher, Fail, Flow, Notify, Retrier, State, Task
+from puntual.model.flow import NOTHING_FAILED, Catcher, Fail, Flow, Notify, Retrier, State, Task
 from puntual.model.plan import Validate
 from puntual.runner.flow import Ended, Failed, Retried, carry
 
@@ -104,7 +104,7 @@ def walk(
     ended = carry(
         states,
         performer,
-        data=data or {},
+        data={"failed": NOTHING_FAILED} if data is None else data,
         sleep=waits.append,
         uniform=lambda low, high: low + (high - low) * jitter,
         told=retried.append,

@@ -164,7 +164,7 @@ def test_a_state_that_could_wait_for_years_is_refused(state: str, timeout: int) 
 def test_a_payload_above_the_limit_fails_its_state_and_is_caught_only_by_name_c5() -> None:
     large = {"text": "é" * (PAYLOAD_LIMIT // 2)}
     by_all = flow(task(retrier(ALL), catch=(catcher(ALL),)), END)
-    ended = walk(by_all, Scripted({}, {"work": large})).ended
+    ended = walk(by_all, Scripted({}, {"work": large}), data={}).ended
     assert (ended.error, ended.visited, ended.data) == (TOO_LARGE, ("work",), {})
     by_name = flow(task(catch=(catcher(TOO_LARGE), catcher(ALL))), END)
     assert walk(by_name, Scripted({}, {"work": large})).ended.visited == ("work", "end")
@@ -174,7 +174,7 @@ def test_a_payload_at_the_limit_goes_on_c5() -> None:
     empty = len('{"steps":{"work":{"text":""}}}')
     for letter in ("x", "é"):
         fits = {"text": letter * ((PAYLOAD_LIMIT - empty) // len(letter.encode()))}
-        assert not walk(flow(task()), Scripted({}, {"work": fits})).ended.failed
+        assert not walk(flow(task()), Scripted({}, {"work": fits}), data={}).ended.failed
 
 
 def test_a_cause_without_end_is_cut_so_that_the_fault_is_still_told_c5() -> None:

@@ -50,7 +50,7 @@ class _Notices:
         )
         return True
 
-    def resolve(self, obligation: Obligation, cause: str, at: datetime) -> bool:
+    def resolve(self, obligation: Obligation, cause: str, at: datetime, ended: str = "") -> bool:
         here = [n for n in self.opened if (n.obligation, n.cause) == (obligation, cause)]
         self.opened = [n for n in self.opened if n not in here]
         self.resolved += [(str(n.obligation), n.cause) for n in here]

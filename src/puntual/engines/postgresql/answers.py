@@ -107,7 +107,7 @@ def refused(why: str) -> PermanentError:
     """Return the fault of a query that cannot be answered."""
     return PermanentError(
         "Q1001",
-        "the query on the warehouse failed",
+        "not answered: query on the warehouse",
         where="query on the warehouse",
         expected="one SELECT in DuckDB's dialect, on tables of exact types",
         observed=why,
