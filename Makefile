@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fuzz format bench bench-sample bench-reconcile aws parity test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
+.PHONY: help demo demo-aws test check lint fuzz format bench bench-sample bench-reconcile aws parity test-aws-account berka faults faults-sample tamper sim explore sizes docs wheel lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-15s %s\n' "$$n" "$$t"; done
@@ -41,6 +41,9 @@ $(READY): $(MADE) requirements/dev.txt
 
 demo: $(MADE) ## Deliver the last days of the example bank and say where everything lies
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo.py
+
+demo-aws: $(READY) ## Deploy the example on the stage of AWS and deliver a day there (some minutes)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/credit-report/demo_aws.py
 
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
