@@ -77,6 +77,27 @@ def test_what_was_sent_and_what_failed_are_told_with_the_due_time(root: Path) ->
     assert titles["not_full"] == f"SENT PARTIAL · {REPORT} {DAY} · due 2026-03-03 07:00 CST"
 
 
+@pytest.mark.row("f73")
+def test_a_fault_that_another_one_has_overtaken_is_not_told_as_one_that_a_run_came_past(
+    root: Path,
+) -> None:
+    out = root / "out"
+    out.write_text("a file in place of the folder")
+    assert run_day(root, as_of=DECIDED).code == 3
+    out.unlink()
+    out.mkdir()
+    (out / "payments_daily_20260302_v1.txt").write_text("of somebody else")
+    assert run_day(root, as_of=DECIDED).code == 3
+    told = [(cause, kind, lines) for cause, kind, lines in _told(root) if cause[:2] == "D1"]
+    assert {(cause, kind) for cause, kind, _ in told} == {
+        ("D1001", "Opened"),
+        ("D1002", "Opened"),
+        ("D1001", "Resolved"),
+    }
+    (ended,) = (lines[1] for _, kind, lines in told if kind == "Resolved")
+    assert ended == "overtaken by D1002"
+
+
 @pytest.mark.row("f33", "f73")
 def test_a_hold_that_comes_up_in_the_file_after_the_decision_pages(tmp_path: Path) -> None:
     """Both sources match and the decision is full; the file has lost the refunds."""

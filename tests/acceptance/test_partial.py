@@ -231,6 +231,23 @@ def test_nobody_signs_a_delivery_whose_policy_is_no_longer_the_approved_one(
     assert kept.code == 6, kept.out + kept.err
 
 
+def test_who_cannot_sign_is_sent_to_the_policy_of_the_environment_that_is_meant(
+    tmp_path: Path,
+) -> None:
+    signed = "{mode: signed, roles: [compliance, operations], people: 2}"
+    root = partial_project(tmp_path, POLICY.replace("{mode: automatic}", signed))
+    settings = root / "puntual.yaml"
+    settings.write_text(f"{settings.read_text()}environments: {{bank: {{kind: local}}}}\n")
+    send_payments(root)
+    approve(root)
+    assert run_day(root, "--env", "bank", as_of=DECIDED).code == 6
+    settings.write_text(settings.read_text().replace("operations: [Luis]", "operations: [Rosa]"))
+    one = ("sign", "delivery", REPORT, "-d", DAY, "--as-of", DECIDED, "--env", "bank")
+    refused = puntual(root, *one, "--as", "Ana", "--role", "compliance")
+    assert (refused.code, "P3046" in refused.err) == (2, True), refused.out + refused.err
+    assert "puntual sign policy cards --env bank; puntual run --env bank" in refused.err
+
+
 def test_an_unknown_report_has_no_policy_to_list(tmp_path: Path) -> None:
     root = partial_project(tmp_path)
     told = puntual(root, "policy", "payment_daily")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.partial import POLICY, REPORT, approve, partial_project, send_payments
 from support.small import DAY, Ran, puntual, run_day
 
+from puntual.local.notices import SqliteNotices
+
 EARLY, DECIDED = "2026-03-03T05:00:00-06:00", "2026-03-03T06:50:00-06:00"
+LATER = "2026-03-03T11:00:00-06:00"
+RESOLVED = ("unsigned", "Resolved")
 ROUTES = (
     "notices:\n"
     "  officer: {severity: [error], audience: [compliance], file: officer.jsonl}\n"
@@ -40,6 +45,11 @@ def _told(root: Path, name: str = "told") -> list[tuple[str, str, str]]:
     """Return (cause, type, text) of what was told, in order."""
     bodies = map(json.loads, (root / f"{name}.jsonl").read_text().splitlines())
     return [(b["data"]["cause"], b["type"][7:], b["data"]["text"]) for b in bodies]
+
+
+def _open(root: Path) -> list[str]:
+    with closing(SqliteNotices(root / ".puntual/journal.db")) as notices:
+        return sorted(notice.cause for notice in notices.open_ones())
 
 
 @pytest.mark.row("f33", "f73")
@@ -73,6 +83,39 @@ def test_who_is_to_sign_is_told_once_with_the_command_and_what_is_held_no_more_i
     assert run_day(root, as_of=DECIDED).code == 4
     (text,) = (t for c, k, t in _told(root) if (c, k) == ("unsigned", "Resolved"))
     assert text.splitlines()[1] == "delivered: v1, partial, on time"
+
+
+@pytest.mark.parametrize("then", ["run", "ack"])
+@pytest.mark.row("f33", "f73")
+def test_what_v1_was_does_not_end_that_v2_is_to_be_signed(root: Path, then: str) -> None:
+    """v1 was sent in part, and a person has v2 made, which is not full either."""
+    assert run_day(root, as_of=DECIDED).code == 6
+    assert puntual(root, *SIGN, "--as", "Ana", "--role", "compliance").code == 6
+    assert puntual(root, *SIGN, "--as", "Luis", "--role", "operations").code == 0
+    assert run_day(root, as_of=DECIDED).code == 4
+    layout = root / f"reports/{REPORT}/layout.yaml"
+    layout.write_text(layout.read_text().replace("value: H}", "value: HEAD}"))
+    amend = ("amend", "-d", DAY, "-r", REPORT, "--as-of", LATER, "--reason", "head", "--yes")
+    made = puntual(root, *amend, "--by", "Sara")
+    assert made.code == 6, made.out + made.err
+    assert _open(root) == ["not_full", "unsigned"]
+    if then == "run":
+        run_day(root, as_of=LATER)
+    else:
+        ack = ("ack", REPORT, "-d", DAY, "--status", "accepted", "--id", "F-1", "--as-of", LATER)
+        accepted = puntual(root, *ack, "--version", "1")
+        assert accepted.code == 0, accepted.out + accepted.err
+    assert _open(root) == ["not_full", "unsigned"]
+
+    sign = (*SIGN[:-1], LATER)
+    assert puntual(root, *sign, "--as", "Ana", "--role", "compliance").code == 6
+    assert puntual(root, *sign, "--as", "Luis", "--role", "operations").code == 0
+    sent = puntual(root, "deliver", "-d", DAY, "--as-of", LATER)
+    assert sent.code == 4, sent.out + sent.err
+    assert run_day(root, as_of=LATER).code == 4
+    assert _open(root) == ["not_full"]
+    ended = [text.splitlines()[1] for c, k, text in _told(root) if (c, k) == RESOLVED]
+    assert ended == ["delivered: v1, partial, on time", "delivered: v2, partial, on time"]
 
 
 def test_the_watch_says_of_what_waits_for_a_signature_that_it_is_made_and_waits_for_it(

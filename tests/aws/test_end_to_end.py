@@ -105,7 +105,8 @@ def _way(bank: Bank) -> list[str]:
     while at:
         way.append(at)
         state = states[at]
-        full = [c for c in state.get("Choices", ()) if c.get("StringEquals") == "full"]
+        # Decided and made in full; and at the end, failed by nothing.
+        full = [c for c in state.get("Choices", ()) if c.get("StringEquals") in ("full", "")]
         planned = [c for c in state.get("Choices", ()) if c.get("BooleanEquals")]
         at = (full or planned or [state])[0].get("Next", "")
     return way

@@ -33,6 +33,7 @@ from puntual.errors import EvidenceError, PermanentError, ProjectError, Transien
 from puntual.model.delivery import State
 from puntual.planner.plan import plan
 from puntual.project.read import read_project
+from puntual.runner import checkpoint
 from puntual.runner.clock import FixedClock, SystemClock
 from puntual.runner.flow import Failed
 from puntual.runner.step import Answer, InProcess, Order
@@ -123,7 +124,7 @@ def test_a_day_whose_states_share_nothing_but_the_lake_is_delivered_and_then_loo
     assert answers["Deliver-payments_daily"]["summary"].startswith("payments_daily → ")
     assert (place.root / "out/payments_daily_20260302_v1.txt").is_file()
     with place.opened() as (office, worker):
-        begin.settle(office, run, worker, failed=False)
+        begin.settle(office, run, worker)
         (delivery,) = office.desk.journal.deliveries(reference_date=DAY)
         steps = [e.step for e in office.desk.journal.steps(DAY)]
     assert delivery.state is State.SENT
@@ -162,7 +163,15 @@ def test_a_delivery_is_replaced_when_a_person_asks_for_it_and_not_before(place: 
     assert (first.id.version, first.state) == (1, State.SENT)
     assert not list((place.root / "out").glob("*_v2.txt"))
 
-    sent = place.begin(attempt=4, **_amend("send", **said))
+    with place.opened():
+        committed = checkpoint.read(place.world, "report:payments_daily", DAY)
+        assert committed is not None
+    shown = {"payments_daily": committed.digest}
+    with pytest.raises(ProjectError, match="P3047"):
+        place.begin(attempt=4, **_amend("send", **said))
+    with pytest.raises(ProjectError, match="P3047"):
+        place.begin(attempt=4, **_amend("send", **said, shown={"payments_daily": "0" * 64}))
+    sent = place.begin(attempt=4, **_amend("send", **said, shown=shown))
     words = {s: w for a in place.day(sent).values() for s, w in a["outcomes"].items()}
     assert words.pop("deliver:payments_daily") == "done"
     assert set(words.values()) == {"skipped"}, "what was shown is what is sent"
@@ -373,6 +382,51 @@ def test_plan_b_is_asked_for_the_report_that_failed_and_for_no_other(decided: Pl
     assert (found, noted) == ({("by_client", "Q1001")}, {"by_client"})
 
     answer = _stopped(decided, run, "decide:payments_daily", PermanentError("Q1001", "its SQL"))
+    assert (answer["reports"], answer["whole"]) == (["payments_daily"], False)
+
+
+def test_each_report_is_judged_by_its_own_fault_whichever_came_last(decided: Place) -> None:
+    wrong, silent = ProjectError("C1402", "a field lacks"), TransientError("T4003", "no answer")
+    run = decided.begin()
+    _stopped(decided, run, "report:payments_daily", wrong)
+    answer = _stopped(decided, run, "deliver:by_client", silent)
+    assert answer["reports"] == [], "no plan B is meant for a project that is wrong"
+
+    run = decided.begin(attempt=2)
+    _stopped(decided, run, "report:payments_daily", silent)
+    answer = _stopped(decided, run, "deliver:by_client", wrong)
+    assert answer["reports"] == ["payments_daily"]
+    assert "no answer" in str(answer["fault"])
+    assert answer["whole"] is False
+    with decided.opened() as (office, _):
+        told = {n.obligation.report: n.text for n in office.desk.notices.open_ones()}
+    assert "deliver:by_client failed" in told["by_client"]
+    assert "report:payments_daily failed" in told["payments_daily"]
+
+
+def test_a_function_that_died_is_told_of_by_its_own_step(decided: Place) -> None:
+    run = decided.begin()
+    _stopped(decided, run, "decide:by_client", TransientError("T4003", "no answer"))
+    error = {"Error": "States.Timeout", "Cause": ""}
+    told = {"about": "failed", "report": "payments_daily", "task": "N", "error": error}
+    with decided.opened() as (office, worker):
+        begin.tell(office, run, worker, told)
+        found = {n.obligation.report: (n.cause, n.text) for n in office.desk.notices.open_ones()}
+    assert found["payments_daily"][0] == "T6001"
+    assert "decide:payments_daily failed" in found["payments_daily"][1]
+    assert found["by_client"][0] == "T4003"
+
+
+def test_a_fault_of_all_is_not_told_of_a_report_that_has_one_of_its_own(decided: Place) -> None:
+    run = decided.begin()
+    _stopped(decided, run, "report:by_client", PermanentError("Q1001", "its SQL"))
+    error = {"Error": "TransientError", "Cause": ""}
+    with decided.opened() as (office, worker):
+        begin.tell(office, run, worker, {"about": "failed", "report": "", "error": error})
+        found = {(n.obligation.report, n.cause) for n in office.desk.notices.open_ones()}
+        answer = begin.rescue(office, run, error, wiring.approvals(decided.root))
+    assert ("by_client", "Q1001") in found
+    assert not {cause for report, cause in found if report == "by_client"} - {"Q1001"}
     assert (answer["reports"], answer["whole"]) == (["payments_daily"], False)
 
 

@@ -13,7 +13,7 @@ from puntual.local.notices import SqliteNotices
 from puntual.local.outbox import SqliteOutbox
 from puntual.model.check import Severity
 from puntual.model.notice import Obligation, Phase, SendState
-from puntual.model.route import Console, Email, Send, TextFile, Webhook
+from puntual.model.route import UNHEARD, Console, Email, Send, TextFile, Webhook
 from puntual.planner import alert
 
 FRIDAY = Obligation(report="credit_daily", reference_date=date(2026, 11, 20))
@@ -93,6 +93,34 @@ def test_a_notice_that_nobody_was_told_of_is_settled_when_it_is_resolved(
     assert outbox.unsettled() == ()
     (posted,) = outbox.history(1)
     assert posted.notice.resolved_at == AT
+
+
+@pytest.mark.parametrize(
+    ("code", "receipt", "attempts", "unsettled"),
+    [
+        ("D2001", UNHEARD, 1, 1),
+        ("D2001", "", 1, 1),  # as it was written before receipts said so
+        ("D2002", UNHEARD, 2, 1),
+        ("D2002", "", 1, 0),
+        ("D2003", "", 1, 0),
+        ("D2007", "", 1, 0),
+        ("", "", 0, 0),
+    ],
+)
+def test_a_dropped_opening_that_may_have_arrived_is_unsettled_until_it_is_resolved(
+    outbox: SqliteOutbox,
+    notices: SqliteNotices,
+    code: str,
+    receipt: str,
+    attempts: int,
+    unsettled: int,
+) -> None:
+    send = _send(state=SendState.DROPPED, code=code, receipt=receipt, attempts=attempts)
+    outbox.save(1, (send,))
+    notices.resolve(FRIDAY, "held", AT)
+    assert len(outbox.unsettled()) == unsettled == int(send.may_be_heard)
+    outbox.save(1, (_send(message="2" * 32, phase=Phase.RESOLVED, state=SendState.TOLD),))
+    assert outbox.unsettled() == ()
 
 
 @pytest.mark.usefixtures("notices")

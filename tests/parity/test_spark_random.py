@@ -92,7 +92,7 @@ KINDS = {
     "bool": "boolean",
     "timestamp[us, tz=UTC]": "timestamp",
 }
-COLUMNS = [(f.name, KINDS.get(str(f.type), "decimal")) for f in SCHEMA]
+TABLES = {"t": {f.name: KINDS.get(str(f.type), "decimal") for f in SCHEMA}}
 
 TEXTS: list[object] = [
     *("", " ", "a", "A", "a ", " a", "\u00a0a\u2003", "ñ", "n\u0303", "Z", "z", "Ä", "10", "9"),
@@ -281,7 +281,7 @@ def rows_of(paths: Sequence[str]) -> list[dict[str, object]]:
 def same_model(engines: tuple[DuckDBEngine, SparkEngine, Path], sql: str, day: Day) -> None:
     """Build a model on both and compare all that was made."""
     duck, sparked, folder = engines
-    assert portable(sql, "spark", COLUMNS) == ()
+    assert portable(sql, "spark", TABLES) == ()
     for name in ("duck", "spark"):
         (folder / name).mkdir(exist_ok=True)
     mine = duck.build(model(sql), day, str(folder / "duck"))
@@ -312,6 +312,21 @@ def test_every_aggregate_has_the_same_value_with_nulls_and_duplicates(
     rows = table(chance)
     day = laid(engines[2], [*rows, *rows])
     same_model(engines, f"SELECT other, {listed} FROM t GROUP BY other HAVING count(*) > 1", day)
+
+
+def test_a_statement_is_not_refused_because_of_a_view_that_it_does_not_read(
+    spark: SparkSession,
+) -> None:
+    from puntual.engines.duckdb.reader import DuckDBReader
+    from puntual.engines.spark.tables import Tables
+
+    tables = Tables(
+        spark=spark, reader=DuckDBReader(), day=Day(reference_date=DAY, zone=ZONE, tables={})
+    )
+    tables.add("t", spark.sql("SELECT '7' AS name"))
+    tables.add("other", spark.sql("SELECT 1 AS x"))
+    sql = "WITH c AS (SELECT name AS x FROM t) SELECT CAST(x AS BIGINT) AS y FROM c"
+    assert tables.run(sql).collect() == [(7,)]
 
 
 JOINS = (

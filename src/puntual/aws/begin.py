@@ -13,15 +13,16 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from puntual.aws.runs import Kind, Outcome, RunOrder, words
-from puntual.aws.tasks import Office, carrier_of, of_walk, plan_of
+from puntual.aws.runs import Kind, Outcome, RunOrder, published, words
+from puntual.aws.tasks import PLAN_B, Office, carrier_of, of_walk, plan_of
 from puntual.aws.wire import RunRef, amendment_in, instant_in
 from puntual.errors import PermanentError, ProjectError, PuntualError, TransientError
 from puntual.model.delivery import Delivery
 from puntual.model.flow import DIED, TIMEOUT, Notify, Task
 from puntual.model.notice import Obligation
+from puntual.model.plan import Attest, Decide, Deliver, MakeReport
 from puntual.model.project import Project
-from puntual.planner.flow import GAVE_UP, flow
+from puntual.planner.flow import GAVE_UP, GOES_ON, flow
 from puntual.planner.obligation import longest_until_due, owed_on
 from puntual.planner.plan import look, plan
 from puntual.planner.schedule import start
@@ -151,12 +152,12 @@ def _amended(project: Project, store: Store, order: RunOrder, asked: Amendment) 
     Return what a run is to do for a person who replaces what was sent.
 
     Raises:
-        ProjectError: P1002, P1004, P1005, P3032, P3033, P3034.
+        ProjectError: P1002, P1004, P1005, P3032, P3033, P3034, P3047.
         EvidenceError: V1001, V1002.
     """
     day, step = order.ref.reference_date, order.ref.from_step
-    refuse_unexplained(project, asked, day, command="puntual amend --env ENV")
-    made = next_versions(store, asked, day, run="puntual run --env ENV")
+    refuse_unexplained(project, asked, day, command=f"puntual amend --env {project.away}")
+    made = next_versions(store, asked, day, run=f"puntual run --env {project.away}")
     if asked.part is Part.LOOK:
         landed = tuple(sorted(landed_sources(store, day)))
         found = look(project, day, asked.reports, landed)
@@ -203,35 +204,64 @@ def rescue(
     Raises:
         EvidenceError: P3045 an approval was altered.
     """
-    failed = last_failure(office, run, error)
-    fault = failed.fault
-    nothing = {"fault": "", "reports": [], "whole": False}
-    if run.kind is not Kind.DAY or not isinstance(fault, TransientError | PermanentError):
+    nothing: dict[str, object] = {"fault": "", "reports": [], "whole": False}
+    if run.kind is not Kind.DAY:
         return nothing
+    alone = told_alone(office, run)
     sent = again.newest_sent(office.desk.journal, run.ref.reference_date)
-    stopped = tuple(r for r in _stopped(office, run) if r not in sent)
-    done = words(of_walk(run, office.runs.outcomes(run.ref.id)))
+    done = of_walk(run, office.runs.outcomes(run.ref.id))
+    settled = _settled(run, done)
+    faults = {report: failed.fault for report, failed in alone.items()}
+    if not alone or _is_told(office, run):
+        stopped = last_failure(office, run, error).fault
+        faults |= {r: stopped for r in run.reports if r not in faults and r not in settled}
+    technical = {
+        report: fault
+        for report, fault in faults.items()
+        # What was made and cannot be handed over is no case for plan B.
+        if isinstance(fault, TransientError | PermanentError)
+        and report not in sent
+        and report not in settled
+    }
     found = again.rescued(
         office.project,
-        # What was made and cannot be handed over is no case for plan B.
-        (report for report in stopped if f"attest:{report}" not in done),
+        technical,
         run.ref.reference_date,
         approvals=approvals,
         at=office.desk.clock.now(),
     )
     if not found:
         return nothing
-    return {"fault": again.why(fault), "reports": list(found), "whole": set(found) == set(stopped)}
+    whole = set(faults) == set(found) and not (alone and _is_told(office, run))
+    return {"fault": again.why(technical[found[0]]), "reports": list(found), "whole": whole}
 
 
-def _stopped(office: Office, run: RunOrder) -> tuple[str, ...]:
-    """Return the reports that a fault has stopped: those told so alone, else all of the run."""
-    told = {
-        o.failed.partition(":")[2]
-        for o in office.runs.outcomes(run.ref.id)
-        if o.failed.startswith(f"{GAVE_UP}:")
+def told_alone(office: Office, run: RunOrder) -> dict[str, Failed]:
+    """Return report → what has stopped it alone, as the state that told of it has kept it."""
+    kept = {
+        one.failed.partition(":")[2]: one.raised()
+        for one in office.runs.outcomes(run.ref.id)
+        if one.failed.startswith(f"{GAVE_UP}:") and not one.task.startswith(PLAN_B)
     }
-    return tuple(report for report in run.reports if not told or report in told)
+    return {report: failed for report, failed in kept.items() if report and failed is not None}
+
+
+def _is_told(office: Office, run: RunOrder) -> bool:
+    """Say whether a fault was told that stopped the whole run."""
+    return any(one.failed == f"{GAVE_UP}:" for one in office.runs.outcomes(run.ref.id))
+
+
+def _settled(run: RunOrder, done: tuple[Outcome, ...]) -> frozenset[str]:
+    """Return the reports of which it is known what becomes of them: made, held, or not owed."""
+    said = words(done)
+    ended = {s: a for one in done for s, a in one.answers.items()}
+    held = {
+        report
+        for report in run.reports
+        for step in (f"decide:{report}", f"report:{report}")
+        if step in ended and ended[step].completeness not in GOES_ON
+    }
+    return frozenset(held | {r for r in run.reports if f"attest:{r}" in said})
 
 
 def tell(
@@ -257,40 +287,43 @@ def tell(
     notice = Notify(name=str(said.get("task", "")), report=report, about=about, timeout=1)
     error = dict(said.get("error") or {})
     if about == GAVE_UP:
-        failed = last_failure(office, run, error)
-        step, attempts = _failed_step(office, run)
+        failed = last_failure(office, run, error, report)
+        kept = Outcome(
+            task=notice.name,
+            by=f"{GAVE_UP}:{report}",
+            at=office.machine.now(),
+            failed=f"{GAVE_UP}:{report}",
+            fault=failed_out(failed),
+        )
+        office.runs.keep(run.ref.id, kept)  # first: plan B is asked for by it
+        alone = told_alone(office, run)
+        step, attempts = _failed_step(office, run, report)
         states = flow(office.project, planned).states
         task = states.get(step)
         if isinstance(task, Task):
             carrier.last = (task, attempts, failed)
-        stopped = (report,) if report else run.reports
+        carrier.failed |= {r: f for r, f in alone.items() if r != report}
+        stopped = (report,) if report else tuple(r for r in run.reports if r not in alone)
         due = [r for r in stopped if not carrier.is_sent(r)]
         if isinstance(failed.fault, Exception):
             note(office.project, office.desk, run.ref.reference_date, due, failed.fault)
-        if report:
-            alone = Outcome(
-                task=notice.name,
-                by=f"{GAVE_UP}:{report}",
-                at=office.machine.now(),
-                failed=f"{GAVE_UP}:{report}",
-                fault=failed_out(failed),
-            )
-            office.runs.keep(run.ref.id, alone)
     carrier.notify(notice, {"error": error})
     return {"notices": len(office.desk.notices.open_ones())}
 
 
-def settle(office: Office, run: RunOrder, worker: Worker, *, failed: bool) -> None:
+def settle(office: Office, run: RunOrder, worker: Worker) -> None:
     """
-    Resolve what no longer holds, of a run that came to its end.
+    Resolve what no longer holds of a run that ended, however: what it has sent is sent.
 
     Raises:
         TransientError: The notices cannot be written; run again.
         PermanentError: They never will be.
     """
-    if failed or run.kind is Kind.NOTHING:
+    if run.kind is Kind.NOTHING:
         return
     carrier, _ = carrier_of(office, run, plan_of(office.project, run), worker)
+    # Plan B's walk as well: its deliveries are the run's.
+    carrier.published |= published(office.runs.outcomes(run.ref.id))
     carrier.settle()
 
 
@@ -328,7 +361,9 @@ def judged(
     raise _without_a_word(task, error, steps)
 
 
-def last_failure(office: Office, run: RunOrder, error: Mapping[str, Any]) -> Failed:
+def last_failure(
+    office: Office, run: RunOrder, error: Mapping[str, Any], report: str = ""
+) -> Failed:
     """
     Return what a run failed by: as the state kept it, else as the machine tells it.
 
@@ -336,8 +371,9 @@ def last_failure(office: Office, run: RunOrder, error: Mapping[str, Any]) -> Fai
         office: See there.
         run: Which run.
         error: `Error` and `Cause` of the machine.
+        report: Which report's step failed; "" for one of all.
     """
-    kept = [o for o in office.runs.outcomes(run.ref.id) if o.failed]
+    kept = _failures(office, run, report)
     failed = kept[-1].raised() if kept else None
     name = str(error.get("Error", "")) or "Unknown"
     if failed is not None and failed.name == name:
@@ -358,11 +394,39 @@ def last_failure(office: Office, run: RunOrder, error: Mapping[str, Any]) -> Fai
     return Failed(name, _said(error), fault=fault)
 
 
-def _failed_step(office: Office, run: RunOrder) -> tuple[str, int]:
+def _failures(office: Office, run: RunOrder, report: str) -> list[Outcome]:
+    """Return the outcomes of failed steps: of one report's own, or of those of no report told."""
+    alone = told_alone(office, run)
+    kept = [
+        one
+        for one in office.runs.outcomes(run.ref.id)
+        if one.failed and not one.failed.startswith(f"{GAVE_UP}:")
+    ]
+    if report:
+        return [one for one in kept if one.failed in _own(report)]
+    told = {step for name in alone for step in _own(name)}
+    return [one for one in kept if one.failed not in told]
+
+
+def _own(report: str) -> tuple[str, ...]:
+    """Return the ids of the steps that one report alone needs, in their order."""
+    steps = (
+        Decide(report=report),
+        MakeReport(report=report),
+        Attest(report=report),
+        Deliver(report=report),
+    )
+    return tuple(step.id for step in steps)
+
+
+def _failed_step(office: Office, run: RunOrder, report: str) -> tuple[str, int]:
     """Return the step that failed last, and how often it was tried."""
-    kept = [o.failed for o in office.runs.outcomes(run.ref.id) if o.failed]
-    failed = [step for step in kept if not step.startswith(f"{GAVE_UP}:")]
-    return (failed[-1], failed.count(failed[-1])) if failed else ("", 1)
+    failed = [one.failed for one in _failures(office, run, report)]
+    if failed:
+        return failed[-1], failed.count(failed[-1])
+    # A function that died has kept nothing: it is the first of its report's that did not end.
+    ended = words(of_walk(run, office.runs.outcomes(run.ref.id)))
+    return next((s for s in _own(report) if report and s not in ended), ""), 1
 
 
 def _said(error: Mapping[str, Any]) -> str:

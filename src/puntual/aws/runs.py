@@ -53,6 +53,7 @@ class RunOrder:
         landed: Of a look: the sources that are landed.
         anew: Ids of the steps that are done even if they are committed.
         fault: Of plan B: why the full report could not be made.
+        faults: Report → that, of those for which it is another reason.
         send: What is made is also sent; False: it is made to be looked at.
         execution: ARN of the execution; "" where it was not told.
     """
@@ -64,6 +65,7 @@ class RunOrder:
     landed: tuple[str, ...] = ()
     anew: tuple[str, ...] = ()
     fault: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
     send: bool = True
     execution: str = ""
 
@@ -222,7 +224,7 @@ def _order_in(said: Mapping[str, Any]) -> RunOrder:
         landed=tuple(said["landed"]),
         anew=tuple(said["anew"]),
         fault=said["fault"],
-        send=said["send"],
+        send=said.get("send", True),  # an order of the version before had none
         execution=said["execution"],
     )
 

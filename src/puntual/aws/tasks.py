@@ -113,6 +113,7 @@ def carrier_of(
     """Return what performs the tasks of a run, knowing what was done of it, and its recorder."""
     before = of_walk(run, office.runs.outcomes(run.ref.id))
     recorder = Recorder(worker)
+    restated = {one.report for one in run.restatements}
     carrier = Carrier(
         plan=planned,
         worker=recorder,
@@ -122,9 +123,15 @@ def carrier_of(
             epoch=run.ref.epoch,
             anew=frozenset(run.anew),
             fault=run.fault,
+            faults=run.faults,
             restatements=run.restatements,
             send=run.send,
-            decide_by=decisions(office.project, run.reports, planned.reference_date, zone),
+            decide_by=decisions(
+                office.project,
+                [r for r in run.reports if r not in restated],
+                planned.reference_date,
+                zone,
+            ),
         ),
         watch=office.watch,
         outcomes=words(before),

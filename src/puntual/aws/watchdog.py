@@ -2,9 +2,11 @@
 The watchdog: has the run that is owed started, will it be in time, do the sources send?
 
 It is started by a rule every five minutes, not by the scheduler whose silence it looks for, and
-it needs neither lake nor lease: the calendars say what is owed, the machine's own list of
-executions says what ran. What it finds are metrics (CloudWatch's embedded format, a line of
-JSON on standard output); the alarms on them tell people, once, and tell when it is over.
+it needs no lease: the calendars say what is owed, the machine's own executions say what ran, by
+their input for which day (the name of one that the scheduler started holds none), and the
+journal says what was sent. Where the lake does not answer, the executions alone are gone by.
+What it finds are metrics (CloudWatch's embedded format, a line of JSON on standard output); the
+alarms on them tell people, once, and tell when it is over.
 """
 
 from __future__ import annotations
@@ -12,17 +14,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from puntual.aws.begin import scheduled
+from puntual.aws.begin import day_of, scheduled
+from puntual.aws.bucket import Bucket
 from puntual.aws.clients import client
+from puntual.aws.executions import Executions
 from puntual.aws.faults import translated
+from puntual.aws.journal import S3Journal
 from puntual.aws.settings import Settings
+from puntual.aws.wire import AMEND
 from puntual.aws.world import deployed
+from puntual.errors import ProjectError, PuntualError
 from puntual.model.project import Project
 from puntual.model.source import StreamSource
 from puntual.planner.calendar import due_of
@@ -45,10 +52,20 @@ LEAST_WEEKS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """An execution of the machine: when it was started, and how it stands."""
+    """
+    An execution of the machine.
+
+    Attributes:
+        at: When it was started, UTC.
+        status: How it stands.
+        day: The reference date that it is for; None of none.
+        amends: It replaces what was sent, and delivers nothing that is owed.
+    """
 
     at: datetime
     status: str
+    day: date | None
+    amends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +88,26 @@ def watchdog(event: Mapping[str, Any], context: object) -> dict[str, object]:
     at = datetime.fromisoformat(str(event["time"])).astimezone(UTC)
     settings = Settings.from_environment(os.environ)
     with deployed(settings) as project:
-        ran = tuple(_ran(settings.state_machine, at - timedelta(days=2)))
-        found = [*measured(project, at, ran), *_volumes(project, at)]
+        ran = tuple(_ran(project, settings.state_machine, at - timedelta(days=2)))
+        sent = _sent(project, settings.lake, scheduled(project, at))
+        found = [*measured(project, at, ran, sent), *_volumes(project, at)]
     for line in lines(project.name, found, at):
         sys.stdout.write(line + "\n")
     return {each.name: each.value for each in found}
 
 
-def measured(project: Project, at: datetime, ran: Sequence[Ran]) -> Iterator[Measured]:
+def measured(
+    project: Project, at: datetime, ran: Sequence[Ran], sent: Collection[str] | None
+) -> Iterator[Measured]:
     """
     Yield whether the day has started and whether each report's deadline is at risk.
 
     Args:
         project: Its calendars and times.
         at: The moment, UTC.
-        ran: The machine's executions of the last days.
+        ran: The machine's executions of the last days, for whatever day.
+        sent: The reports that were sent for the day, however much of them; None where nobody
+            knows, and a run of the day that ended well is taken for it.
     """
     day = scheduled(project, at)
     if day is None:
@@ -94,12 +116,14 @@ def measured(project: Project, at: datetime, ran: Sequence[Ran]) -> Iterator[Mea
         return
     reports = owed_on(project, sorted(project.reports), day)
     begins = start(project, reports, day, zone)
-    since = [each for each in ran if each.at >= begins - AHEAD]
+    of_day = [each for each in ran if each.day == day and not each.amends]
+    since = [each for each in of_day if each.at >= begins - AHEAD]
     late = at >= begins + GRACE and not since
     yield Measured(name="NotStarted", value=int(late))
     ended_well = any(each.status == "SUCCEEDED" for each in since)
     for report in sorted(project.reports):
-        risk = report in reports and not ended_well and at >= _risky(project, report, day)
+        delivered = ended_well if sent is None else report in sent
+        risk = report in reports and not delivered and at >= _risky(project, report, day)
         yield _risk(report, risk=risk)
 
 
@@ -151,16 +175,44 @@ def lines(project: str, found: Iterable[Measured], at: datetime) -> Iterator[str
         )
 
 
-def _ran(machine: str, since: datetime) -> Iterator[Ran]:
+def _ran(project: Project, machine: str, since: datetime) -> Iterator[Ran]:
     """Yield the executions that were started since an instant, the newest first."""
+    states = client("stepfunctions")
+    executions = Executions(states, machine, project.name)
     with translated(machine, service="states"):
-        pages = client("stepfunctions").get_paginator("list_executions")
+        pages = states.get_paginator("list_executions")
         for page in pages.paginate(stateMachineArn=machine):
             for each in page["executions"]:
                 at = each["startDate"].astimezone(UTC)
                 if at < since:
                     return
-                yield Ran(at=at, status=each["status"])
+                try:
+                    said: object = executions.read(each["executionArn"], 0).said
+                except LookupError:
+                    continue  # it is listed before it can be described
+                if isinstance(said, Mapping):  # somebody may have started it with any JSON
+                    day = _day(project, said)
+                    yield Ran(at=at, status=each["status"], day=day, amends=AMEND in said)
+
+
+def _day(project: Project, said: Mapping[str, object]) -> date | None:
+    """Return the reference date that an input is for; None where the run is refused by it."""
+    try:
+        return day_of(project, said)
+    except ProjectError:
+        return None
+
+
+def _sent(project: Project, lake: str, day: date | None) -> frozenset[str] | None:
+    """Return the reports that were sent for a day; None where the lake does not answer."""
+    if day is None:
+        return frozenset()
+    journal = S3Journal(Bucket(client("s3"), lake, project.name).below("journal"))
+    try:
+        found = journal.deliveries(reference_date=day)
+    except PuntualError:
+        return None  # whether the run started is said all the same
+    return frozenset(delivery.id.report for delivery in found if delivery.sent_at)
 
 
 def _volumes(project: Project, at: datetime) -> Iterator[Measured]:

@@ -117,6 +117,7 @@ def amendment_out(asked: Amendment) -> dict[str, object]:
         "reason": asked.reason,
         "by": asked.person,
         "part": asked.part.value,
+        **({"shown": dict(asked.shown)} if asked.shown else {}),
     }
 
 
@@ -129,13 +130,14 @@ def amendment_in(said: Mapping[str, Any]) -> Amendment | None:
     """
     if AMEND not in said:
         return None
-    with _reading(said, "amend: reports, reason, by, part (look, make or send)"):
+    with _reading(said, "amend: reports, reason, by, part (look, make or send), shown"):
         known = said[AMEND]
         return Amendment(
             reports=tuple(sorted({str(name) for name in known["reports"]})),
             reason=str(known.get("reason", "")),
             person=str(known.get("by", "")),
             part=Part(known["part"]),
+            shown={str(r): str(d) for r, d in dict(known.get("shown") or {}).items()},
         )
 
 

@@ -50,7 +50,7 @@ from puntual.aws.warehouse import RedshiftWarehouse
 from puntual.aws.wire import order_in, ref_in
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.engines.postgresql.extract import read as read_postgresql
-from puntual.errors import machine_fault
+from puntual.errors import PuntualError, machine_fault
 from puntual.landing.databases import SourceDatabases
 from puntual.landing.land import Landing
 from puntual.model.notice import Obligation
@@ -63,6 +63,7 @@ from puntual.ports.engine import Engine
 from puntual.project.program import code_digest
 from puntual.project.read import read_project
 from puntual.project.zones import zone, zones_of
+from puntual.runner.again import why
 from puntual.runner.clock import FixedClock, SystemClock
 from puntual.runner.execute import Desk
 from puntual.runner.noted import due_in
@@ -192,6 +193,11 @@ class Place:
             kind=Kind.PLAN_B,
             reports=reports,
             fault=str(event["fault"]),
+            faults={
+                report: why(failed.fault)
+                for report, failed in beginning.told_alone(self.office, run).items()
+                if isinstance(failed.fault, PuntualError)
+            },
             restatements=(),
             anew=(),
         )
@@ -225,7 +231,7 @@ class Place:
             PermanentError: They never will be.
         """
         run = self.run_of(event)
-        beginning.settle(self.office, run, self.worker, failed=bool(event.get("failed")))
+        beginning.settle(self.office, run, self.worker)
         self._tell(run)
         self.lease(run.execution).release(RUN, run.ref.epoch)
         return {"released": run.ref.epoch}

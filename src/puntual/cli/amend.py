@@ -29,11 +29,18 @@ from puntual.model.delivery import Completeness, Delivery, Reason
 from puntual.model.project import Project
 from puntual.project.zones import zone
 from puntual.runner import checkpoint
-from puntual.runner.amend import Amendment, Part, not_delivered, options, refuse_unexplained
+from puntual.runner.amend import (
+    Amendment,
+    Part,
+    not_delivered,
+    options,
+    overtaken,
+    refuse_unexplained,
+)
 from puntual.runner.delivery import decision_of
 from puntual.runner.versions import Version, read_made, read_sent, sent_versions
 
-CAME_MEANWHILE = "what was sent is not what was shown, for more came meanwhile:"
+CAME_MEANWHILE = "what stands now is not what was shown, for more came meanwhile:"
 
 
 @click.command(name="amend", help="Make the next version of a delivery that was sent.")
@@ -99,6 +106,9 @@ def command(
         with at.store() as store:
             made = {report: read_made(store, report, day) for report in asked.reports}
             after = {report: one for report, one in made.items() if one is not None}
+            for report in asked.reports:
+                if max(sent_versions(store, report, day)) != before[report].number:
+                    raise overtaken(report, day)
             if len(after) < len(made):
                 held = tuple(r for r in asked.reports if r not in after)
                 _held(ctx, store, held, day, read.away)
@@ -109,7 +119,8 @@ def command(
         _show(found, quiet=as_json)
         stands: dict[str, Delivery] = {}
         if yes:
-            at.carry_out(send)
+            shown = {r: one.steps[f"report:{r}"] for r, one in after.items()}
+            at.carry_out(replace(send, shown=shown))
             stands = {report: newest(at, report, day) for report in asked.reports}
             with at.store() as store:
                 later = _later(store, found, day)
@@ -143,13 +154,19 @@ def _change(store: checkpoint.Store, before: Version, after: Version, report: st
 
 
 def _later(store: checkpoint.Store, shown: tuple[_Change, ...], day: date) -> tuple[_Change, ...]:
-    """Return the changes of those that were sent otherwise than they were shown."""
+    """Return the changes of those that were sent, or wait, otherwise than they were shown."""
     found = []
     for change in shown:
-        digest = sent_versions(store, change.report, day).get(change.after.number)
-        if digest is None:
-            continue  # it waits for a person
-        sent = read_sent(store, change.report, digest)
+        known = sent_versions(store, change.report, day)
+        newest = max(known)
+        waits = newest < change.after.number
+        sent = (
+            read_made(store, change.report, day)
+            if waits
+            else read_sent(store, change.report, known[newest])
+        )
+        if sent is None:
+            continue  # it is held after all, which is said of it
         if sent.steps[f"report:{change.report}"] != change.after.steps[f"report:{change.report}"]:
             found.append(_change(store, change.before, sent, change.report))
     return tuple(found)

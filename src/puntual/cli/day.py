@@ -13,7 +13,7 @@ from puntual.cli import text
 from puntual.cli.progress import Progress, Silent, watcher
 from puntual.cli.shown import delivery_lines
 from puntual.errors import EvidenceError, PermanentError, TransientError
-from puntual.model.delivery import Delivery
+from puntual.model.delivery import Delivery, State
 from puntual.model.manifest import Digest
 from puntual.model.notice import Obligation
 from puntual.model.plan import Plan
@@ -24,7 +24,7 @@ from puntual.planner.policy import decisions
 from puntual.ports.approvals import Approvals
 from puntual.project.zones import zone
 from puntual.runner.again import newest_sent, rescued, to_complete, why
-from puntual.runner.execute import Carried, Desk, Run, Waiting, execute, settle_sent
+from puntual.runner.execute import Carried, Desk, Run, Waiting, carry_out, settle_sent
 from puntual.runner.noted import note, run_id
 from puntual.runner.step import DONE, Worker
 
@@ -108,7 +108,7 @@ def one_day(
         restatements=restatements,
         decide_by=decisions(project, due, owed.day, zone),
     )
-    left: Mapping[str, Exception] = {}
+    left: tuple[Exception, ...] = ()
     if due or restatements:
         left = _carry(project, replace(owed, reports=due), worker, desk, run, shown, approvals)
     else:
@@ -117,6 +117,8 @@ def one_day(
     found = [standing[r] for r in owed.reports if r in standing]
     if not shown.quiet:
         for delivery in found:
+            if left and delivery.state is State.COLLECTING:
+                continue  # what is raised says it
             again = before.get(delivery.id.report) == delivery
             fault = owed.unread.get(delivery.id.report) if again else None
             if fault is not None:
@@ -127,8 +129,8 @@ def one_day(
                 continue
             for line in delivery_lines(delivery, already=again, zone=zone(project.time_zone)):
                 text.say(line)
-    for stopped in left.values():
-        raise stopped
+    if left:
+        raise left[-1]
     return found
 
 
@@ -140,40 +142,38 @@ def _carry(
     run: Run,
     shown: Shown,
     approvals: Approvals | None,
-) -> Mapping[str, Exception]:
+) -> tuple[Exception, ...]:
     """
     Carry out what is due and what is to be completed, then plan B of what could not be made.
 
     Returns:
-        Report → what stopped it, of those of which nothing could be delivered.
+        What is left, in the order of the flow: the faults of which nothing could be delivered, or
+        which could not be told. The last one is the one by which the machine on AWS fails.
 
     Raises:
-        TransientError: What stopped all of them, where plan B is not what the policy says, or not
-            yet.
-        PermanentError: As for TransientError.
+        Exception: A bug.
     """
     planned = plan(project, due.day, (*due.reports, *(r.report for r in run.restatements)))
-    try:
-        with shown.day(due.day) as watch, noted(project, desk, (due,)):
-            carried = _execute(project, planned, worker, desk, run, watch)
-    except (TransientError, PermanentError) as fault:
-        faults = dict.fromkeys(due.reports, fault)
-        left = _plan_b(project, due.day, faults, worker, desk, run, shown, approvals)
-        if left.keys() == faults.keys():
-            raise
-        return left
-    for report in carried.failed.keys() & due.reports:
-        note(project, desk, due.day, (report,), carried.failed[report])
-    if due.reports and not shown.quiet and not carried.count(DONE):
+    with shown.day(due.day) as watch, noted(project, desk, (due,)):
+        carried = _execute(project, planned, worker, desk, run, watch)
+    faults: dict[str, Exception] = dict(carried.failed)
+    if carried.stopped is not None:
+        rest = (r for r in planned.reports if r not in faults and not carried.is_settled(r))
+        faults |= dict.fromkeys(rest, carried.stopped)
+    for report in due.reports:
+        if report in faults:
+            note(project, desk, due.day, (report,), faults[report])
+    if due.reports and not faults and not shown.quiet and not carried.count(DONE):
         text.say("  nothing to do: every step is committed for these inputs")
     # What was made and cannot be handed over is no case for plan B.
-    unmade = {
-        report: fault
-        for report, fault in carried.failed.items()
-        if report in due.reports and f"attest:{report}" not in carried.published
-    }
-    left = _plan_b(project, due.day, unmade, worker, desk, run, shown, approvals)
-    return {r: f for r, f in carried.failed.items() if r not in unmade} | left
+    unmade = {r: f for r, f in faults.items() if r in due.reports and not carried.is_settled(r)}
+    saved = _plan_b(project, due.day, unmade, worker, desk, run, shown, approvals)
+    left = {r: f for r, f in faults.items() if r not in unmade} | dict(saved.failed)
+    by_report = [left[report] for report in planned.reports if report in left]
+    # That all was well but for who is told of it is said where nothing else is.
+    untold = carried.stopped if carried.stopped not in faults.values() else None
+    ends: list[Exception | None] = [carried.unsettled, saved.unsettled, untold, *by_report]
+    return tuple(fault for fault in ends if fault is not None)
 
 
 def _plan_b(
@@ -185,7 +185,7 @@ def _plan_b(
     run: Run,
     shown: Shown,
     approvals: Approvals | None,
-) -> dict[str, Exception]:
+) -> Carried:
     """
     Deliver plan B where a technical fault is left and the approved policy says so.
 
@@ -200,23 +200,28 @@ def _plan_b(
         approvals: Who approved what; None: nobody did.
 
     Returns:
-        What is left: report → its fault, that of plan B where it was made and failed.
+        What came of it; `failed` holds all that is left: report → its fault, or that of plan B.
     """
     technical = {r: f for r, f in faults.items() if isinstance(f, TransientError | PermanentError)}
-    if approvals is None or not technical:
-        return dict(faults)
-    at = desk.clock.now()
-    reports = rescued(project, technical, day, approvals=approvals, at=at)
+    reports: tuple[str, ...] = ()
+    if approvals is not None and technical:
+        at = desk.clock.now()
+        reports = rescued(project, technical, day, approvals=approvals, at=at)
     left = {report: fault for report, fault in faults.items() if report not in reports}
-    for reason in dict.fromkeys(why(technical[report]) for report in reports):
-        group = tuple(report for report in reports if why(technical[report]) == reason)
-        if not shown.quiet:
-            text.say(f"  {reason}; plan B, by the policy")
-        planned = plan_b(project, day, group)
-        again = replace(run, fault=reason, restatements=())
-        with shown.day(day) as watch:
-            left |= _execute(project, planned, worker, desk, again, watch).failed
-    return left
+    if not reports:
+        return Carried(outcomes={}, published={}, failed=left)
+    reasons = {report: why(technical[report]) for report in reports}
+    for reason in () if shown.quiet else dict.fromkeys(reasons.values()):
+        text.say(f"  {reason}; plan B, by the policy")
+    planned = plan_b(project, day, reports)
+    again = replace(run, fault=reasons[reports[0]], faults=reasons, restatements=())
+    with shown.day(day) as watch:
+        made = _execute(project, planned, worker, desk, again, watch)
+    left |= made.failed
+    if made.stopped is not None:
+        unmade = (r for r in reports if r not in left and not made.is_settled(r))
+        left |= dict.fromkeys(unmade, made.stopped)
+    return replace(made, failed=left)
 
 
 def standing_of(desk: Desk, day: date) -> dict[str, Delivery]:
@@ -234,25 +239,25 @@ def _resolve_sent(desk: Desk, owed: Owed, due: tuple[str, ...]) -> None:
 def _look(project: Project, owed: Owed, worker: Worker, desk: Desk, run: Run, shown: Shown) -> None:
     """Look for what came since a day was delivered (design 4.12); the delivery stays as it is."""
     planned = look(project, owed.day, owed.reports, owed.landed)
-    if not planned.steps:
-        return
-    with shown.day(owed.day) as watch:
-        _execute(project, planned, worker, desk, run, watch)
+    if planned.steps:
+        carried(project, planned, worker, desk, run, shown)
 
 
 def carried(
     project: Project, planned: Plan, worker: Worker, desk: Desk, run: Run, shown: Shown
 ) -> Carried:
     """
-    Carry one plan out, with its progress; see `execute`.
+    Carry one plan out, with its progress; see `carry_out`.
 
     Raises:
-        PuntualError: As `execute`; also what stopped one report alone, when the others are done.
+        PuntualError: What stopped all of it; what stopped one report, when the others are done.
+        Exception: A bug.
     """
     with shown.day(planned.reference_date) as watch:
         done = _execute(project, planned, worker, desk, run, watch)
-    for fault in done.failed.values():
-        raise fault
+    for fault in (done.stopped, *reversed(tuple(done.failed.values())), done.unsettled):
+        if fault is not None:
+            raise fault
     return done
 
 
@@ -264,7 +269,7 @@ def _execute(
     run: Run,
     watch: Progress | Silent,
 ) -> Carried:
-    return execute(
+    return carry_out(
         planned,
         flow(project, planned),
         worker,

@@ -204,7 +204,7 @@ def _stands(read: Project, kept: Approvals, decision: Decision, name: str, env: 
             where=policy.file,
             expected="the approval that it asks for, of people who hold the roles",
             observed=f"it needs {' and '.join(still)}",
-            next_step=f"puntual sign policy {policy.name}; {again}",
+            next_step=f"{text.in_env(f'sign policy {policy.name}', env)}; {again}",
         )
 
 

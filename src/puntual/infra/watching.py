@@ -239,7 +239,7 @@ def _runs(project: Project, orchestration: Orchestration) -> Iterator[Watch]:
     for report in sorted(project.reports):
         yield Watch(
             name=f"DeadlineAtRisk{_title(report)}",
-            about=f"{report} is due soon and its run has not ended well. puntual status{env} says "
+            about=f"{report} is due soon and is not delivered. puntual status{env} says "
             "what can be decided, and by when",
             metric=Metric(
                 namespace=NAMESPACE,

@@ -13,7 +13,16 @@ from puntual.local.notices import SCHEMA as NOTICES
 from puntual.local.state import answering, instant_text, transaction
 from puntual.model.check import Severity
 from puntual.model.notice import Notice, Obligation, Phase, SendState
-from puntual.model.route import Channel, Console, Email, Posted, Send, TextFile, Webhook
+from puntual.model.route import (
+    NOT_TAKEN,
+    Channel,
+    Console,
+    Email,
+    Posted,
+    Send,
+    TextFile,
+    Webhook,
+)
 
 _SENDS = """
 CREATE TABLE IF NOT EXISTS sends (
@@ -37,13 +46,18 @@ _NOTICE = """
 SELECT id, report, reference_date, cause, severity, text, opened_at, resolved_at,
        coalesce((SELECT ended FROM endings AS e WHERE e.notice = n.id), '')
 """
+_CERTAIN = ", ".join(f"'{code}'" for code in sorted(NOT_TAKEN))
+# Who may have heard of it: as `Send.may_be_heard` says.
 _UNSETTLED = f"""
 {_NOTICE} FROM notices AS n
 WHERE resolved_at IS NULL
    OR EXISTS (SELECT 1 FROM sends AS s WHERE s.notice = n.id AND s.state = 'queued')
    OR EXISTS (
      SELECT 1 FROM sends AS s
-     WHERE s.notice = n.id AND s.phase = 'opened' AND (s.state = 'told' OR s.receipt <> '')
+     WHERE s.notice = n.id AND s.phase = 'opened'
+       AND (
+         s.state = 'told' OR s.receipt <> '' OR (s.attempts > 0 AND s.code NOT IN ({_CERTAIN}))
+       )
        AND NOT EXISTS (
          SELECT 1 FROM sends AS r
          WHERE r.notice = n.id AND r.phase = 'resolved' AND r.target = s.target

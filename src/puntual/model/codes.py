@@ -1552,6 +1552,14 @@ _P: tuple[Code, ...] = (
         "Have the policy approved as it stands, or put the approved one back; then "
         "`puntual run -d DATE` decides again, and what it makes is signed.",
     ),
+    Code(
+        "P3047",
+        "the next version is not any more the one that was shown",
+        "Between showing a version and sending it another run has made or sent one of the same "
+        "report and day. What nobody has seen is not sent. A run of a deployed project can come "
+        "between, for each part of `puntual amend` is an execution of its own.",
+        "`puntual amend` again: what would be sent now is shown first.",
+    ),
 )
 
 # L: layout

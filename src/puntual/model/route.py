@@ -71,6 +71,9 @@ class Webhook:
 UNHEARD = "no answer was heard"
 """Receipt of a send of which an attempt may have reached its receiver."""
 
+NOT_TAKEN = frozenset({"D2002", "D2003", "D2007"})
+"""Codes of failures after which it is certain that the receiver has not taken the message."""
+
 Channel = Console | TextFile | Email | Webhook
 """How one receiver is told; a further kind is a further member here and in `local.channels`."""
 
@@ -131,6 +134,18 @@ class Send:
     def failing(self) -> bool:
         """Whether it was tried, and nobody has been told."""
         return self.state is SendState.QUEUED and self.attempts > 0
+
+    @property
+    def may_be_heard(self) -> bool:
+        """
+        Whether its receiver has taken it, or may have: only the answer is known as lost.
+
+        A journal of before `UNHEARD` holds attempts without a receipt, of which the code of the
+        last one is all that is known.
+        """
+        if self.state is SendState.TOLD or self.receipt == UNHEARD:
+            return True
+        return self.attempts > 0 and self.code not in NOT_TAKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

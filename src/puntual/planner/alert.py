@@ -32,6 +32,7 @@ from puntual.model.notice import (
     SendState,
 )
 from puntual.model.route import (
+    NOT_TAKEN,
     UNHEARD,
     Channel,
     Console,
@@ -73,9 +74,6 @@ _FAMILIES = {
     "V": _OPERATIONS | _COMPLIANCE,
 }
 _CODE = re.compile(r"[A-Z][0-9]{4}")
-
-NOT_TAKEN = frozenset({"D2002", "D2003", "D2007"})
-"""Codes of failures after which it is certain that the receiver has not taken the message."""
 
 
 def audiences(cause: str) -> frozenset[Audience]:
@@ -140,7 +138,7 @@ def failed(send: Send, code: str, error: str, now: datetime) -> Send:
     wait = FIRST_WAIT * 2 ** min(send.attempts, 6)
     return replace(
         send,
-        receipt=send.receipt if code in NOT_TAKEN else UNHEARD,
+        receipt=UNHEARD if send.may_be_heard or code not in NOT_TAKEN else send.receipt,
         attempts=send.attempts + 1,
         next_at=now + min(wait, LONGEST_WAIT),
         code=code,
@@ -194,9 +192,7 @@ def _resolutions(posted: Posted, project: str, now: datetime) -> Iterator[Send]:
             continue
         if send.state is SendState.QUEUED:
             yield replace(send, state=SendState.DROPPED)
-        # An attempt that was not refused may have reached it: only the answer is known as lost.
-        may_know = send.state is SendState.TOLD or send.receipt == UNHEARD
-        if may_know and send.target not in answered:
+        if send.may_be_heard and send.target not in answered:
             yield replace(
                 send,
                 message=resolution,

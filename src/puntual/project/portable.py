@@ -29,6 +29,7 @@ from puntual.project.portable_kinds import (
     TEXT,
     TIMESTAMP,
     UNKNOWN,
+    Kinds,
     Names,
     kind_of,
     names_of,
@@ -126,17 +127,15 @@ class Refusal:
     why: str
 
 
-def portable(
-    sql: str, engine: Engine, columns: Iterable[tuple[str, str]] = ()
-) -> tuple[Refusal, ...]:
+def portable(sql: str, engine: Engine, tables: Kinds) -> tuple[Refusal, ...]:
     """
     Return what in a SELECT cannot be carried over to another engine exactly.
 
     Args:
         sql: The SELECT, in DuckDB's dialect.
         engine: Where it would go.
-        columns: (name, kind) of the columns of the tables that it reads; what kind a column has
-            decides whether a comparison or cast is the same there.
+        tables: The tables that it may read; what kind a column has decides whether a comparison
+            or cast is the same there.
 
     Raises:
         ValueError: It is no SQL.
@@ -145,14 +144,12 @@ def portable(
         tree = sqlglot.parse_one(sql, read="duckdb")
     except SqlglotError as exc:
         raise ValueError("this is no SQL") from exc
-    return tuple(refusals(tree, engine, columns))
+    return tuple(refusals(tree, engine, tables))
 
 
-def check_portable(
-    parsed: Parsed, engine: Engine, columns: Iterable[tuple[str, str]], complaints: Complaints
-) -> None:
+def check_portable(parsed: Parsed, engine: Engine, tables: Kinds, complaints: Complaints) -> None:
     """Complain of what in a project's SQL cannot be carried over (C1213)."""
-    for refusal in refusals(parsed.tree, engine, columns):
+    for refusal in refusals(parsed.tree, engine, tables):
         parsed.snippet.complain(
             complaints,
             "C1213",
@@ -162,11 +159,9 @@ def check_portable(
         )
 
 
-def refusals(
-    tree: exp.Expr, engine: Engine, columns: Iterable[tuple[str, str]] = ()
-) -> Iterator[Refusal]:
+def refusals(tree: exp.Expr, engine: Engine, tables: Kinds) -> Iterator[Refusal]:
     """Yield what in a statement cannot be carried over exactly, each construct once."""
-    names = names_of(tree, columns)
+    names = names_of(tree, tables)
     for node in tree.walk():
         why = _refused(node) or _misfit(node, names)
         if why:
@@ -361,11 +356,34 @@ def _misfit(node: exp.Expr, names: Names) -> str:
         case exp.DateDiff():
             if {kind_of(node.this, names), kind_of(node.expression, names)} != {DATE}:
                 return "the days between instants are counted otherwise there: cast both to DATE"
+        case exp.SetOperation():
+            return _set_apart(node, names)
         case exp.Sum() if kind_of(node.this, names) not in NUMBERS | {UNKNOWN}:
             return "a sum of what is no number"
     if isinstance(node, _COMPARED):
         return _mixed([node.this, node.expression], names)
     return ""
+
+
+def _set_apart(node: exp.SetOperation, names: Names) -> str:
+    """Refuse two answers that have values of two kinds in one place."""
+    left, right = (_selected(side) for side in (node.this, node.expression))
+    for one, other in zip(left, right, strict=False):
+        kinds = {DECIMAL if k in NUMBERS else k for k in (kind_of(s, names) for s in (one, other))}
+        if len(kinds - {NULL, UNKNOWN}) > 1:
+            words = " with ".join(sorted("number" if k == DECIMAL else k for k in kinds))
+            return f"{words} in one column: one is cast to the other by other rules there"
+    return ""
+
+
+def _selected(side: exp.Expr) -> list[exp.Expr]:
+    """Return what the first SELECT of a side gives, whose names the answer has; none of a `*`."""
+    while not isinstance(side, exp.Select):
+        if not isinstance(side, exp.SetOperation | exp.Subquery):
+            return []
+        side = side.this
+    stars = any(isinstance(e, exp.Star) or e.find(exp.Star) for e in side.expressions)
+    return [] if stars else list(side.expressions)
 
 
 def _mixed(nodes: Iterable[exp.Expr | None], names: Names) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sqlglot import exp
 
 from puntual.model.contract import Kind
 from puntual.project.complaints import Complaints
@@ -29,31 +32,31 @@ def check_on_spark(
         checks: The checks as they stand in the YAML.
         complaints: Where what cannot be carried over goes.
     """
-    for parsed, dataset in (*_models(folder, datasets), *_checks(folder, checks)):
-        tables = {*parsed.tables, *([dataset] if dataset else [])}
-        columns = [
-            (column, Kind.TIMESTAMP.value if kind == CLOCK else kind)
-            for name in sorted(tables)
-            for column, kind in (datasets.columns.get(name) or {}).items()
-        ]
-        check_portable(parsed, "spark", columns, complaints)
+    tables = {
+        name: {c: Kind.TIMESTAMP.value if kind == CLOCK else kind for c, kind in columns.items()}
+        for name, columns in datasets.columns.items()
+        if columns is not None
+    }
+    for parsed in (*_models(folder, datasets), *_checks(folder, checks)):
+        check_portable(parsed, "spark", tables, complaints)
 
 
-def _models(folder: Folder, datasets: Datasets) -> Iterator[tuple[Parsed, str]]:
+def _models(folder: Folder, datasets: Datasets) -> Iterator[Parsed]:
     for model in datasets.models.values():
         parsed = _file(folder, model.file)
         if parsed is not None:
-            yield parsed, ""
+            yield parsed
 
 
-def _checks(folder: Folder, checks: Iterable[Section]) -> Iterator[tuple[Parsed, str]]:
+def _checks(folder: Folder, checks: Iterable[Section]) -> Iterator[Parsed]:
     seen: set[str] = set()
     for section in checks:
-        mapping, dataset = section.mapping, section.text("dataset")
+        mapping = section.mapping
         parsed: Parsed | None = None
         if mapping.get("row") is not None:
             snippet = from_key(section, "row")
-            parsed = parse_expression(snippet, Complaints()) if snippet is not None else None
+            row = parse_expression(snippet, Complaints()) if snippet is not None else None
+            parsed = _broken(row, section.text("dataset")) if row is not None else None
         elif mapping.get("sql") is not None:
             path = section.text("sql")
             parsed = _file(folder, path) if path not in seen else None
@@ -63,7 +66,15 @@ def _checks(folder: Folder, checks: Iterable[Section]) -> Iterator[tuple[Parsed,
             snippet = from_key(inner, "query") if inner is not None else None
             parsed = parse(snippet, Complaints()) if snippet is not None else None
         if parsed is not None:
-            yield parsed, dataset
+            yield parsed
+
+
+def _broken(row: Parsed, dataset: str) -> Parsed:
+    """Return the SELECT that an engine makes of a rule on a row, so that names are found alike."""
+    table = exp.Table(this=exp.to_identifier(dataset, quoted=True))
+    broken = exp.Not(this=exp.Coalesce(this=exp.Paren(this=row.tree), expressions=[exp.false()]))
+    tree = exp.Select(expressions=[exp.Star()]).from_(table).where(broken, copy=False)
+    return replace(row, tree=tree, tables=tuple(sorted({*row.tables, dataset})))
 
 
 def _file(folder: Folder, path: str) -> Parsed | None:

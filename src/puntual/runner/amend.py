@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from puntual.errors import ProjectError
 from puntual.model.delivery import Restatement
+from puntual.model.manifest import Digest
 from puntual.model.project import Project
 from puntual.planner.policy import policies_of
 from puntual.runner import checkpoint
@@ -36,12 +38,15 @@ class Amendment:
         reason: Why; the receiver reads it. "" while it is only looked at.
         person: Who asks for it, and may not sign it; "" where that is not said.
         part: How far a run goes.
+        shown: Report → digest of the `report:` manifest of the version that was shown; to send
+            is to send that one.
     """
 
     reports: tuple[str, ...]
     reason: str = ""
     person: str = ""
     part: Part = Part.MAKE
+    shown: Mapping[str, Digest] = field(default_factory=dict)
 
 
 def refuse_unexplained(project: Project, asked: Amendment, day: date, *, command: str) -> None:
@@ -95,7 +100,8 @@ def next_versions(
         run: How a person runs a day, for what is to be done next.
 
     Raises:
-        ProjectError: P3032 one of the reports was not delivered.
+        ProjectError: P3032 one of the reports was not delivered; P3047 what would be sent is not
+            what was shown.
         EvidenceError: V1001, V1002 a manifest is missing or altered.
     """
     sent = sent_reports(store, day)
@@ -103,6 +109,10 @@ def next_versions(
     for report in asked.reports:
         if report not in sent:
             raise not_delivered(report, day, run=run)
+        if asked.part is Part.SEND:
+            made = checkpoint.read(store, f"report:{report}", day)
+            if made is None or made.digest != asked.shown.get(report):
+                raise overtaken(report, day)
         found.append(
             Restatement(
                 report=report,
@@ -115,6 +125,18 @@ def next_versions(
     return tuple(found)
 
 
+def overtaken(report: str, day: date) -> ProjectError:
+    """Return the fault of a version that another run has made or sent since it was shown."""
+    return ProjectError(
+        "P3047",
+        f"{report} {day.isoformat()} is not any more what was shown: another run has worked on it",
+        where="puntual amend",
+        expected="the version that was shown",
+        observed="another",
+        next_step="Ask again: what would be sent now is shown first.",
+    )
+
+
 def not_delivered(report: str, day: date, *, run: str) -> ProjectError:
     """Return the fault of a report that has no version to replace; `run` makes one."""
     return ProjectError(
@@ -123,7 +145,7 @@ def not_delivered(report: str, day: date, *, run: str) -> ProjectError:
         where="puntual amend",
         expected="a delivery that was sent",
         observed="none",
-        next_step=f"{run} -r {report} -d {day.isoformat()}",
+        next_step=f"{run} -d {day.isoformat()}",
     )
 
 

@@ -95,6 +95,7 @@ class Run:
         epoch: Of the lease that it holds.
         anew: Ids of the steps that are done even if they are committed (`--from`).
         fault: Why plan B is made without warehouse; "" if the day is done in full.
+        faults: Report → why, of those for which it is another reason.
         restatements: The next versions that are made of what was delivered.
         send: What is made is also sent.
         decide_by: Report → the moment to decide, of those with a policy: who is held then, and
@@ -105,6 +106,7 @@ class Run:
     epoch: int
     anew: frozenset[str] = frozenset()
     fault: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
     restatements: tuple[Restatement, ...] = ()
     send: bool = True
     decide_by: Mapping[str, datetime] = field(default_factory=dict)
@@ -127,11 +129,21 @@ class Carried:
         outcomes: Step id → `done`, `skipped` or `not needed`.
         published: Step id → digest of the manifest that is published.
         failed: Report → the fault of a step that only it needs; the other reports went on.
+        stopped: The fault that stopped all of it; None where it came to its end.
+        unsettled: Why what no longer holds could not be resolved when all was done, if it could
+            not: that fault is of the notices, and of no report.
     """
 
     outcomes: Mapping[str, str]
     published: Mapping[str, Digest]
     failed: Mapping[str, Exception] = field(default_factory=dict)
+    stopped: PuntualError | None = None
+    unsettled: PuntualError | None = None
+
+    def is_settled(self, report: str) -> bool:
+        """Say whether it is known what becomes of a report: it is made, held, or not owed."""
+        made = f"attest:{report}"
+        return made in self.published or self.outcomes.get(made) == NOT_NEEDED
 
     def count(self, outcome: str) -> int:
         """Return how many steps ended so."""
@@ -149,9 +161,36 @@ def execute(
     waiting: Waiting,
 ) -> Carried:
     """
+    Carry a plan out as `carry_out` does, and raise what stopped all of it or was not settled.
+
+    Raises:
+        TransientError: Something may pass by waiting, and the retries are spent; run again.
+        PermanentError: It will not pass by waiting.
+        EvidenceError: Bytes are not what was recorded.
+        ProjectError: The project is wrong in a way that only the world shows.
+        Exception: A bug, as it was raised; from another process as `Bug` with its traceback.
+    """
+    carried = carry_out(plan, flow, worker, desk=desk, run=run, watch=watch, waiting=waiting)
+    for fault in (carried.stopped, carried.unsettled):
+        if fault is not None:
+            raise fault
+    return carried
+
+
+def carry_out(
+    plan: Plan,
+    flow: Flow,
+    worker: Worker,
+    *,
+    desk: Desk,
+    run: Run,
+    watch: Watch,
+    waiting: Waiting,
+) -> Carried:
+    """
     Carry a plan out by its flow, from the first step that is not committed.
 
-    What stops one report alone is not raised: it stands in the answer, for the others went on.
+    No known fault is raised: it stands in the answer, with what was done all the same.
 
     Args:
         plan: The steps of one reference date.
@@ -163,10 +202,6 @@ def execute(
         waiting: How it waits.
 
     Raises:
-        TransientError: Something may pass by waiting, and the retries are spent; run again.
-        PermanentError: It will not pass by waiting.
-        EvidenceError: Bytes are not what was recorded.
-        ProjectError: The project is wrong in a way that only the world shows.
         Exception: A bug, as it was raised; from another process as `Bug` with its traceback.
     """
     carrier = Carrier(plan=plan, worker=worker, desk=desk, run=run, watch=watch)
@@ -182,13 +217,20 @@ def execute(
         uniform=waiting.uniform,
         told=carrier.told,
     )
-    if ended.failed and ended.visited[-1] != FAILED_REPORT:
-        raise _raised(ended)
-    _patiently(carrier.settle, waiting.sleep)
+    stopped = _raised(ended) if ended.failed and ended.visited[-1] != FAILED_REPORT else None
+    if stopped is not None and not isinstance(stopped, PuntualError):
+        raise stopped
+    unsettled: PuntualError | None = None
+    try:
+        _patiently(carrier.settle, waiting.sleep)
+    except PuntualError as fault:
+        unsettled = fault
     return Carried(
         outcomes=carrier.outcomes,
         published=carrier.published,
         failed={report: fault_of(failed) for report, failed in carrier.failed.items()},
+        stopped=stopped,
+        unsettled=unsettled,
     )
 
 
@@ -285,7 +327,7 @@ class Carrier:
             epoch=self.run.epoch,
             published=dict(self.published),
             anew=task.step.id in self.run.anew,
-            fault=self.run.fault,
+            fault=self.run.faults.get(task.step.id.partition(":")[2], self.run.fault),
             restatements=self.run.restatements,
             send=self.run.send,
             last=attempt > sum(retrier.attempts for retrier in task.retry),
@@ -450,7 +492,10 @@ class Carrier:
                 continue
             text = tell.gave_up(report, self.plan.reference_date, task.name, attempts, failed)
             self._open(report, cause, Severity.ERROR, text)
-            self._resolve(report, but=frozenset({cause}), faults=True)
+            # The run did not come past the fault before: it met another one.
+            self._resolve(
+                report, but=frozenset({cause}), faults=True, ended=f"overtaken by {cause}"
+            )
 
     def is_sent(self, report: str) -> bool:
         """
@@ -502,12 +547,16 @@ class Carrier:
                 self.watch.noticed(replace(notice, resolved_at=at, ended=ended))
 
     def _resolve(
-        self, report: str, *, but: frozenset[str] = frozenset(), faults: bool = False
+        self,
+        report: str,
+        *,
+        but: frozenset[str] = frozenset(),
+        faults: bool = False,
+        ended: str = "a later run came past it",
     ) -> None:
         if not self.run.send:
             return
         obligation = Obligation(report=report, reference_date=self.plan.reference_date)
-        ended = "a later run came past it" if faults else ""
         for notice in resolve(self.desk, obligation, but=but, faults=faults, ended=ended):
             self.watch.noticed(notice)
 
@@ -600,7 +649,12 @@ def settle_sent(
     text = tell.not_full(sent, desk.away)
     # Since the instant that its manifest keeps: a lost journal's notice then has the same id.
     told = _opened(desk, obligation, NOT_FULL, Severity.WARN, text, since=sent.sent_at)
-    return told + resolve(desk, obligation, but=but | {NOT_FULL}, ended=ended)
+    newest, *_ = desk.journal.deliveries(
+        report=obligation.report, reference_date=obligation.reference_date
+    )
+    # What was sent does not sign the version after it, of which no run tells again.
+    unsigned = {UNSIGNED} if tell.is_unsigned(newest) else set()
+    return told + resolve(desk, obligation, but=but | {NOT_FULL} | unsigned, ended=ended)
 
 
 def resolve(

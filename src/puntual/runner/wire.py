@@ -19,7 +19,7 @@ from typing import Any
 from puntual.errors import Complaint, ProjectError, PuntualError
 from puntual.evidence.facts import list_from_json, to_json
 from puntual.model.delivery import Restatement
-from puntual.planner.flow import ERROR_NAMES
+from puntual.planner.flow import ERROR_NAMES, error_name
 from puntual.runner.flow import Failed
 from puntual.runner.route import Bug
 from puntual.runner.step import Answer, Order
@@ -78,7 +78,8 @@ def failed_out(failed: Failed) -> Mapping[str, object]:
     fault = failed.fault
     said: dict[str, object] = {"name": failed.name, "cause": failed.cause}
     if isinstance(fault, PuntualError):
-        said |= {"code": fault.code, "message": fault.message}
+        # Its class apart from the name: a step out of time has the language's name for that.
+        said |= {"kind": error_name(fault), "code": fault.code, "message": fault.message}
         said |= {fact: getattr(fault, fact) for fact in _FACTS}
         if isinstance(fault, ProjectError):
             said["complaints"] = [asdict(complaint) for complaint in fault.complaints]
@@ -110,4 +111,4 @@ def _fault(said: Mapping[str, Any]) -> BaseException | None:
     if "complaints" in said:
         complaints = tuple(Complaint(**complaint) for complaint in said["complaints"])
         return ProjectError(said["code"], said["message"], complaints=complaints, **facts)
-    return _KINDS[said["name"]](said["code"], said["message"], **facts)
+    return _KINDS[said.get("kind", said["name"])](said["code"], said["message"], **facts)

@@ -111,6 +111,19 @@ def test_an_attempt_that_may_have_arrived_is_not_forgotten_for_a_later_one_that_
     assert Phase.RESOLVED in [s.phase for s in alert.queue(healed, (), "bank", NOW)]
 
 
+@pytest.mark.parametrize("code", ["D2001", "D2002"])
+@pytest.mark.parametrize("again", [False, True], ids=["healed", "refused once more, healed"])
+def test_an_attempt_from_before_receipts_said_so_may_have_arrived_unless_its_code_forbids_it(
+    code: str, again: bool
+) -> None:
+    (first, _) = _queued(FAILED, PAGES).sends
+    old = replace(first, attempts=3, code=code, error="no answer", receipt="")
+    tried = alert.failed(old, "D2002", "refused", NOW) if again else old
+    healed = _posted(replace(FAILED, resolved_at=NOW), tried)
+    found = [s.phase for s in alert.queue(healed, (), "bank", NOW)]
+    assert (Phase.RESOLVED in found) == (code == "D2001")
+
+
 @pytest.mark.row("f72")
 def test_a_fallback_is_taken_when_another_route_has_failed() -> None:
     last = Route(name="last", channels=(Console(),), fallback=True)

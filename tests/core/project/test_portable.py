@@ -11,15 +11,16 @@ from puntual.model.project import AWS
 from puntual.project.portable import portable
 from puntual.project.read import lint
 
-COLUMNS = (
-    ("name", "text"),
-    ("amount", "decimal"),
-    ("days", "integer"),
-    ("opened_on", "date"),
-    ("closed_on", "date"),
-    ("at", "timestamp"),
-    ("paid", "boolean"),
-)
+COLUMNS = {
+    "name": "text",
+    "amount": "decimal",
+    "days": "integer",
+    "opened_on": "date",
+    "closed_on": "date",
+    "at": "timestamp",
+    "paid": "boolean",
+}
+TABLES = {"t": COLUMNS, "u": COLUMNS}
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -52,7 +53,7 @@ ROOT = Path(__file__).resolve().parents[3]
     ],
 )
 def test_what_gives_the_same_answer_is_let_through(expression: str) -> None:
-    assert [r.why for r in portable(f"SELECT {expression} AS x FROM t", "spark", COLUMNS)] == []
+    assert [r.why for r in portable(f"SELECT {expression} AS x FROM t", "spark", TABLES)] == []
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,16 @@ def test_what_gives_the_same_answer_is_let_through(expression: str) -> None:
 def test_what_could_give_another_answer_is_refused_with_the_reason(
     expression: str, reason: str
 ) -> None:
-    found = [r.why for r in portable(f"SELECT {expression} AS x FROM t", "spark", COLUMNS)]
+    found = [r.why for r in portable(f"SELECT {expression} AS x FROM t", "spark", TABLES)]
     assert any(reason in why for why in found), found
+
+
+def test_answers_of_one_kind_may_be_put_together() -> None:
+    sql = (
+        "SELECT name, amount FROM t UNION ALL (SELECT 'all', days FROM t) "
+        "UNION ALL SELECT NULL, count(*) FROM t"
+    )
+    assert portable(sql, "spark", TABLES) == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,7 @@ def test_what_could_give_another_answer_is_refused_with_the_reason(
     ],
 )
 def test_a_condition_may_look_into_another_query(condition: str) -> None:
-    assert portable(f"SELECT name FROM t WHERE {condition}", "spark", COLUMNS) == ()
+    assert portable(f"SELECT name FROM t WHERE {condition}", "spark", TABLES) == ()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +143,7 @@ def test_a_condition_may_look_into_another_query(condition: str) -> None:
     ],
 )
 def test_a_column_may_be_given_another_kind_under_its_own_name(sql: str) -> None:
-    assert portable(sql, "spark", COLUMNS) == ()
+    assert portable(sql, "spark", TABLES) == ()
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,14 @@ def test_a_column_may_be_given_another_kind_under_its_own_name(sql: str) -> None
         ("SELECT name FROM t ASOF JOIN u ON t.days >= u.days", "this join"),
         ("SELECT name, sum(days) FROM t GROUP BY ROLLUP (name)", "grouping sets"),
         ("SELECT * FROM (VALUES (1), (2)) AS v(x)", "a list of values"),
+        ("SELECT days AS x FROM t UNION ALL SELECT name FROM t", "number with text"),
+        ("SELECT name, opened_on FROM t EXCEPT SELECT name, at FROM t", "date with timestamp"),
+        ("SELECT opened_on FROM t UNION SELECT '2026-11-20'", "date with text"),
+        (
+            "WITH c AS (SELECT days AS y FROM t UNION ALL SELECT name FROM t) "
+            "SELECT CAST(y AS DECIMAL(9, 2)) AS x FROM c",
+            "number with text",
+        ),
         ("SELECT unnest([1, 2])", "lists"),
         # Where a name is a column of a table, it is that before it is an alias.
         ("SELECT CAST(name AS BIGINT) AS name FROM t WHERE name = 1", "number with text"),
@@ -172,7 +189,88 @@ def test_a_column_may_be_given_another_kind_under_its_own_name(sql: str) -> None
     ],
 )
 def test_what_depends_on_order_or_is_not_there_is_refused(sql: str, reason: str) -> None:
-    assert any(reason in r.why for r in portable(sql, "spark", COLUMNS))
+    assert any(reason in r.why for r in portable(sql, "spark", TABLES))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        # The alias is a text; x of days_of is none of the SELECT's own.
+        "SELECT upper(code) AS x, CAST(x AS INTEGER) AS y FROM codes "
+        "WHERE EXISTS (SELECT 1 FROM days_of WHERE days_of.x = codes.k)",
+        "SELECT upper(code) AS x, CAST(x AS INTEGER) AS y FROM codes "
+        "SEMI JOIN days_of ON days_of.k = codes.k",
+        "SELECT k FROM days_of WHERE EXISTS "
+        "(SELECT upper(code) AS x, CAST(x AS INTEGER) AS y FROM codes)",
+        # The order of a union is of its own columns.
+        "SELECT x FROM days_of WHERE EXISTS (SELECT upper(code) AS x FROM codes "
+        "UNION SELECT code FROM codes ORDER BY CAST(x AS INTEGER))",
+        # A name that is given to a column without AS of its own.
+        "WITH c(x) AS (SELECT code FROM codes) "
+        "SELECT CAST(c.x AS DECIMAL(9, 2)) AS y FROM c JOIN days_of ON c.x = days_of.code",
+        "SELECT CAST(x AS DECIMAL(9, 2)) AS y FROM days_of AS d(k, code, x)",
+        "SELECT CAST(d.x AS DECIMAL(9, 2)) AS y FROM days_of AS d(k, code, x)",
+        "SELECT CAST(x AS DECIMAL(9, 2)) AS y FROM (SELECT code FROM days_of) AS d(x)",
+        # A subquery in ON may be of the sources around it.
+        "SELECT s.x FROM (SELECT upper(code) AS x FROM codes) AS s JOIN days_of "
+        "ON (SELECT bool_or(o.x > 0) FROM days_of AS o WHERE o.x = CAST(s.x AS INTEGER))",
+    ],
+)
+def test_a_name_has_not_the_kind_of_a_column_of_some_other_table(sql: str) -> None:
+    tables = {
+        "codes": {"code": "text", "k": "integer"},
+        "days_of": {"x": "integer", "code": "text", "k": "integer"},
+    }
+    found = [r.why for r in portable(sql, "spark", tables)]
+    assert found == ["what is cast has no kind that can be told here"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reasons"),
+    [
+        ("SELECT CAST(B.X AS DATE) AS y FROM codes AS a JOIN names AS b ON a.k = b.k", []),
+        ("SELECT CAST(a.x AS DATE) AS y FROM codes AS a JOIN names AS b ON a.k = b.k", ["integer"]),
+        ("SELECT CAST(Codes.x AS DATE) AS y FROM CODES JOIN names USING (k)", ["integer"]),
+        ("SELECT CAST(b.x AS DATE) AS y FROM (codes AS a JOIN names AS b ON a.k = b.k)", []),
+        # Its own tables come first, then those of the SELECT around it.
+        ("SELECT k FROM codes WHERE EXISTS (SELECT 1 FROM names WHERE x = 1)", ["number with"]),
+        (
+            "SELECT k FROM codes WHERE EXISTS (SELECT 1 FROM pairs WHERE x = '1')",
+            ["number with text"],
+        ),
+        ("SELECT k FROM names WHERE EXISTS (SELECT 1 FROM pairs WHERE x = '1')", []),
+        (
+            "SELECT CAST(a.x AS VARCHAR) AS x FROM codes AS a JOIN pairs AS p "
+            "ON (SELECT bool_or(a.x = o.x) FROM names AS o)",
+            ["number with text"],
+        ),
+        (
+            "SELECT n.k FROM names AS n SEMI JOIN codes AS c ON n.k = c.k AND c.x = '1'",
+            ["number with text"],
+        ),
+    ],
+)
+def test_a_column_has_the_kind_that_its_own_table_gives_it(sql: str, reasons: list[str]) -> None:
+    tables = {
+        "codes": {"k": "integer", "x": "integer"},
+        "names": {"k": "integer", "x": "text"},
+        "pairs": {"k": "integer"},
+    }
+    found = [r.why for r in portable(sql, "spark", tables)]
+    assert len(found) == len(reasons)
+    assert all(reason in why for why, reason in zip(found, reasons, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH c AS (SELECT name AS x FROM t) SELECT CAST(x AS BIGINT) AS y FROM c",
+        "WITH other AS (SELECT name AS x FROM t) SELECT CAST(x AS BIGINT) AS y FROM other",
+    ],
+)
+def test_a_table_that_is_not_read_changes_nothing(sql: str) -> None:
+    assert portable(sql, "spark", {"t": COLUMNS}) == ()
+    assert portable(sql, "spark", {"t": COLUMNS, "other": {"x": "integer"}}) == ()
 
 
 def project(folder: Path, model: str, *, aws: bool) -> Path:
@@ -240,6 +338,24 @@ def test_a_project_with_an_environment_on_aws_is_told_where_and_why(tmp_path: Pa
     assert all(m.startswith("not the same on Spark: ") for m in messages)
 
 
+def test_a_rule_on_a_row_is_judged_as_the_select_that_it_becomes(tmp_path: Path) -> None:
+    model = "SELECT CAST(payment_id AS BIGINT) AS payment_id, amount FROM payments\n"
+    folder = project(tmp_path, model, aws=True)
+    (folder / "checks/payments.yaml").write_text(
+        """\
+checks:
+  - id: numbered
+    dataset: payments
+    row: payment_id <> 1 OR EXISTS (SELECT 1 FROM movements AS m WHERE m.payment_id = 1)
+    on_fail: flag
+"""
+    )
+    _, complaints, _ = lint(folder)
+    (found,) = (c for c in complaints if c.code == "C1213")
+    assert (found.file, found.line, found.column) == ("checks/payments.yaml", 4, 10)
+    assert "number with text" in found.message
+
+
 def test_a_project_of_one_machine_may_divide(tmp_path: Path) -> None:
     _, complaints, _ = lint(project(tmp_path, MODEL, aws=False))
     assert [c for c in complaints if c.code == "C1213"] == []
@@ -262,4 +378,4 @@ def test_a_real_banks_project_is_the_same_there(tmp_path: Path) -> None:
 
 def test_what_is_no_sql_is_said_to_be_none() -> None:
     with pytest.raises(ValueError, match="no SQL"):
-        portable("SELECT (", "spark")
+        portable("SELECT (", "spark", {})

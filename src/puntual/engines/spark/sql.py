@@ -8,7 +8,7 @@ do exactly is rewritten here; where only some values can, the others raise.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
@@ -19,6 +19,7 @@ from puntual.project.portable_kinds import (
     DECIMAL,
     INTEGER,
     TEXT,
+    Kinds,
     kind_of,
     names_of,
     written,
@@ -42,24 +43,23 @@ _FORMS = {
 """Texts that both engines cast alike; of any other the cast raises."""
 
 
-def to_spark(sql: str, columns: Iterable[tuple[str, str]] = ()) -> str:
+def to_spark(sql: str, tables: Kinds) -> str:
     """
     Carry one SELECT over; its parameters come out as `:name`.
 
     Args:
         sql: The SELECT, in DuckDB's dialect.
-        columns: (name, kind) of the columns of the tables that it reads.
+        tables: The tables that it may read.
 
     Raises:
         ProjectError: Q1003 something in it is not the same on Spark.
         PermanentError: Q1001 it is no SQL.
     """
-    known = tuple(columns)
 
     def prepare(tree: exp.Expr) -> exp.Expr:
-        for refusal in refusals(tree, "spark", known):
+        for refusal in refusals(tree, "spark", tables):
             raise inexact("spark", refusal.why)
-        names = names_of(tree, known)
+        names = names_of(tree, tables)
         for identifier in tree.find_all(exp.Identifier):
             identifier.set("quoted", True)
         nodes = list(tree.dfs())

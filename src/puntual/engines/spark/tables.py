@@ -57,9 +57,10 @@ class Tables:
         Raises:
             ProjectError: Q1003 it is not the same on Spark.
         """
-        kinds = [
-            (f.name, _kind(f.dataType)) for frame in self.open.values() for f in frame.schema.fields
-        ]
+        kinds = {
+            table: {f.name: _kind(f.dataType) for f in frame.schema.fields}
+            for table, frame in self.open.items()
+        }
         args: Mapping[str, date] = dict.fromkeys(
             parameters(sql, (PARAMETER,)), self.day.reference_date
         )
