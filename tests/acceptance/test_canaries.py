@@ -226,11 +226,12 @@ def test_no_canary_is_in_a_metric_or_in_the_log_of_a_function(
     aws = watchdog()
     project = read_project(bank.root)
     early = datetime.fromisoformat("2026-11-19T00:00:00-06:00").astimezone(UTC)
-    ran = (aws.Ran(at=early + timedelta(hours=2), status="FAILED"),)
+    started = early + timedelta(hours=2)
+    ran = (aws.Ran(at=started, status="FAILED", day=date(2026, 11, 18)),)
     emitted: list[str] = []
     for hours in range(48):
         at = early + timedelta(hours=hours)
-        emitted += aws.lines(project.name, aws.measured(project, at, ran), at)
+        emitted += aws.lines(project.name, aws.measured(project, at, ran, None), at)
     found = [json.loads(line) for line in emitted]
     names = {m["Name"] for one in found for m in one["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert names == {"NotStarted", "DeadlineAtRisk"}

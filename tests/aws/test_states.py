@@ -214,6 +214,14 @@ def test_the_next_attempt_skips_what_is_committed(place: Place) -> None:
     ]
 
 
+def test_a_day_that_was_sent_is_not_made_again_by_a_run(place: Place) -> None:
+    drop(place.root)
+    vouch(place.root, 4, "330.35")
+    place.day(place.begin())
+    with pytest.raises(ProjectError, match="P1006"):
+        place.begin(attempt=2, from_step="curate:payments")
+
+
 def test_from_a_step_on_all_is_done_anew(place: Place) -> None:
     drop(place.root)
     first = place.begin()

@@ -131,11 +131,12 @@ def prepare(
     asked = amendment_in(said)
     restatements = again.to_complete(before, sent_reports(store, day))
     named = tuple(r.report for r in restatements)
+    standing = {d.id.report: d for d in reversed(desk.journal.deliveries(reference_date=day))}
     if asked is not None:
         order = _amended(project, store, order, asked)
-    elif due:
-        standing = {d.id.report: d for d in reversed(desk.journal.deliveries(reference_date=day))}
-        anew = _anew(project, store, day, due, ref.from_step, standing)
+    elif due or (owed and ref.from_step):
+        # Of a day that was sent it says so: P1006.
+        anew = _anew(project, store, day, due or owed, ref.from_step, standing)
         order = replace(
             order, kind=Kind.DAY, reports=(*due, *named), restatements=restatements, anew=anew
         )
