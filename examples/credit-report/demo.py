@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-MADE = (".puntual", "out", "evidence")
+MADE = (".puntual", "out", "evidence", "ledger.checkpoint")
 GENERATED = ("data", "inbox", "control", "__pycache__")
 DAYS = 5
 SILENT = date(2026, 11, 13)
@@ -62,6 +62,7 @@ def prepare(folder: Path) -> list[date]:
         sys.exit(f"{folder} holds runs that are not this demo's; choose another: --into FOLDER")
     for name in MADE if mark.is_file() else ():
         shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).unlink(missing_ok=True)
     if folder != HERE:
         left_out = shutil.ignore_patterns(*MADE, *GENERATED)
         shutil.copytree(HERE, folder, ignore=left_out, dirs_exist_ok=True)
