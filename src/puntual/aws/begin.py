@@ -8,7 +8,7 @@ begins here, and the lease keeps two from working on a project at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -208,13 +208,13 @@ def rescue(
     nothing: dict[str, object] = {"fault": "", "reports": [], "whole": False}
     if run.kind is not Kind.DAY:
         return nothing
-    alone = told_alone(office, run)
+    kept = office.runs.outcomes(run.ref.id)
+    alone, is_told = told_alone(kept), any(one.failed == f"{GAVE_UP}:" for one in kept)
     sent = again.newest_sent(office.desk.journal, run.ref.reference_date)
-    done = of_walk(run, office.runs.outcomes(run.ref.id))
-    settled = _settled(run, done)
+    settled = _settled(run, of_walk(run, kept))
     faults = {report: failed.fault for report, failed in alone.items()}
-    if not alone or _is_told(office, run):
-        stopped = last_failure(office, run, error).fault
+    if not alone or is_told:
+        stopped = last_failure(run, kept, error).fault
         faults |= {r: stopped for r in run.reports if r not in faults and r not in settled}
     technical = {
         report: fault
@@ -233,23 +233,18 @@ def rescue(
     )
     if not found:
         return nothing
-    whole = set(faults) == set(found) and not (alone and _is_told(office, run))
+    whole = set(faults) == set(found) and not (alone and is_told)
     return {"fault": again.why(technical[found[0]]), "reports": list(found), "whole": whole}
 
 
-def told_alone(office: Office, run: RunOrder) -> dict[str, Failed]:
-    """Return report → what has stopped it alone, as the state that told of it has kept it."""
-    kept = {
+def told_alone(kept: Iterable[Outcome]) -> dict[str, Failed]:
+    """Return report → what has stopped it alone, as the states that told of it have kept it."""
+    found = {
         one.failed.partition(":")[2]: one.raised()
-        for one in office.runs.outcomes(run.ref.id)
+        for one in kept
         if one.failed.startswith(f"{GAVE_UP}:") and not one.task.startswith(PLAN_B)
     }
-    return {report: failed for report, failed in kept.items() if report and failed is not None}
-
-
-def _is_told(office: Office, run: RunOrder) -> bool:
-    """Say whether a fault was told that stopped the whole run."""
-    return any(one.failed == f"{GAVE_UP}:" for one in office.runs.outcomes(run.ref.id))
+    return {report: failed for report, failed in found.items() if report and failed is not None}
 
 
 def _settled(run: RunOrder, done: tuple[Outcome, ...]) -> frozenset[str]:
@@ -288,17 +283,18 @@ def tell(
     notice = Notify(name=str(said.get("task", "")), report=report, about=about, timeout=1)
     error = dict(said.get("error") or {})
     if about == GAVE_UP:
-        failed = last_failure(office, run, error, report)
-        kept = Outcome(
+        before = office.runs.outcomes(run.ref.id)
+        failed = last_failure(run, before, error, report)
+        told = Outcome(
             task=notice.name,
             by=f"{GAVE_UP}:{report}",
             at=office.machine.now(),
             failed=f"{GAVE_UP}:{report}",
             fault=failed_out(failed),
         )
-        office.runs.keep(run.ref.id, kept)  # first: plan B is asked for by it
-        alone = told_alone(office, run)
-        step, attempts = _failed_step(office, run, report)
+        office.runs.keep(run.ref.id, told)  # first: plan B is asked for by it
+        alone = told_alone((*before, told))
+        step, attempts = _failed_step(run, before, report)
         states = flow(office.project, planned).states
         task = states.get(step)
         if isinstance(task, Task):
@@ -363,19 +359,19 @@ def judged(
 
 
 def last_failure(
-    office: Office, run: RunOrder, error: Mapping[str, Any], report: str = ""
+    run: RunOrder, kept: tuple[Outcome, ...], error: Mapping[str, Any], report: str = ""
 ) -> Failed:
     """
     Return what a run failed by: as the state kept it, else as the machine tells it.
 
     Args:
-        office: See there.
         run: Which run.
+        kept: What its states have kept.
         error: `Error` and `Cause` of the machine.
         report: Which report's step failed; "" for one of all.
     """
-    kept = _failures(office, run, report)
-    failed = kept[-1].raised() if kept else None
+    found = _failures(kept, report)
+    failed = found[-1].raised() if found else None
     name = str(error.get("Error", "")) or "Unknown"
     if failed is not None and failed.name == name:
         return failed
@@ -395,18 +391,13 @@ def last_failure(
     return Failed(name, _said(error), fault=fault)
 
 
-def _failures(office: Office, run: RunOrder, report: str) -> list[Outcome]:
+def _failures(kept: tuple[Outcome, ...], report: str) -> list[Outcome]:
     """Return the outcomes of failed steps: of one report's own, or of those of no report told."""
-    alone = told_alone(office, run)
-    kept = [
-        one
-        for one in office.runs.outcomes(run.ref.id)
-        if one.failed and not one.failed.startswith(f"{GAVE_UP}:")
-    ]
+    steps = [one for one in kept if one.failed and not one.failed.startswith(f"{GAVE_UP}:")]
     if report:
-        return [one for one in kept if one.failed in _own(report)]
-    told = {step for name in alone for step in _own(name)}
-    return [one for one in kept if one.failed not in told]
+        return [one for one in steps if one.failed in _own(report)]
+    told = {step for name in told_alone(kept) for step in _own(name)}
+    return [one for one in steps if one.failed not in told]
 
 
 def _own(report: str) -> tuple[str, ...]:
@@ -420,13 +411,13 @@ def _own(report: str) -> tuple[str, ...]:
     return tuple(step.id for step in steps)
 
 
-def _failed_step(office: Office, run: RunOrder, report: str) -> tuple[str, int]:
+def _failed_step(run: RunOrder, kept: tuple[Outcome, ...], report: str) -> tuple[str, int]:
     """Return the step that failed last, and how often it was tried."""
-    failed = [one.failed for one in _failures(office, run, report)]
+    failed = [one.failed for one in _failures(kept, report)]
     if failed:
         return failed[-1], failed.count(failed[-1])
     # A function that died has kept nothing: it is the first of its report's that did not end.
-    ended = words(of_walk(run, office.runs.outcomes(run.ref.id)))
+    ended = words(of_walk(run, kept))
     return next((s for s in _own(report) if report and s not in ended), ""), 1
 
 

@@ -188,6 +188,7 @@ class Place:
         if not event.get("fault"):
             return run
         reports = tuple(str(name) for name in event.get("reports") or ())
+        kept = self.office.runs.outcomes(run.ref.id)
         return replace(
             run,
             kind=Kind.PLAN_B,
@@ -195,7 +196,7 @@ class Place:
             fault=str(event["fault"]),
             faults={
                 report: why(failed.fault)
-                for report, failed in beginning.told_alone(self.office, run).items()
+                for report, failed in beginning.told_alone(kept).items()
                 if isinstance(failed.fault, PuntualError)
             },
             restatements=(),
