@@ -193,17 +193,28 @@ def test_a_contract_keeps_the_published_schema(path: Path) -> None:
     assert list(Draft201909Validator(json.loads(text)).iter_errors(contract)) == []
 
 
-@pytest.mark.timeout(300)
-def test_the_demo_delivers_four_days_one_in_part_first_and_holds_one(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the folder in which the demo was played, and what it printed."""
+    folder = tmp_path_factory.mktemp("played") / "demo"
     demo = subprocess.run(
-        [sys.executable, str(EXAMPLE / "demo.py"), "--into", str(tmp_path / "demo")],
+        [sys.executable, str(EXAMPLE / "demo.py"), "--into", str(folder)],
         capture_output=True,
         text=True,
         check=False,
     )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    return folder, demo.stdout
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_delivers_four_days_one_in_part_first_and_holds_one(
+    played: tuple[Path, str],
+) -> None:
+    folder, printed = played
     status = subprocess.run(
         [str(Path(sys.executable).with_name("puntual")), "status", "--json"],
-        cwd=tmp_path / "demo",
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -216,15 +227,31 @@ def test_the_demo_delivers_four_days_one_in_part_first_and_holds_one(tmp_path: P
     part = {key for key, how in shown.items() if how == ("superseded", "partial")}
     full = {key[:2] for key, how in shown.items() if how == ("sent", "full")}
 
-    assert demo.returncode == 0, demo.stdout + demo.stderr
     assert held == {("credit_daily", "2026-11-19"), ("arrears_daily", "2026-11-19")}
     assert part == {(name, "2026-11-13", 1) for name in ("credit_daily", "arrears_daily")}
     assert len(full) == 8
     assert len(shown) == 12
-    assert "✕ branch_20261119_014.csv  lacks 2 rows\n" in demo.stdout
-    notice = (tmp_path / "demo/out/credit_daily_20261113_v1.notice.es.txt").read_text()
-    notices = sorted((tmp_path / "demo/out").glob("*.notice.es.*"))
+    assert "✕ branch_20261119_014.csv  lacks 2 rows\n" in printed
+    notice = (folder / "out/credit_daily_20261113_v1.notice.es.txt").read_text()
+    notices = sorted((folder / "out").glob("*.notice.es.*"))
     assert {path.name: english_in(path.read_text()) for path in notices} == {
         path.name: [] for path in notices
     }
     assert "parcial" in notice
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    paths = [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in paths}
+
+
+@pytest.mark.timeout(300)
+def test_a_demo_that_is_played_again_begins_as_the_first_one_did(
+    played: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, _ = played
+    for where in (folder, tmp_path / "first"):
+        prepare = f"import demo, pathlib; demo.prepare(pathlib.Path({str(where)!r}))"
+        subprocess.run([sys.executable, "-c", prepare], cwd=EXAMPLE, check=True)
+
+    assert files_below(folder) == files_below(tmp_path / "first")

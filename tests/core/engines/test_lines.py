@@ -105,3 +105,37 @@ def test_a_line_beyond_the_limit_has_a_number_and_no_content(tmp_path: Path) -> 
             (3, "b", None),
             (4, None, "too_long"),
         ]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=FIXTURE)
+@given(lengths=st.lists(st.integers(0, 40), min_size=1, max_size=8), block=st.integers(3, 16))
+def test_a_line_is_too_long_by_its_length_and_not_by_where_a_block_ends(
+    tmp_path: Path, lengths: list[int], block: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"".join(b"z" * length + b"\n" for length in lengths))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", block)
+        patch.setattr(lines, "MAX_LINE", 20)
+        assert read(path) == [
+            (n, None if length > 20 else "z" * length, "too_long" if length > 20 else None)
+            for n, length in enumerate(lengths, 1)
+        ]
+
+
+def test_text_of_another_encoding_is_cut_at_its_line_feeds_whatever_the_blocks(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x"
+    text = "año\nĀĊ\n\nniño"
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.MonkeyPatch.context() as patch:
+        for block in (3, 5, 1 << 20):
+            patch.setattr(lines, "BLOCK", block)
+            found = read(path, Csv(encoding="utf-16"))
+            assert found == [
+                (1, "año", None),
+                (2, "ĀĊ", None),
+                (3, "", None),
+                (4, "niño", "cut_off"),
+            ]

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +30,8 @@ SCHEMA = pa.schema([("ordinal", pa.int64()), ("line", pa.string()), ("flaw", pa.
 
 PART_SHIFT = 40
 MAX_LINE = 16 << 20
-BLOCK = 4 << 20
+BLOCK = 1 << 20
+"""Bytes read at once: what is made of them stays in the processor's cache."""
 _BOM = b"\xef\xbb\xbf"
 _LOST = "\ufffd"
 
@@ -38,7 +40,7 @@ _LOST = "\ufffd"
 class _Chunk:
     """Whole lines (no final LF), or a piece that must stand alone with its flaw."""
 
-    data: bytes
+    data: memoryview
     flaw: str | None = None
 
 
@@ -74,92 +76,118 @@ def _batches(parts: Sequence[RawPart], form: Csv | None) -> Iterator[pa.RecordBa
 def _part_batches(base: int, source: str | BinaryIO, form: Csv | None) -> Iterator[pa.RecordBatch]:
     joined = form.quote if form is not None and form.multiline else None
     done, carry = 0, b""
-    for chunk in _chunks(_blocks(source, form.encoding if form else "utf-8")):
-        if chunk.flaw == "too_long":
-            if carry:
-                yield _batch(base + done, [carry], None)
+    with _opened(source, form.encoding if form else "utf-8") as file:
+        for chunk in _chunks(file):
+            if chunk.flaw == "too_long":
+                if carry:
+                    yield _batch(base + done, [carry], None)
+                    done += carry.count(b"\n") + 1
+                    carry = b""
+                yield _flawed(base + done + 1, "too_long")
+                done += 1
+                continue
+            data = b"\n".join((carry, chunk.data)) if carry else chunk.data
+            carry = b""
+            if joined is None:
+                batch = _plain(base + done, data, chunk.flaw)
+                done += batch.num_rows
+                yield batch
+                continue
+            keep = chunk.flaw != "cut_off"
+            batch, lines, carry = _join(base + done, data, joined.encode(), chunk.flaw, keep=keep)
+            done += lines
+            yield batch
+            if len(carry) > MAX_LINE:
+                yield _flawed(base + done + 1, "too_long")
                 done += carry.count(b"\n") + 1
                 carry = b""
-            yield _flawed(base + done + 1, "too_long")
-            done += 1
-            continue
-        data = carry + b"\n" + chunk.data if carry else chunk.data
-        carry = b""
-        if joined is None:
-            batch = _plain(base + done, data, chunk.flaw)
-            done += batch.num_rows
-            yield batch
-            continue
-        last = chunk.flaw == "cut_off"
-        batch, lines, carry = _join(base + done, data, joined.encode(), chunk.flaw, keep=not last)
-        done += lines
-        if len(carry) > MAX_LINE:
-            yield batch
-            yield _flawed(base + done + 1, "too_long")
-            done += carry.count(b"\n") + 1
-            carry = b""
-            continue
-        yield batch
     if carry:
         yield _batch(base + done, [carry], None)
 
 
-def _blocks(source: str | BinaryIO, encoding: str) -> Iterator[bytes]:
-    """Yield UTF-8 bytes without byte order mark; what cannot be decoded becomes invalid UTF-8."""
-    with open(source, "rb") if isinstance(source, str) else source as file:
-        if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-            yield file.read(BLOCK).removeprefix(_BOM)
-            while block := file.read(BLOCK):
-                yield block
-            return
-        decoder = codecs.getincrementaldecoder(encoding)("replace")
-        yield _recode(decoder.decode(file.read(BLOCK)).removeprefix("\ufeff"))
-        while block := file.read(BLOCK):
-            yield _recode(decoder.decode(block))
-        yield _recode(decoder.decode(b"", final=True))
+def _opened(source: str | BinaryIO, encoding: str) -> BinaryIO:
+    """Open text as UTF-8 bytes; what cannot be decoded becomes invalid UTF-8."""
+    file = open(source, "rb") if isinstance(source, str) else source  # noqa: SIM115
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+        return file
+    return io.BufferedReader(_Recoded(file, encoding), BLOCK)
 
 
-def _recode(text: str) -> bytes:
-    """Write text as UTF-8, a character that was lost as a byte that no UTF-8 has."""
-    return text.replace(_LOST, "\udcff").encode("utf-8", "surrogateescape")
+class _Recoded(io.RawIOBase):
+    """Another encoding's text as UTF-8, a character that was lost as a byte that no UTF-8 has."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        block = b"more"
+        while not self._ready and block:
+            block = self._file.read(BLOCK)
+            text = self._decoder.decode(block, final=not block).replace(_LOST, "\udcff")
+            self._ready = memoryview(text.encode("utf-8", "surrogateescape"))
+        count = min(len(target), len(self._ready))
+        target[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
-def _chunks(blocks: Iterator[bytes]) -> Iterator[_Chunk]:
-    """Cut blocks at line ends; a line longer than MAX_LINE becomes a piece without content."""
-    rest: list[bytes] = []
-    held, skipping = 0, False
-    for block in blocks:
-        cut = block.rfind(b"\n")
+def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
+    """
+    Cut what is read at line ends; a line longer than MAX_LINE becomes a piece without content.
+
+    A piece's bytes lie where the next one's will: they are used before it is asked for. What is
+    read into the same memory again and again costs half of what new memory does.
+    """
+    buffer = bytearray(2 * BLOCK)
+    held, begun, skipping = 0, False, False
+    while count := file.readinto(memoryview(buffer)[held : held + BLOCK]):  # type: ignore[attr-defined]
+        end = held + count
+        if not begun and buffer.startswith(_BOM):
+            end -= len(_BOM)
+            buffer[:end] = buffer[len(_BOM) : end + len(_BOM)]
+        begun = True
+        cut = buffer.rfind(b"\n", 0, end)
         if cut < 0:
-            if block and not skipping:
-                rest.append(block)
-                held += len(block)
+            held = 0 if skipping else end
             if held > MAX_LINE:
-                rest, held, skipping = [], 0, True
+                held, skipping = 0, True
+            if len(buffer) < held + BLOCK:
+                buffer = buffer + bytes(len(buffer))
             continue
-        if skipping:
-            start = block.find(b"\n") + 1
-            yield _Chunk(b"", "too_long")
-            skipping = False
-            if start <= cut:
-                yield _Chunk(block[start:cut])
-        else:
-            yield _Chunk(b"".join([*rest, block[:cut]]))
-        tail = block[cut + 1 :]
-        rest, held = ([tail], len(tail)) if tail else ([], 0)
+        start = 0
+        if held > MAX_LINE - BLOCK or skipping:
+            first = buffer.find(b"\n", 0, end)
+            if first > MAX_LINE or skipping:
+                yield _Chunk(memoryview(b""), "too_long")
+                start, skipping = first + 1, False
+        if start <= cut:
+            yield _Chunk(memoryview(buffer)[start:cut])
+        held = end - cut - 1
+        buffer[:held] = buffer[cut + 1 : end]
     if skipping:
-        yield _Chunk(b"", "too_long")
-    elif rest:
-        yield _Chunk(b"".join(rest), "cut_off")
+        yield _Chunk(memoryview(b""), "too_long")
+    elif held:
+        yield _Chunk(memoryview(buffer)[:held], "cut_off")
 
 
-def _plain(before: int, data: bytes, flaw: str | None) -> pa.RecordBatch:
+def _plain(before: int, data: bytes | memoryview, flaw: str | None) -> pa.RecordBatch:
     return _batch(before, _split(data), flaw)
 
 
-def _split(data: bytes) -> pa.Array:
-    """Cut bytes at LF into a binary array, in C."""
-    return pc.split_pattern(pa.array([data], pa.large_binary()), b"\n").values
+def _split(data: bytes | memoryview) -> pa.Array:
+    """Cut bytes at LF into a binary array of its own, in C."""
+    ends = pa.py_buffer(struct.pack("qq", 0, len(data)))
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(data)])
+    return pc.split_pattern(whole, b"\n").values
 
 
 def _batch(before: int, lines: pa.Array | list[bytes], flaw: str | None) -> pa.RecordBatch:
@@ -200,7 +228,7 @@ def _flawed(ordinal: int, flaw: str) -> pa.RecordBatch:
 
 
 def _join(
-    before: int, data: bytes, quote: bytes, flaw: str | None, *, keep: bool
+    before: int, data: bytes | memoryview, quote: bytes, flaw: str | None, *, keep: bool
 ) -> tuple[pa.RecordBatch, int, bytes]:
     """
     Join lines inside an open quote into records that start where the number of quotes is even.

@@ -20,7 +20,8 @@ from puntual.engines.duckdb.verdicts import Verdicts
 from puntual.model.contract import Contract
 from puntual.ports.engine import RawDay
 
-_FORM = "(FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1000)"
+_FORM = "(FORMAT parquet, COMPRESSION uncompressed, PARQUET_VERSION V2, DICTIONARY_SIZE_LIMIT 1000)"
+"""Version 2 writes differences: as small as compressed, sooner written and sooner read."""
 
 
 def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> int:
