@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from puntual.errors import PermanentError, TransientError
 from puntual.failpoints import corrupted, failpoint
 
 _BLOCK = 1 << 20
+_LARGE = 16 << 20
+"""Bytes from which a file is hashed while the disk writes it; a thread is dear for fewer."""
 _UNSAFE = re.compile(r"[\\\x00-\x1f]")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
@@ -192,11 +195,17 @@ def write_all_synced(file: BufferedWriter, path: Path, data: bytes) -> None:
 
 
 def hash_synced(path: Path) -> str:
-    """Make a finished file's bytes durable and return their SHA-256."""
+    """Make a finished file's bytes durable and return their SHA-256; a large one's at once."""
     with open_regular(path) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
         failpoint("file.written")
-        os.fsync(file.fileno())
+        if os.fstat(file.fileno()).st_size < _LARGE:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        else:
+            with ThreadPoolExecutor(1) as pool:
+                synced = pool.submit(os.fsync, file.fileno())
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                synced.result()
     failpoint("file.synced")
     return digest
 

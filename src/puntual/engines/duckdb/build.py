@@ -16,7 +16,14 @@ from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.curate import PARQUET, named_sums
 from puntual.engines.duckdb.rowwise import is_rowwise
 from puntual.engines.duckdb.session import Session
-from puntual.engines.duckdb.tables import data_files, one_select, open_tables, scan, values_of
+from puntual.engines.duckdb.tables import (
+    data_files,
+    one_select,
+    open_tables,
+    repeated_sql,
+    scan,
+    values_of,
+)
 from puntual.engines.duckdb.workers import Workers
 from puntual.model.manifest import Totals
 from puntual.model.project import Model
@@ -129,6 +136,4 @@ def _first_order(model: Model, names: Sequence[str]) -> list[str]:
 def _identifies(session: Session, path: str, order: Sequence[str]) -> bool:
     """Return whether no two rows have the same hash of these columns."""
     listed = ", ".join(quote(n) for n in order)
-    return not session.rows(
-        f"SELECT 1 FROM {scan((path,))} GROUP BY hash({listed}) HAVING count(*) > 1 LIMIT 1"
-    )
+    return not session.rows(f"{repeated_sql(f'hash({listed})', scan((path,)))} LIMIT 1")

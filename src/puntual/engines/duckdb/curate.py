@@ -20,7 +20,7 @@ from puntual.engines.duckdb.pieces import Staged, Stretch, cut
 from puntual.engines.duckdb.read import object_sql, position_sql
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.stage import staged_sql
-from puntual.engines.duckdb.tables import data_files, scan
+from puntual.engines.duckdb.tables import data_files, repeated_sql, scan
 from puntual.engines.duckdb.verdicts import DUPLICATE, Verdict, Verdicts
 from puntual.engines.duckdb.workers import Workers
 from puntual.model.contract import Column, Contract, Keep, Kind, Measure
@@ -101,10 +101,8 @@ def _find_duplicates(session: Session, contract: Contract) -> int:
         session.rows("CREATE TEMP TABLE candidates AS SELECT * FROM staged WHERE false")
         return 0
     keys = [_value(contract, name) for name in contract.key]
-    session.rows(
-        "CREATE TEMP TABLE hashes AS SELECT h FROM staged WHERE verdict IS NULL "
-        "GROUP BY h HAVING count(*) > 1"
-    )
+    twice = repeated_sql("h", "staged WHERE verdict IS NULL")
+    session.rows(f"CREATE TEMP TABLE hashes AS {twice}")
     session.rows(
         "CREATE TEMP TABLE candidates AS SELECT * FROM staged "
         "WHERE verdict IS NULL AND h IN (SELECT h FROM hashes)"
