@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from puntual.errors import PermanentError, TransientError
 from puntual.failpoints import failpoint
+from puntual.landing.aggregated import apart
 from puntual.landing.arrivals import ROWS, with_days, write_page
 from puntual.landing.control import Vouched, read_file
 from puntual.landing.desk import Desk, bounds, notice
@@ -170,7 +171,7 @@ def _is_behind(job: Job, cut: Cut, folder: str, shard: str) -> bool:
 
 def _keep(cut: Cut, folder: str, shard: str, page: StreamPage) -> None:
     path = os.path.join(folder, f"page-{len(cut.pages):05}.parquet")
-    write_page(path, shard, page)
+    write_page(path, shard, apart(page))
     cut.pages.append(path)
     first = cut.ranges.get(shard, page.sequences[0]).partition("..")[0]
     cut.ranges[shard] = f"{first}..{page.sequences[-1]}"

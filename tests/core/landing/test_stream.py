@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections import Counter
@@ -21,6 +22,7 @@ from support.landing import Place, codes, open_place, total
 
 from puntual.errors import PermanentError, TransientError
 from puntual.landing import stream as landing_stream
+from puntual.landing.aggregated import apart
 from puntual.local.objects import LocalObjects
 from puntual.local.pointers import SqlitePointers
 from puntual.model.check import OnFail
@@ -28,6 +30,7 @@ from puntual.model.contract import Column, ColumnType, Contract, JsonLines, Kind
 from puntual.model.manifest import ObjectRef
 from puntual.model.seal import SealStatus
 from puntual.model.source import ControlFile, StreamSource
+from puntual.ports.stream import StreamPage
 
 DAY = date(2026, 11, 20)
 NEXT = date(2026, 11, 21)
@@ -455,3 +458,102 @@ def test_another_stream_under_the_same_source_is_refused_for_a_day_that_was_land
     place.source = replace(SOURCE, stream="other-events")
     with pytest.raises(PermanentError, match="S1110"):
         place.land(DAY)
+
+
+GOLDEN = bytes.fromhex(
+    "f3899ac20a026b310a026b321a0f08001a0b7b226964223a226531227d1a0f08011a0b7b226964223a226532227d"
+    "1a0408001a000ff386b65f4fe8f47c50f7cfc191e482"
+)
+"""Made by Amazon's aws-kinesis-agg 1.2.3: (k1, {"id":"e1"}), (k2, {"id":"e2"}), (k1, nothing)."""
+
+
+def varint(number: int) -> bytes:
+    low = number & 0x7F
+    return bytes([low]) if number < 0x80 else bytes([low | 0x80]) + varint(number >> 7)
+
+
+def field(number: int, data: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def packed(users: list[tuple[str, bytes]]) -> bytes:
+    """Pack records as Amazon's producer library does, with what it may add."""
+    keys = sorted({key for key, _ in users})
+    message = b"".join(field(1, key.encode()) for key in keys) + field(2, b"0" * 38)
+    for key, data in users:
+        tag = field(4, field(1, b"tag"))
+        message += field(3, b"\x08" + varint(keys.index(key)) + b"\x10\x00" + field(3, data) + tag)
+    return b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message, usedforsecurity=False).digest()
+
+
+@pytest.mark.row("f29")
+def test_records_that_a_producer_packed_into_one_are_landed_each_by_itself(place: Place) -> None:
+    users = [("k1", event(1)), ("k2", event(2, amount="2.50")), ("k1", event(3, NEXT))]
+    put(place, packed(users), event(4))
+    place.vouch(DAY, 3, "4.50")
+    place.vouch(NEXT, 1, "1.00")
+    landed = place.land(DAY)
+    assert (landed.seal.status, codes(landed)) == (SealStatus.MATCHED, [])
+    found = rows(place, landed.objects)
+    assert [(r["partition_key"], r["payload"]) for r in found if r["payload"] != event(4)] == [
+        ("k1", event(1)),
+        ("k2", event(2, amount="2.50")),
+    ]
+    assert place.land(DAY) == landed
+    place.now = MORNING + timedelta(days=1)
+    assert place.land(NEXT).seal.status is SealStatus.MATCHED
+
+
+@pytest.mark.row("f29")
+def test_what_amazons_own_library_packed_is_taken_apart() -> None:
+    page = StreamPage(
+        sequences=("7", "8"), arrivals=(1, 2), keys=("k0", "k9"), payloads=(GOLDEN, b"x"), behind=3
+    )
+    assert apart(page) == StreamPage(
+        sequences=("7", "7", "7", "8"),
+        arrivals=(1, 1, 1, 2),
+        keys=("k1", "k2", "k1", "k9"),
+        payloads=(b'{"id":"e1"}', b'{"id":"e2"}', b"", b"x"),
+        behind=3,
+    )
+
+
+@pytest.mark.row("f29")
+@given(
+    users=st.lists(st.tuples(st.sampled_from(["a", "ñ", ""]), st.binary(max_size=300)), max_size=9)
+)
+def test_any_packed_records_come_out_as_they_went_in_and_in_their_order(
+    users: list[tuple[str, bytes]],
+) -> None:
+    page = StreamPage(
+        sequences=("7",), arrivals=(1,), keys=("k",), payloads=(packed(users),), behind=0
+    )
+    found = apart(page)
+    if users:
+        assert list(zip(found.keys, found.payloads, strict=True)) == users
+        assert set(found.sequences) == {"7"}
+    else:
+        assert found is page
+
+
+@pytest.mark.row("f29")
+@given(at=st.integers(0, len(GOLDEN) - 1), bits=st.integers(1, 255), cut=st.integers(0, 90))
+def test_what_only_looks_packed_is_a_record_like_any_other(at: int, bits: int, cut: int) -> None:
+    broken = bytearray(GOLDEN)
+    broken[at] ^= bits
+    for payload in (bytes(broken), GOLDEN[: min(cut, len(GOLDEN) - 1)]):
+        page = StreamPage(
+            sequences=("7",), arrivals=(1,), keys=("k",), payloads=(payload,), behind=0
+        )
+        assert apart(page) is page
+
+
+@pytest.mark.row("f29")
+@given(message=st.binary(max_size=60))
+def test_a_message_of_any_bytes_under_a_right_checksum_loses_nothing(message: bytes) -> None:
+    checksum = hashlib.md5(message, usedforsecurity=False).digest()
+    payload = b"\xf3\x89\x9a\xc2" + message + checksum
+    page = StreamPage(sequences=("7",), arrivals=(1,), keys=("k",), payloads=(payload,), behind=0)
+    found = apart(page)
+    assert found.payloads
+    assert found is page or all(data in message for data in found.payloads)
