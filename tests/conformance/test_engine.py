@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from puntual.checks.comparable import no_number
 from puntual.engines.dialect.fast import fast_sql
+from puntual.engines.duckdb import lines
 from puntual.engines.duckdb.engine import DuckDBEngine
 from puntual.errors import PermanentError
 from puntual.model.check import (
@@ -949,6 +950,15 @@ class EngineSuite:
         assert (found.records, found.sums, found.key_digest) == (0, {"m": Decimal(0)}, "0")
 
 
+class TestDuckDBInSlices(EngineSuite):
+    """Every text object is a large one, parsed slice by slice."""
+
+    @pytest.fixture
+    def engine(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDBEngine:
+        monkeypatch.setattr(lines, "SLICE", 16)
+        return DuckDBEngine(threads=2, temporary=str(tmp_path))
+
+
 class TestDuckDB(EngineSuite):
     @pytest.fixture
     def engine(self, tmp_path: Path) -> DuckDBEngine:
@@ -1096,7 +1106,7 @@ PIECES = st.sampled_from(
     form=st.sampled_from([JsonLines(), Csv(header=False), Csv(multiline=True, header=False)]),
     ended=st.booleans(),
 )
-def test_every_landed_record_is_accounted_for_and_threads_change_no_byte(
+def test_every_landed_record_is_accounted_for_and_threads_change_no_byte_nor_slices_a_row(
     tmp_path: Path, files: list[list[bytes]], form: Format, ended: bool
 ) -> None:
     made = contract(
@@ -1108,17 +1118,20 @@ def test_every_landed_record_is_accounted_for_and_threads_change_no_byte(
         measures=MEASURES,
     )
     day = raw(tmp_path, made, *(b"\n".join(f) + (b"\n" if ended else b"") for f in files))
-    digests = set()
-    for threads in (1, 2):
-        engine = DuckDBEngine(threads=threads, temporary=str(tmp_path))
-        curated = engine.curate(day, out(tmp_path))
-        landed = engine.count(day)
-        gone = sum(t.records for t in curated.set_aside.values())
-        assert landed.records == curated.totals.records + gone
-        digests.add(
-            tuple(
-                hashlib.sha256(Path(p).read_bytes()).hexdigest()
-                for p in (*(f.path for f in curated.files), curated.set_aside_path)
-            )
-        )
-    assert len(digests) == 1
+    found = set()
+    for size in (lines.SLICE, 30):
+        digests = set()
+        for threads in (1, 2):
+            engine = DuckDBEngine(threads=threads, temporary=str(tmp_path))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(lines, "SLICE", size)
+                curated = engine.curate(day, out(tmp_path))
+                landed = engine.count(day)
+            gone = sum(t.records for t in curated.set_aside.values())
+            assert landed.records == curated.totals.records + gone
+            paths = (*(f.path for f in curated.files), curated.set_aside_path)
+            digests.add(tuple(hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in paths))
+        assert len(digests) == 1
+        rows = [pq.read_table(p).to_pylist() for p in paths]
+        found.add(repr((rows, landed, curated.totals, curated.set_aside, curated.conflicts)))
+    assert len(found) == 1

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from puntual.engines.duckdb import lines
-from puntual.engines.duckdb.lines import PART_SHIFT, read_lines
+from puntual.engines.duckdb.lines import PART_SHIFT, read_lines, read_slice, slices_of
 from puntual.model.contract import Csv
 from puntual.ports.engine import RawPart
 
@@ -139,3 +139,32 @@ def test_text_of_another_encoding_is_cut_at_its_line_feeds_whatever_the_blocks(
                 (3, "", None),
                 (4, "niño", "cut_off"),
             ]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=FIXTURE)
+@given(
+    data=st.lists(
+        st.sampled_from([b"\n", b"a", b"bb", b"\xff", b"\xef\xbb\xbf", b"\r", b"c" * 30])
+    ).map(b"".join),
+    size=st.integers(3, 40),
+    block=st.integers(3, 9),
+)
+def test_slices_of_a_file_have_its_lines_in_their_places(
+    tmp_path: Path, data: bytes, size: int, block: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    part = RawPart(uri=str(path), short="0" * 12)
+    found: list[tuple[int, str | None, str | None]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", block)
+        patch.setattr(lines, "SLICE", size)
+        patch.setattr(lines, "MAX_LINE", 25)
+        whole = read(path)
+        for piece in slices_of(part, None):
+            before = len(found)
+            table = read_slice(part, None, piece).read_all()
+            rows = zip(*(c.to_pylist() for c in table.columns), strict=True)
+            found += [(n - piece.begin + before, line, flaw) for n, line, flaw in rows]
+            assert piece.lines == len(found) - before
+    assert found == whole

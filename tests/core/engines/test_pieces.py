@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from puntual.engines.duckdb.pieces import Staged, cut
+from puntual.engines.duckdb.pieces import Staged, StagedFile, cut
 from puntual.engines.duckdb.rowwise import is_rowwise
 from puntual.engines.duckdb.session import Limits
 from puntual.engines.duckdb.workers import at_once
@@ -15,7 +15,10 @@ from puntual.ports.engine import RawPart
 
 def parts(*lengths: int) -> list[Staged]:
     return [
-        Staged(path=f"{i}.parquet", part=RawPart(uri=f"{i}", short=f"{i:012x}"), last=last)
+        Staged(
+            files=(StagedFile(path=f"{i}.parquet", after=0, until=last, begin=0),),
+            part=RawPart(uri=f"{i}", short=f"{i:012x}"),
+        )
         for i, last in enumerate(lengths)
     ]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from puntual.engines.dialect.sql import literal, quote, type_sql
 from puntual.engines.duckdb.lines import PART_SHIFT
-from puntual.engines.duckdb.pieces import Staged, Stretch, cut
+from puntual.engines.duckdb.pieces import Staged, StagedFile, Stretch, cut
 from puntual.engines.duckdb.read import object_sql, position_sql
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.stage import staged_sql
@@ -75,7 +75,7 @@ def curate(
     number = verdicts.number(Verdict(of_class=DUPLICATE, reason="duplicate_key"))
     _write_set_aside(session, contract, raw.parts, aside, verdicts, number)
     # Beside the staged files: workers read there, and in the lake, and nowhere else.
-    dropped = f"{parts[0].path}.dropped"
+    dropped = f"{parts[0].files[0].path}.dropped"
     session.rows(f"COPY (FROM dropped ORDER BY ordinal) TO {literal(dropped)} (FORMAT parquet)")
     kept = Kept(contract=contract, dropped=dropped, workers=workers, folder=folder)
     paths = workers.each(partial(_write_piece, kept), list(enumerate(cut(parts, piece))))
@@ -158,16 +158,24 @@ def _write_piece(kept: Kept, numbered: tuple[int, tuple[Stretch, ...]]) -> str:
 
 
 def _stretch(kept: Kept, stretch: Stretch) -> str:
+    files = [f for f in stretch.staged.files if f.after < stretch.until and stretch.after < f.until]
+    listed = (_of_file(kept, stretch, f) for f in files or stretch.staged.files[:1])
+    return " UNION ALL ".join(listed)
+
+
+def _of_file(kept: Kept, stretch: Stretch, file: StagedFile) -> str:
+    """Return the rows of a stretch that lie in one file, and are not dropped."""
     columns = [f"v{i} AS {quote(c.name)}" for i, c in enumerate(kept.contract.columns)]
+    after, until = max(stretch.after, file.after), min(stretch.until, file.until)
     first = stretch.number << PART_SHIFT
     return (
         f"SELECT {stretch.number} AS number, {', '.join(columns)}, "
-        f"{literal(stretch.staged.part.short)} AS _object, position AS _position "
-        f"FROM {staged_sql((stretch.staged.path,))} ANTI JOIN ("
-        f"SELECT ordinal - {first} AS position FROM {scan((kept.dropped,))} "
-        f"WHERE ordinal BETWEEN {first + stretch.after + 1} AND {first + stretch.until}"
+        f"{literal(stretch.staged.part.short)} AS _object, position + {file.shift} AS _position "
+        f"FROM {staged_sql((file.path,))} ANTI JOIN ("
+        f"SELECT ordinal - {first + file.shift} AS position FROM {scan((kept.dropped,))} "
+        f"WHERE ordinal BETWEEN {first + after + 1} AND {first + until}"
         f") USING (position) WHERE verdict IS NULL "
-        f"AND position > {stretch.after} AND position <= {stretch.until}"
+        f"AND position > {after - file.shift} AND position <= {until - file.shift}"
     )
 
 

@@ -18,7 +18,8 @@ from puntual.engines.dialect.fast import FAST
 from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
-from puntual.engines.duckdb.pieces import PIECE, Staged
+from puntual.engines.duckdb.lines import Slice
+from puntual.engines.duckdb.pieces import PIECE, Staged, StagedFile
 from puntual.engines.duckdb.planted import plant
 from puntual.engines.duckdb.profile import profile
 from puntual.engines.duckdb.query import query
@@ -27,7 +28,7 @@ from puntual.engines.duckdb.record import record_at
 from puntual.engines.duckdb.rules import offending
 from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
 from puntual.engines.duckdb.split import split
-from puntual.engines.duckdb.stage import open_staged, stage
+from puntual.engines.duckdb.stage import open_staged, slices, stage
 from puntual.engines.duckdb.totals import totals
 from puntual.engines.duckdb.verdicts import verdicts_of
 from puntual.engines.duckdb.workers import Workers
@@ -155,12 +156,12 @@ class DuckDBEngine:
             )
         for one in _parts(raw):
             staged = self._stages.pop(one, None)
-            if staged is not None:
-                Path(staged.path).unlink(missing_ok=True)
+            for file in staged.files if staged is not None else ():
+                Path(file.path).unlink(missing_ok=True)
         return curated
 
     def _stage(self, raw: RawDay) -> list[Staged]:
-        """Parse every part of a day that has not been parsed, several at once."""
+        """Parse every part of a day that has not been parsed, several slices at once."""
         with self._opening:
             if self._scratch is None:
                 Path(self._temporary).mkdir(parents=True, exist_ok=True)
@@ -168,19 +169,26 @@ class DuckDBEngine:
             folder = self._scratch
         workers = self._pieces()
 
-        def staged(one: RawDay) -> Staged:
-            if one not in self._stages:
-                path = str(Path(folder) / f"{uuid4().hex}.parquet")
-                contract, verdicts = one.contract, verdicts_of(one.contract, one.reference_date)
-                with workers.session(
-                    zone=contract.time_zone, code="T3002", where=contract.file
-                ) as session:
-                    last = stage(session, one, verdicts, path)
-                part = one.parts[0] if one.parts else RawPart(uri="", short="")
-                self._stages[one] = Staged(path=path, part=part, last=last)
-            return self._stages[one]
+        def staged(asked: tuple[RawDay, Slice | None]) -> StagedFile:
+            one, piece = asked
+            path = str(Path(folder) / f"{uuid4().hex}.parquet")
+            contract, verdicts = one.contract, verdicts_of(one.contract, one.reference_date)
+            with workers.session(
+                zone=contract.time_zone, code="T3002", where=contract.file
+            ) as session:
+                last = stage(session, one, verdicts, path, piece)
+            return StagedFile(path=path, after=0, until=last, begin=piece.begin if piece else 0)
 
-        return workers.each(staged, _parts(raw))
+        fresh = dict.fromkeys(one for one in _parts(raw) if one not in self._stages)
+        asked = [(one, piece) for one in fresh for piece in slices(one)]
+        made: dict[RawDay, list[StagedFile]] = {one: [] for one in fresh}
+        for (one, _), file in zip(asked, workers.each(staged, asked), strict=True):
+            before = made[one][-1].until if made[one] else 0
+            made[one].append(replace(file, after=before, until=before + file.until))
+        for one, files in made.items():
+            part = one.parts[0] if one.parts else RawPart(uri="", short="")
+            self._stages[one] = Staged(files=tuple(files), part=part)
+        return [self._stages[one] for one in _parts(raw)]
 
     def _pieces(self) -> Workers:
         with self._opening:
@@ -192,7 +200,7 @@ class DuckDBEngine:
     def _staged(self, raw: RawDay, parts: Sequence[Staged]) -> Iterator[Session]:
         """Lend a session with the view `staged` over a day's parts."""
         zone, file = raw.contract.time_zone, raw.contract.file
-        folder = str(Path(parts[0].path).parent)
+        folder = str(Path(parts[0].files[0].path).parent)
         with self._published(folder, None, zone=zone, code="T3002", where=file) as session:
             open_staged(session, parts)
             yield session

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -30,10 +32,29 @@ SCHEMA = pa.schema([("ordinal", pa.int64()), ("line", pa.string()), ("flaw", pa.
 
 PART_SHIFT = 40
 MAX_LINE = 16 << 20
+SLICE = 16 << 20
+"""Bytes of a slice, about: enough for a task of its own, few enough to share a file evenly."""
+MOST_SLICES = 1_000
 BLOCK = 1 << 20
 """Bytes read at once: what is made of them stays in the processor's cache."""
 _BOM = b"\xef\xbb\xbf"
 _LOST = "\ufffd"
+
+
+@dataclass(slots=True)
+class Slice:
+    """
+    Bytes of a text object that hold whole lines.
+
+    Attributes:
+        begin: Offset of the first byte.
+        end: Offset after the last one.
+        lines: How many lines they are; counted while they are read.
+    """
+
+    begin: int
+    end: int
+    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,52 @@ def read_lines(parts: Sequence[RawPart], form: Csv | None) -> pa.RecordBatchRead
     return pa.RecordBatchReader.from_batches(SCHEMA, _batches(parts, form))
 
 
+def slices_of(part: RawPart, form: Csv | None) -> list[Slice]:
+    """
+    Divide a large text object where lines end, by its size alone; a short one is one slice.
+
+    So is text in which a line feed byte need not be the end of a record.
+    """
+    size = os.stat(part.uri).st_size
+    whole = form is not None and (form.multiline or not _is_utf8(form.encoding))
+    shares = 1 if whole else min(MOST_SLICES, max(1, round(size / SLICE)))
+    bounds = [0]
+    with open(part.uri, "rb") as file:
+        for offset in (size * share // shares for share in range(1, shares)):
+            # Within a long line there is nothing to look for.
+            if offset > bounds[-1] and (bound := _line_begin(file, offset)) < size:
+                bounds.append(bound)
+    return [Slice(begin, end) for begin, end in pairwise([*bounds, size])]
+
+
+def _line_begin(file: BinaryIO, offset: int) -> int:
+    """Return the offset at which the first line begins that does not begin before `offset`."""
+    file.seek(offset - 1)
+    while block := file.read(BLOCK):
+        found = block.find(b"\n")
+        if found >= 0:
+            return offset + found
+        offset += len(block)
+    return offset
+
+
+def read_slice(part: RawPart, form: Csv | None, piece: Slice) -> pa.RecordBatchReader:
+    """
+    Read the lines of a slice; `ordinal` is its first byte's offset + the line in it, from 1.
+
+    So ordinals ascend from slice to slice before it is known how many lines each has, and only
+    the file's first line has the number 1.
+    """
+    return pa.RecordBatchReader.from_batches(SCHEMA, _slice_batches(part, form, piece))
+
+
+def _slice_batches(part: RawPart, form: Csv | None, piece: Slice) -> Iterator[pa.RecordBatch]:
+    window = _Window(part.uri, piece.begin, piece.end)
+    for batch in _part_batches(piece.begin, window, form, begun=piece.begin > 0):
+        piece.lines += batch.num_rows
+        yield batch
+
+
 def cut_content(base: int, content: bytes, form: Csv | None) -> Iterator[pa.RecordBatch]:
     """Cut the bytes of one object that are at hand, as `read_lines` cuts those of a file."""
     return _part_batches(base, io.BytesIO(content), form)
@@ -73,11 +140,13 @@ def _batches(parts: Sequence[RawPart], form: Csv | None) -> Iterator[pa.RecordBa
         yield from _part_batches(number << PART_SHIFT, part.uri, form)
 
 
-def _part_batches(base: int, source: str | BinaryIO, form: Csv | None) -> Iterator[pa.RecordBatch]:
+def _part_batches(
+    base: int, source: str | BinaryIO, form: Csv | None, *, begun: bool = False
+) -> Iterator[pa.RecordBatch]:
     joined = form.quote if form is not None and form.multiline else None
     done, carry = 0, b""
     with _opened(source, form.encoding if form else "utf-8") as file:
-        for chunk in _chunks(file):
+        for chunk in _chunks(file, begun=begun):
             if chunk.flaw == "too_long":
                 if carry:
                     yield _batch(base + done, [carry], None)
@@ -108,9 +177,27 @@ def _part_batches(base: int, source: str | BinaryIO, form: Csv | None) -> Iterat
 def _opened(source: str | BinaryIO, encoding: str) -> BinaryIO:
     """Open text as UTF-8 bytes; what cannot be decoded becomes invalid UTF-8."""
     file = open(source, "rb") if isinstance(source, str) else source  # noqa: SIM115
-    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+    if _is_utf8(encoding):
         return file
     return io.BufferedReader(_Recoded(file, encoding), BLOCK)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+class _Window(io.FileIO):
+    """A file from one offset to another."""
+
+    def __init__(self, path: str, begin: int, end: int) -> None:
+        super().__init__(path)
+        self._left = end - begin
+        self.seek(begin)
+
+    def readinto(self, target: Any) -> int:
+        count = super().readinto(memoryview(target)[: self._left]) or 0
+        self._left -= count
+        return count
 
 
 class _Recoded(io.RawIOBase):
@@ -140,7 +227,7 @@ class _Recoded(io.RawIOBase):
         super().close()
 
 
-def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
+def _chunks(file: BinaryIO, *, begun: bool) -> Iterator[_Chunk]:
     """
     Cut what is read at line ends; a line longer than MAX_LINE becomes a piece without content.
 
@@ -148,7 +235,7 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
     read into the same memory again and again costs half of what new memory does.
     """
     buffer = bytearray(2 * BLOCK)
-    held, begun, skipping = 0, False, False
+    held, skipping = 0, False
     while count := file.readinto(memoryview(buffer)[held : held + BLOCK]):  # type: ignore[attr-defined]
         end = held + count
         if not begun and buffer.startswith(_BOM):

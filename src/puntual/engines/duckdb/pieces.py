@@ -21,12 +21,39 @@ little beside it, few enough that a large day has one for each core.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """One parsed part on scratch: its file, the part it was read from, its last position."""
+class StagedFile:
+    """
+    A scratch file with some of a part's parsed records.
+
+    Attributes:
+        path: The file.
+        after: Positions of the part that lie before its own.
+        until: The last of its own.
+        begin: What its `position` counts from, where that is not `after`.
+    """
 
     path: str
+    after: int
+    until: int
+    begin: int
+
+    @property
+    def shift(self) -> int:
+        """What is added to its `position` to have the part's."""
+        return self.after - self.begin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """One parsed part on scratch: its files in order, the part they were read from."""
+
+    files: tuple[StagedFile, ...]
     part: RawPart
-    last: int
+
+    @property
+    def last(self) -> int:
+        """The part's last position."""
+        return self.files[-1].until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

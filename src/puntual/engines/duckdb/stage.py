@@ -1,5 +1,8 @@
 """
-Raw parts parsed once, each into a scratch Parquet file that counting and curating share.
+Raw parts parsed once, into scratch Parquet files that counting and curating share.
+
+A large text object is parsed slice by slice, each into a file of its own; a slice's positions
+count from its first byte until it is known how many lines lie before it.
 
 A staged file has `position`, `verdict` (null: the record stays unless it is a duplicate),
 `unread` (its form or one of its measures could not be read), `h` (hash of the declared key; null
@@ -12,35 +15,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from puntual.engines.dialect.sql import literal
-from puntual.engines.duckdb.lines import PART_SHIFT
+from puntual.engines.duckdb.lines import PART_SHIFT, Slice, first_line, read_slice, slices_of
 from puntual.engines.duckdb.pieces import Staged
-from puntual.engines.duckdb.read import position_sql, records_sql
+from puntual.engines.duckdb.read import Cut, position_sql, records_sql
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.verdicts import Verdicts
-from puntual.model.contract import Contract
+from puntual.model.contract import Contract, Csv, Parquet
 from puntual.ports.engine import RawDay
 
 _FORM = "(FORMAT parquet, COMPRESSION uncompressed, PARQUET_VERSION V2, DICTIONARY_SIZE_LIMIT 1000)"
 """Version 2 writes differences: as small as compressed, sooner written and sooner read."""
 
 
-def stage(session: Session, raw: RawDay, verdicts: Verdicts, path: str) -> int:
+_LINES = "slice_lines"
+
+
+def stage(
+    session: Session, raw: RawDay, verdicts: Verdicts, path: str, piece: Slice | None = None
+) -> int:
     """
     Parse a raw day's parts into a scratch file; return the last position in it.
+
+    Args:
+        session: May read the parts and write the file.
+        raw: A raw day of one part, or of none.
+        verdicts: Of its contract.
+        path: The file.
+        piece: The slice of the part that is parsed alone; the number of its lines is returned.
 
     Raises:
         PermanentError: T3001, T3002, Q1002, Q1004; see `session.translate`.
     """
     contract = raw.contract
     values = ", ".join(f"v{i}" for i in range(len(contract.columns)))
-    records = records_sql(session, raw, contract.columns)
+    records = records_sql(session, raw, contract.columns, _slice(session, raw, piece))
     session.rows(
         f"COPY (SELECT {position_sql()} AS position, {verdicts.sql} AS verdict, "
         f"{unread_sql(contract)} AS unread, {_hash(contract)} AS h, {values} FROM ({records})) "
         f"TO {literal(path)} {_FORM}"
     )
+    if piece is not None:
+        return piece.lines
     (last,) = session.row(f"SELECT coalesce(max(position), 0) FROM {staged_sql((path,))}")
     return int(str(last))
+
+
+def slices(raw: RawDay) -> list[Slice | None]:
+    """Return the slices in which a raw day of one part is parsed; None: it is parsed whole."""
+    if not raw.parts or raw.stream or isinstance(raw.contract.format, Parquet):
+        return [None]
+    found = slices_of(raw.parts[0], _csv(raw.contract))
+    return [*found] if len(found) > 1 else [None]
+
+
+def _slice(session: Session, raw: RawDay, piece: Slice | None) -> Cut | None:
+    """Lay the lines of a slice out to be read."""
+    if piece is None:
+        return None
+    (part,), csv = raw.parts, _csv(raw.contract)
+    session.connection.register(_LINES, read_slice(part, csv, piece))
+    return Cut(relation=_LINES, first=first_line(part, csv))
+
+
+def _csv(contract: Contract) -> Csv | None:
+    return contract.format if isinstance(contract.format, Csv) else None
 
 
 def staged_sql(files: Sequence[str]) -> str:
@@ -50,10 +88,12 @@ def staged_sql(files: Sequence[str]) -> str:
 
 def open_staged(session: Session, parts: Sequence[Staged]) -> None:
     """Make the view `staged` over the staged files of a day's parts, in their order."""
-    ordinal = f"(file_index::BIGINT << {PART_SHIFT}) + position AS ordinal"
+    files = [file for part in parts for file in part.files]
+    shifts = [(n << PART_SHIFT) + f.shift for n, part in enumerate(parts) for f in part.files]
     session.rows(
-        f"CREATE TEMP VIEW staged AS SELECT {ordinal}, * EXCLUDE (position) "
-        f"FROM {staged_sql([part.path for part in parts])}"
+        "CREATE TEMP VIEW staged AS SELECT "
+        f"({shifts}::BIGINT[])[file_index::BIGINT + 1] + position AS ordinal, "
+        f"* EXCLUDE (position) FROM {staged_sql([file.path for file in files])}"
     )
 
 
