@@ -11,9 +11,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from puntual.checks.comparable import not_exact, numbers_of_texts
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect.loads import no_rows
-from puntual.engines.spark.curate import exact_sum
 from puntual.engines.spark.digest import encoding_sql, halves
 from puntual.engines.spark.files import scan
+from puntual.engines.spark.sums import exact_sum
 from puntual.engines.spark.types import declared
 from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
