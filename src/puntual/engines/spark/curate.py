@@ -168,7 +168,8 @@ def _write_aside(
     names = [f"v{i}" for i in range(len(contract.columns))]
     wrong = staged.frame.where("verdict IS NOT NULL").select("ordinal", "verdict", *names)
     if not number:
-        wrong = spark.createDataFrame([], wrong.schema)
+        # Spark sees that nothing has to be read then.
+        wrong = wrong.where("false")
     if found.number:
         again = F.lit(len(known)).cast("smallint").alias("verdict")
         wrong = wrong.unionAll(found.dropped.select("ordinal", again, *names))
