@@ -103,8 +103,9 @@ class Built:
     Attributes:
         files: Parquet files, at least one, of the rows. For a model that carries a source of
             several files there may be one for each of them, in their order, with the places of
-            that file; else there is one, ordered by `_object`, `_position` where the model has
-            them, else by its key, else by all columns.
+            that file; else there is one, or several of a large model, ordered within a file and
+            from file to file by `_object`, `_position` where the model has them, else by its
+            key, else by all columns.
         totals: Without key digest.
         columns: (name, type in DuckDB's words), in order.
     """

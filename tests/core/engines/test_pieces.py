@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from puntual.engines.dialect.rowwise import is_rowwise
 from puntual.engines.duckdb.pieces import Staged, StagedFile, cut
-from puntual.engines.duckdb.rowwise import is_rowwise
 from puntual.engines.duckdb.session import Limits
 from puntual.engines.duckdb.workers import at_once
 from puntual.ports.engine import RawPart

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from puntual.engines.dialect.rowwise import is_rowwise
 from puntual.engines.dialect.sql import literal, quote
 from puntual.engines.duckdb.curate import PARQUET, named_sums
-from puntual.engines.duckdb.rowwise import is_rowwise
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import (
     data_files,

@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Context, Decimal
-from functools import reduce
 from zoneinfo import ZoneInfo
 
-from pyspark.sql import Column
+from pyspark.sql import Column, Row
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DecimalType
 
-from puntual.checks.reconcile import DIGITS
-from puntual.engines.spark.curate import value
-from puntual.engines.spark.stage import Staged
+from puntual.engines.spark.stage import Staged, value
+from puntual.engines.spark.sums import sums_of
 from puntual.model.contract import Kind
 from puntual.model.seal import Landed
 
 
 def count(staged: Staged) -> Landed:
-    """Count records, sum measures, and say which other days are named."""
-    contract = staged.raw.contract
-    frame = staged.frame
+    """
+    Count records, sum measures, and say which other days are named.
+
+    Raises:
+        PermanentError: Q1002 a sum has more than 38 digits.
+    """
+    contract, found = staged.raw.contract, runs(staged)
+    days: Counter[date] = Counter()
+    for run in found:
+        if run["day"] is not None:
+            days[run["day"]] += run["n"]
+    return Landed(
+        records=sum(r["n"] for r in found),
+        unreadable=sum(r["unread"] for r in found),
+        sums=sums_of(found, contract.measures, contract.file),
+        other_days={day.isoformat(): number for day, number in sorted(days.items())},
+    )
+
+
+def runs(staged: Staged) -> list[Row]:
+    """
+    Return what each partition holds, apart for each other day that its records name.
+
+    Returns:
+        (number of the partition, day, lowest and highest ordinal `low` and `high`, records `n`,
+        those without a verdict `good`, those that are `unread`, sums `s<i>`), asked once.
+    """
+    if staged.runs:
+        return staged.runs
+    contract, frame = staged.raw.contract, staged.frame
     sums = []
     for i, measure in enumerate(contract.measures):
         name = value(contract, measure.column)
         kind = frame.schema[name].dataType
         wide = DecimalType(38, kind.scale if isinstance(kind, DecimalType) else 0)
         sums.append(F.sum(F.when(~F.col("unread"), F.col(name).cast(wide))).alias(f"s{i}"))
-    rows = (
-        frame.groupBy(_other_day(staged).alias("day"))
+    staged.runs[:] = (
+        frame.groupBy(F.spark_partition_id().alias("number"), _other_day(staged).alias("day"))
         .agg(
+            F.min("ordinal").alias("low"),
+            F.max("ordinal").alias("high"),
             F.count("*").alias("n"),
+            F.count(F.when(F.col("verdict").isNull(), 1)).alias("good"),
             F.count(F.when(F.col("unread"), 1)).alias("unread"),
             *sums,
         )
         .collect()
     )
-    rows.sort(key=lambda r: (r["day"] is None, r["day"] or date.min))
-    return Landed(
-        records=sum(r["n"] for r in rows),
-        unreadable=sum(r["unread"] for r in rows),
-        sums={
-            m.column: reduce(
-                Context(prec=DIGITS).add,
-                (r[f"s{i}"] for r in rows if r[f"s{i}"] is not None),
-                Decimal(0),
-            )
-            for i, m in enumerate(contract.measures)
-        },
-        other_days={r["day"].isoformat(): r["n"] for r in rows if r["day"] is not None},
-    )
+    return staged.runs
 
 
 def _other_day(staged: Staged) -> Column:

@@ -20,6 +20,7 @@ from puntual.model.contract import ColumnType, Kind
 
 _ENDLESS_DAY = 2**31 - 1
 _ENDLESS_INSTANT = 2**63 - 1
+_LOW = 30
 
 
 def text_sql(column: str, found: t.DataType, kind: ColumnType, *, zone: str = "UTC") -> str:
@@ -68,28 +69,40 @@ def encoding_sql(
     Raises:
         ProjectError: R6001, R6002.
     """
-    parts: list[str] = []
+    parts, fixed = [], ""
     for name in names:
         if name not in types:
             raise no_such_column(name, {n: k.simpleString() for n, k in types.items()})
         tag = TAGS[columns[name].kind]
         text = text_sql(name, types[name], columns[name], zone=zone)
         if columns[name].kind is Kind.TEXT:
-            length = f"coalesce(CAST(octet_length({text}) AS STRING), '')"
-            parts += [f"'{tag}'", length, "':'", f"coalesce({text}, '')"]
+            parts += [f"'{fixed}{tag}'", f"CAST(octet_length({text}) AS STRING)", "':'", text]
+            fixed = ""
         else:
-            parts += [f"'{tag}'", f"coalesce({text}, '')", "';'"]
-    return f"concat({', '.join(parts)})"
+            parts += [f"'{fixed}{tag}'", text]
+            fixed = ";"
+    # It leaves out what is null.
+    return f"concat_ws('', {', '.join(parts)}, '{fixed}')"
 
 
 def halves(encoding: str) -> tuple[str, str]:
-    """Return the two halves of the digest of an encoding, decimals that can be summed."""
+    """Return the two halves of the digest of an encoding, as integers of 60 bits."""
     high, low = f"left(md5({encoding}), 15)", f"right(md5({encoding}), 15)"
     return _sixty(high), _sixty(low)
 
 
+def sums_of_half(half: str) -> tuple[str, str]:
+    """Return two sums of which `half_of` makes the sum of a half: an integer holds each of them."""
+    return f"sum(shiftright({half}, {_LOW}))", f"sum({half} & {(1 << _LOW) - 1})"
+
+
+def half_of(high: int | None, low: int | None) -> int:
+    """Return the sum of a half; over no row it is 0."""
+    return ((high or 0) << _LOW) + (low or 0)
+
+
 def _sixty(digits: str) -> str:
-    return f"CAST(conv({digits}, 16, 10) AS DECIMAL(38,0))"
+    return f"CAST(conv({digits}, 16, 10) AS BIGINT)"
 
 
 def _number(text: str, more: int, has: ColumnType, scale: int) -> str:

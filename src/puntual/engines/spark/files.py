@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 
 from puntual.engines.spark.arrow import quoted
 from puntual.errors import PermanentError
@@ -58,12 +58,22 @@ def write_one(frame: DataFrame, folder: str, name: str, order: Sequence[str]) ->
     Without columns the frame is one partition already, and is written as it lies.
     """
     if order:
-        keys = [frame[quoted(column)].asc_nulls_last() for column in order]
-        frame = frame.repartition(1).sortWithinPartitions(*keys)
+        frame = frame.repartition(1).sortWithinPartitions(*ascending(frame, order))
     (written,) = write(frame, folder, name).values()
     path = f"{folder.rstrip('/')}/{name}.parquet"
     _move(frame.sparkSession, written, path)
     return path
+
+
+def ascending(frame: DataFrame, order: Sequence[str]) -> list[Column]:
+    """Return what a frame is sorted by, to ascend in columns with nulls last."""
+    return [frame[quoted(column)].asc_nulls_last() for column in order]
+
+
+def size_of(spark: SparkSession, files: Sequence[str]) -> int:
+    """Return how many bytes files have."""
+    found = (_system(spark, file) for file in files)
+    return sum(int(system.getFileStatus(path).getLen()) for path, system in found)
 
 
 def remove(spark: SparkSession, files: Sequence[str]) -> None:

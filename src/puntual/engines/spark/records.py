@@ -17,7 +17,7 @@ from functools import partial, reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as t
 
@@ -35,7 +35,7 @@ _BOM_BYTES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Splits:
-    """What one scan of a file's lines tells: lines before each split, the line without an end."""
+    """What a scan of a file's lines tells: lines before each split, the line without an end."""
 
     before: Mapping[int, int]
     cut_off: int
@@ -63,10 +63,19 @@ def parsed(spark: SparkSession, reader: Reader, raw: RawDay, asked: Asked) -> Da
         return map_batches(
             _payloads(spark, raw.parts), partial(_lines, reader, raw, asked, ""), schema
         )
-    frames = [
-        _part(spark, reader, replace(raw, parts=(part,)), asked, number, schema)
-        for number, part in enumerate(raw.parts)
-    ]
+    alone = [replace(raw, parts=(part,)) for part in raw.parts]
+    if _is_lines(raw.contract):
+        texts = [_text(spark, part.uri) for part in raw.parts]
+        frames = [
+            _lines_of(reader, one, asked, number << PART_SHIFT, schema, text, splits)
+            for number, (one, text, splits) in enumerate(
+                zip(alone, texts, _splits(texts), strict=True)
+            )
+        ]
+    else:
+        frames = [
+            _part(spark, reader, one, asked, number, schema) for number, one in enumerate(alone)
+        ]
     return reduce(DataFrame.unionAll, frames)
 
 
@@ -125,20 +134,28 @@ def _part(
     schema: t.StructType,
 ) -> DataFrame:
     (part,) = raw.parts
-    form = raw.contract.format
-    base = number << PART_SHIFT
-    if isinstance(form, Parquet):
+    if isinstance(raw.contract.format, Parquet):
         wanted = {c.source_name.lower() for c in raw.contract.columns}
         rows = _rows(spark, part.uri)
         kept = [rows[quoted(name)] for name in rows.columns if name.lower() in wanted]
-        given = rows.select(_ordinal(F.lit(base)).alias(ORDINAL), *kept)
+        given = rows.select(_ordinal(F.lit(number << PART_SHIFT)).alias(ORDINAL), *kept)
         return map_batches(given, partial(_typed, reader, raw, asked), schema)
-    if _is_whole(form if isinstance(form, Csv) else None):
-        content = spark.read.format("binaryFile").load(escaped(part.uri)).select("content")
-        return map_batches(content, partial(_contents, reader, raw, asked, number), schema)
-    lines = _text(spark, part.uri)
+    content = spark.read.format("binaryFile").load(escaped(part.uri)).select("content")
+    return map_batches(content, partial(_contents, reader, raw, asked, number), schema)
+
+
+def _lines_of(
+    reader: Reader,
+    raw: RawDay,
+    asked: Asked,
+    base: int,
+    schema: t.StructType,
+    lines: DataFrame,
+    splits: _Splits,
+) -> DataFrame:
+    form = raw.contract.format
     first = _first(lines) if isinstance(form, Csv) and form.header else ""
-    work = partial(_numbered, reader, raw, asked, first, base, _splits(lines))
+    work = partial(_numbered, reader, raw, asked, first, base, splits)
     long = F.octet_length("value") > MAX_LINE
     given = lines.select(
         "start",
@@ -148,11 +165,13 @@ def _part(
     return map_batches(given, work, schema)
 
 
-def _is_whole(form: Csv | None) -> bool:
-    """Return whether a line feed in the bytes need not be the end of a record."""
-    return form is not None and (
-        form.multiline or codecs.lookup(form.encoding).name not in ("utf-8", "utf-8-sig")
-    )
+def _is_lines(contract: Contract) -> bool:
+    """Return whether objects are text of which each line feed's byte ends a line, and a record."""
+    form = contract.format
+    if isinstance(form, Csv):
+        plain = codecs.lookup(form.encoding).name in ("utf-8", "utf-8-sig")
+        return plain and not form.multiline
+    return not isinstance(form, Parquet)
 
 
 def _text(spark: SparkSession, uri: str) -> DataFrame:
@@ -173,10 +192,14 @@ def _first(lines: DataFrame) -> str:
     return bytes(rows[0][0]).decode("utf-8", "replace") if rows else ""
 
 
-def _splits(lines: DataFrame) -> _Splits:
-    """Count the lines of each split, and find out whether the last one has no end."""
-    found = sorted(
-        lines.groupBy("start")
+def _splits(texts: Sequence[DataFrame]) -> list[_Splits]:
+    """Count the lines of all splits in one scan, and see whether the last of a file has an end."""
+    numbered = [
+        lines.select(F.lit(number).alias("number"), "*") for number, lines in enumerate(texts)
+    ]
+    rows = (
+        reduce(DataFrame.unionAll, numbered)
+        .groupBy("number", "start")
         .agg(
             F.count("*").alias("lines"),
             F.sum(F.octet_length("value").cast("bigint") + 1).alias("bytes"),
@@ -184,12 +207,19 @@ def _splits(lines: DataFrame) -> _Splits:
         )
         .collect()
     )
+    found: list[list[Row]] = [[] for _ in texts]
+    for row in sorted(rows):
+        found[row["number"]].append(row)
+    return [_splits_of(splits) for splits in found]
+
+
+def _splits_of(found: Sequence[Row]) -> _Splits:
     before, total, held = {}, 0, 0
-    for start, count, size, _ in found:
-        before[start] = total
-        total += count
-        held += size
-    size = found[0][3] if found else 0
+    for row in found:
+        before[row["start"]] = total
+        total += row["lines"]
+        held += row["bytes"]
+    size = found[0]["size"] if found else 0
     open_end = held in (size + 1, size + 1 - _BOM_BYTES)
     return _Splits(before=before, cut_off=total if open_end else 0)
 

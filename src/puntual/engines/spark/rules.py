@@ -20,9 +20,9 @@ from pyspark.sql import types as t
 from puntual.engines.dialect.judged import SAMPLE, day_end, freshness, mentions, sums_compared
 from puntual.engines.dialect.sql import quote
 from puntual.engines.spark.arrow import fetch, quoted
-from puntual.engines.spark.build import ORIGIN
-from puntual.engines.spark.curate import exact_sum
 from puntual.engines.spark.files import write_one
+from puntual.engines.spark.order import ORIGIN
+from puntual.engines.spark.sums import exact_sum
 from puntual.engines.spark.tables import Tables
 from puntual.errors import ProjectError
 from puntual.model.check import (

@@ -43,6 +43,8 @@ SETTINGS: Mapping[str, str] = {
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.maxPartitionBytes": str(SPLIT),
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    # What is kept is read a few times and thrown away: to compress it took the most of a day.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     "spark.sql.caseSensitive": "false",
 }
 
@@ -125,14 +127,7 @@ def _ours(exc: Exception, code: str, where: str) -> PermanentError:
     classes = set(_CLASS.findall(text))
     told = _OURS.search(text)
     if classes & _OF_NUMBERS or (told and told[1] == "Q1002"):
-        return PermanentError(
-            "Q1002",
-            "A number became larger than its type can hold.",
-            where=where,
-            expected="sums of at most 38 digits",
-            observed=_kind(exc, text),
-            next_step="Give the column fewer decimals or a wider type.",
-        )
+        return too_large(where, _kind(exc, text))
     if told:
         return PermanentError(
             told[1],
@@ -149,6 +144,18 @@ def _ours(exc: Exception, code: str, where: str) -> PermanentError:
         expected="SQL and files that Spark can read",
         observed=_kind(exc, text),
         next_step="Correct what is named here; `puntual check` reads the project's SQL.",
+    )
+
+
+def too_large(where: str, observed: str) -> PermanentError:
+    """Return the fault that a number has too many digits."""
+    return PermanentError(
+        "Q1002",
+        "A number became larger than its type can hold.",
+        where=where,
+        expected="sums of at most 38 digits",
+        observed=observed,
+        next_step="Give the column fewer decimals or a wider type.",
     )
 
 

@@ -1,16 +1,17 @@
-"""A raw day parsed once, kept on the executors' disks while it is counted and curated."""
+"""A raw day parsed once, kept by the executors while it is counted and curated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from puntual.engines.spark.reader import PART_SHIFT, Reader
 from puntual.engines.spark.records import parsed
+from puntual.model.contract import Contract
 from puntual.ports.engine import RawDay, RawPart
 
 APART = 32
@@ -21,17 +22,35 @@ _MASK = (1 << PART_SHIFT) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """The parsed records of a raw day, and what their verdicts mean, from number 1."""
+    """
+    The parsed records of a raw day.
+
+    Attributes:
+        raw: The day.
+        frame: What `Reader.parse` gives of each record, and `h`, a hash of its key.
+        verdicts: What the verdicts mean, from number 1.
+        runs: What each partition holds, once that was asked; see `count.runs`.
+    """
 
     raw: RawDay
     frame: DataFrame
     verdicts: tuple[tuple[str, str, str], ...]
+    runs: list[Row] = field(default_factory=list)
 
 
 def stage(spark: SparkSession, reader: Reader, raw: RawDay) -> Staged:
     """Parse a raw day and keep it; nothing is read before it is asked for, but a file's lines."""
-    frame = parsed(spark, reader, raw, "verdicts").persist(StorageLevel.DISK_ONLY)
-    return Staged(raw=raw, frame=frame, verdicts=reader.verdicts(raw))
+    keys = [value(raw.contract, name) for name in raw.contract.key]
+    # Hashed here, so that the search for duplicates reads no column of the key.
+    hashed = F.xxhash64(*keys) if keys else F.lit(None).cast("bigint")
+    frame = parsed(spark, reader, raw, "verdicts").withColumn("h", hashed)
+    kept = frame.persist(StorageLevel.MEMORY_AND_DISK)
+    return Staged(raw=raw, frame=kept, verdicts=reader.verdicts(raw))
+
+
+def value(contract: Contract, name: str) -> str:
+    """Return the name of a contract's column among the parsed ones."""
+    return f"v{[c.name for c in contract.columns].index(name)}"
 
 
 def position(ordinal: str = "ordinal") -> Column:

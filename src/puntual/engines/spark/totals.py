@@ -11,9 +11,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from puntual.checks.comparable import not_exact, numbers_of_texts
 from puntual.checks.encoding import ALGORITHM
 from puntual.engines.dialect.loads import no_rows
-from puntual.engines.spark.curate import exact_sum
-from puntual.engines.spark.digest import encoding_sql, halves
+from puntual.engines.spark.digest import encoding_sql, half_of, halves, sums_of_half
 from puntual.engines.spark.files import scan
+from puntual.engines.spark.sums import exact_sum
 from puntual.engines.spark.types import declared
 from puntual.model.contract import ColumnType
 from puntual.model.manifest import Totals
@@ -59,10 +59,13 @@ def totals(
             if kind is None:
                 raise not_exact(name, found[name].simpleString())
             kinds[name] = kind
-        asked += [F.sum(F.expr(half)) for half in halves(encoding_sql(columns, found, kinds))]
+        both = halves(encoding_sql(columns, found, kinds))
+        # Made before the sums, so that each row's is made once.
+        rows = rows.withColumns({f"puntual half {i}": F.expr(half) for i, half in enumerate(both)})
+        asked += [F.expr(s) for i in (0, 1) for s in sums_of_half(f"`puntual half {i}`")]
     (answer,) = rows.agg(*asked).collect()
-    amounts = answer[1 : 1 + len(measures)]
-    digest = ":".join(str(half or 0) for half in answer[1 + len(measures) :])
+    amounts, parts = answer[1 : 1 + len(measures)], answer[1 + len(measures) :]
+    digest = ":".join(str(half_of(*parts[i : i + 2])) for i in range(0, len(parts), 2))
     return Totals(
         records=answer[0],
         sums={m: Decimal(a or 0) for m, a in zip(measures, amounts, strict=True)},
