@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -249,7 +250,8 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def test_a_demo_that_is_played_again_begins_as_the_first_one_did(
     played: tuple[Path, str], tmp_path: Path
 ) -> None:
-    folder, _ = played
+    folder = tmp_path / "again"
+    shutil.copytree(played[0], folder)
     for where in (folder, tmp_path / "first"):
         prepare = f"import demo, pathlib; demo.prepare(pathlib.Path({str(where)!r}))"
         subprocess.run([sys.executable, "-c", prepare], cwd=EXAMPLE, check=True)

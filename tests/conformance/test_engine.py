@@ -964,6 +964,25 @@ class TestDuckDB(EngineSuite):
     def engine(self, tmp_path: Path) -> DuckDBEngine:
         return DuckDBEngine(threads=2, temporary=str(tmp_path))
 
+    def test_of_a_part_that_cannot_be_read_nothing_lies_about_and_the_others_are_kept(
+        self, tmp_path: Path
+    ) -> None:
+        made = contract(Parquet(), column("id", required=True))
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table({"id": ["A", "B"]}), sink)
+        good = sink.getvalue().to_pybytes()
+        day = raw(tmp_path, made, good, b"no Parquet", good)
+        engine = DuckDBEngine(temporary=str(tmp_path))
+        for _ in range(3):
+            with pytest.raises(PermanentError) as caught:
+                engine.count(day)
+            assert caught.value.code == "T3002"
+            assert len([*tmp_path.glob(".staged-*/*.parquet")]) == 2
+        Path(day.parts[1].uri).write_bytes(good)
+        assert engine.count(day).records == 6
+        engine.close()
+        assert not [*tmp_path.glob(".staged-*")]
+
     @pytest.mark.row("f51")
     def test_pieces_are_the_day_whatever_the_threads(self, tmp_path: Path) -> None:
         made = contract(JsonLines(), *PAYMENTS, key=("id",), measures=MEASURES)

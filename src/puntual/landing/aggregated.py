@@ -4,7 +4,10 @@ Stream records that a producer's library packed into one, taken apart: each is l
 The Kinesis Producer Library writes several user records as one record of the stream: four magic
 bytes, a Protocol Buffers message with the records and a table of their partition keys, and the
 MD5 of the message. What only looks like that (another checksum, a message that cannot be read)
-is a record like any other, as for Amazon's own consumer (`aws.md` K11, `failures.md` 29).
+is a record like any other (`aws.md` K11, `failures.md` 29). Tags and explicit hash keys are not
+kept, for they are the transport's. Amazon's own consumer drops user records that came into a shard
+which is not theirs, for the producer puts them again; here both are kept, as of any producer that
+puts twice, and the contract's key tells the second one.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from puntual.ports.landing import LandedDay
 from puntual.ports.stream import StreamPage
 
 PAGES = 40
-"""Pages of one commit: at most 2,000,000 records lie on the scratch disk at once."""
+"""Pages of one commit: at most 2,000,000 records of a stream lie on the scratch disk at once."""
 
 _ATTEMPTS = 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -168,3 +169,45 @@ def test_slices_of_a_file_have_its_lines_in_their_places(
             found += [(n - piece.begin + before, line, flaw) for n, line, flaw in rows]
             assert piece.lines == len(found) - before
     assert found == whole
+
+
+def test_no_more_of_a_file_is_read_than_it_has_to_find_where_lines_begin(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" * 40 + b"y" * 4000)
+    part = RawPart(uri=str(path), short="0" * 12)
+    sought: list[int] = []
+    line_begin = lines._line_begin
+
+    def seen(file: BinaryIO, offset: int) -> int:
+        found = line_begin(file, offset)
+        sought.append(file.tell() - offset)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", 16)
+        patch.setattr(lines, "SLICE", 64)
+        patch.setattr(lines, "_line_begin", seen)
+        slices = slices_of(part, None)
+    assert (slices[0].begin, slices[-1].end) == (0, 4080)
+    assert sum(sought) < 2 * 4080
+
+
+def test_a_file_has_at_most_so_many_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" * 500)
+    monkeypatch.setattr(lines, "SLICE", 8)
+    monkeypatch.setattr(lines, "MOST_SLICES", 7)
+    found = slices_of(RawPart(uri=str(path), short="0" * 12), None)
+    assert (len(found), found[0].begin, found[-1].end) == (7, 0, 1000)
+
+
+def test_a_file_that_became_shorter_is_not_read_as_if_it_were_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"a\n" * 50)
+    part = RawPart(uri=str(path), short="0" * 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "SLICE", 20)
+        *_, last = slices_of(part, None)
+        path.write_bytes(b"a\n" * 20)
+        with pytest.raises(OSError, match="shorter than it was"):
+            read_slice(part, None, last).read_all()

@@ -550,7 +550,9 @@ def test_what_only_looks_packed_is_a_record_like_any_other(at: int, bits: int, c
 
 @pytest.mark.row("f29")
 @given(message=st.binary(max_size=60))
-def test_a_message_of_any_bytes_under_a_right_checksum_loses_nothing(message: bytes) -> None:
+def test_a_message_of_any_bytes_under_a_right_checksum_gives_its_records_or_stays_whole(
+    message: bytes,
+) -> None:
     checksum = hashlib.md5(message, usedforsecurity=False).digest()
     payload = b"\xf3\x89\x9a\xc2" + message + checksum
     page = StreamPage(sequences=("7",), arrivals=(1,), keys=("k",), payloads=(payload,), behind=0)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from puntual.engines.dialect.rowwise import is_rowwise
 from puntual.engines.dialect.sql import literal, quote
-from puntual.engines.duckdb.curate import PARQUET, named_sums
+from puntual.engines.duckdb.curate import TABLE, named_sums
 from puntual.engines.duckdb.session import Session
 from puntual.engines.duckdb.tables import (
     data_files,
@@ -91,7 +91,7 @@ def _carried_pieces(
         ) as session:
             tables = {**day.tables, str(model.carries): (file,)}
             open_tables(session, replace(day, tables=tables), model.sql)
-            session.rows(f"COPY ({statement.sql}\n) TO {literal(path)} {PARQUET}", statement.values)
+            session.rows(f"COPY ({statement.sql}\n) TO {literal(path)} {TABLE}", statement.values)
             same = _places(session, path) == _places(session, file)
         return path if same else None
 
@@ -119,7 +119,7 @@ def _sorted(session: Session, statement: _Statement, names: Sequence[str]) -> st
         listed = ", ".join(quote(n) for n in order)
         session.rows(
             f"COPY (SELECT * FROM ({statement.sql}\n) ORDER BY {listed}) "
-            f"TO {literal(path)} {PARQUET}",
+            f"TO {literal(path)} {TABLE}",
             statement.values,
         )
         if order != first or _identifies(session, path, first):

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from puntual.engines.dialect.sql import literal, quote, type_sql
 from puntual.engines.duckdb.lines import PART_SHIFT
-from puntual.engines.duckdb.pieces import Staged, StagedFile, Stretch, cut
+from puntual.engines.duckdb.pieces import Staged, Stretch, cut
 from puntual.engines.duckdb.read import object_sql, position_sql
 from puntual.engines.duckdb.session import Session
-from puntual.engines.duckdb.stage import staged_sql
+from puntual.engines.duckdb.stage import positioned_sql
 from puntual.engines.duckdb.tables import data_files, repeated_sql, scan
 from puntual.engines.duckdb.verdicts import DUPLICATE, Verdict, Verdicts
 from puntual.engines.duckdb.workers import Workers
@@ -29,17 +29,25 @@ from puntual.ports.engine import Curated, RawDay, RawPart
 
 PARQUET = (
     "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 120832, "
-    "DICTIONARY_SIZE_LIMIT 4096, PARQUET_VERSION V2)"
+    "DICTIONARY_SIZE_LIMIT 4096)"
 )
 """
-Written by one thread, or under a total ORDER BY, the same bytes every time.
+Written by one thread, or under a total ORDER BY, the same bytes every time; every reader of
+Parquet reads its encodings.
 
 Level 1 saves a tenth of the writing and costs one or two hundredths of the size. A row group ends
 with the vector of at most 2,048 rows that fills it, so it stays below the 122,880 of a table's: a
 load takes each as it is, and the checkpoint has none to merge (a third of the load's work). A
 column of more than 4,096 values in a row group is not tried as a dictionary to its end: a fifth of
-the writing where there are keys. Version 2 writes positions, instants and lengths as differences: a
-tenth less writing, a fifth less to store, a third less reading.
+the writing where there are keys.
+"""
+
+TABLE = PARQUET.replace(")", ", PARQUET_VERSION V2)")
+"""
+The same for curated tables, which on one machine DuckDB alone loads.
+
+Version 2 writes positions, instants and lengths as differences: a tenth less writing, a fifth less
+to store, a third less reading.
 """
 
 
@@ -151,31 +159,26 @@ def _write_piece(kept: Kept, numbered: tuple[int, tuple[Stretch, ...]]) -> str:
         names = ", ".join(quote(c.name) for c in contract.columns)
         copy = f"COPY (SELECT {names}, _object, _position FROM ({rows})"
         if len(stretches) == 1:
-            session.rows(f"{copy}) TO {literal(path)} {PARQUET}")
+            session.rows(f"{copy}) TO {literal(path)} {TABLE}")
         if len(stretches) > 1 or not _ascends(session, path):
-            session.rows(f"{copy} ORDER BY number, _position) TO {literal(path)} {PARQUET}")
+            session.rows(f"{copy} ORDER BY number, _position) TO {literal(path)} {TABLE}")
     return path
 
 
 def _stretch(kept: Kept, stretch: Stretch) -> str:
-    files = [f for f in stretch.staged.files if f.after < stretch.until and stretch.after < f.until]
-    listed = (_of_file(kept, stretch, f) for f in files or stretch.staged.files[:1])
-    return " UNION ALL ".join(listed)
-
-
-def _of_file(kept: Kept, stretch: Stretch, file: StagedFile) -> str:
-    """Return the rows of a stretch that lie in one file, and are not dropped."""
+    """Return the rows of a stretch that stay, in the order of its files and their positions."""
     columns = [f"v{i} AS {quote(c.name)}" for i, c in enumerate(kept.contract.columns)]
-    after, until = max(stretch.after, file.after), min(stretch.until, file.until)
+    after, until, staged = stretch.after, stretch.until, stretch.staged
+    files = [f for f in staged.files if f.after < until and after < f.until] or staged.files[:1]
     first = stretch.number << PART_SHIFT
     return (
         f"SELECT {stretch.number} AS number, {', '.join(columns)}, "
-        f"{literal(stretch.staged.part.short)} AS _object, position + {file.shift} AS _position "
-        f"FROM {staged_sql((file.path,))} ANTI JOIN ("
-        f"SELECT ordinal - {first + file.shift} AS position FROM {scan((kept.dropped,))} "
+        f"{literal(staged.part.short)} AS _object, position AS _position "
+        f"FROM ({positioned_sql(files)}) ANTI JOIN ("
+        f"SELECT ordinal - {first} AS position FROM {scan((kept.dropped,))} "
         f"WHERE ordinal BETWEEN {first + after + 1} AND {first + until}"
-        f") USING (position) WHERE verdict IS NULL "
-        f"AND position > {after - file.shift} AND position <= {until - file.shift}"
+        ") USING (position) "
+        f"WHERE verdict IS NULL AND position > {after} AND position <= {until}"
     )
 
 

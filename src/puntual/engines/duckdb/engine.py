@@ -19,14 +19,14 @@ from puntual.engines.duckdb.build import build
 from puntual.engines.duckdb.count import count
 from puntual.engines.duckdb.curate import curate
 from puntual.engines.duckdb.lines import Slice
-from puntual.engines.duckdb.pieces import PIECE, Staged, StagedFile
+from puntual.engines.duckdb.pieces import PIECE, Staged, StagedFile, in_turn
 from puntual.engines.duckdb.planted import plant
 from puntual.engines.duckdb.profile import profile
 from puntual.engines.duckdb.query import query
 from puntual.engines.duckdb.raw import ask, parse
 from puntual.engines.duckdb.record import record_at
 from puntual.engines.duckdb.rules import offending
-from puntual.engines.duckdb.session import Confined, Limits, Session, open_session
+from puntual.engines.duckdb.session import Confined, Limits, Session, open_session, reading
 from puntual.engines.duckdb.split import split
 from puntual.engines.duckdb.stage import open_staged, slices, stage
 from puntual.engines.duckdb.totals import totals
@@ -169,25 +169,42 @@ class DuckDBEngine:
             folder = self._scratch
         workers = self._pieces()
 
-        def staged(asked: tuple[RawDay, Slice | None]) -> StagedFile:
-            one, piece = asked
+        with reading(raw.contract.file):
+            fresh = {one: slices(one) for one in _parts(raw) if one not in self._stages}
+        made: dict[RawDay, dict[int, StagedFile]] = {one: {} for one in fresh}
+
+        def staged(asked: tuple[RawDay, int, Slice | None]) -> None:
+            one, number, piece = asked
             path = str(Path(folder) / f"{uuid4().hex}.parquet")
             contract, verdicts = one.contract, verdicts_of(one.contract, one.reference_date)
-            with workers.session(
-                zone=contract.time_zone, code="T3002", where=contract.file
-            ) as session:
-                last = stage(session, one, verdicts, path, piece)
-            return StagedFile(path=path, after=0, until=last, begin=piece.begin if piece else 0)
+            try:
+                with (
+                    workers.session(
+                        zone=contract.time_zone, code="T3002", where=contract.file
+                    ) as session,
+                    reading(contract.file),
+                ):
+                    last = stage(session, one, verdicts, path, piece)
+            except BaseException:
+                Path(path).unlink(missing_ok=True)
+                raise
+            begin = piece.begin if piece else 0
+            made[one][number] = StagedFile(path=path, after=0, until=last, begin=begin)
 
-        fresh = dict.fromkeys(one for one in _parts(raw) if one not in self._stages)
-        asked = [(one, piece) for one in fresh for piece in slices(one)]
-        made: dict[RawDay, list[StagedFile]] = {one: [] for one in fresh}
-        for (one, _), file in zip(asked, workers.each(staged, asked), strict=True):
-            before = made[one][-1].until if made[one] else 0
-            made[one].append(replace(file, after=before, until=before + file.until))
-        for one, files in made.items():
-            part = one.parts[0] if one.parts else RawPart(uri="", short="")
-            self._stages[one] = Staged(files=tuple(files), part=part)
+        try:
+            workers.each(
+                staged,
+                [(one, n, piece) for one, cut in fresh.items() for n, piece in enumerate(cut)],
+            )
+        finally:
+            for one, cut in fresh.items():
+                files = [made[one][number] for number in sorted(made[one])]
+                if len(files) == len(cut):
+                    part = one.parts[0] if one.parts else RawPart(uri="", short="")
+                    self._stages[one] = Staged(files=in_turn(files), part=part)
+                else:
+                    for file in files:
+                        Path(file.path).unlink(missing_ok=True)
         return [self._stages[one] for one in _parts(raw)]
 
     def _pieces(self) -> Workers:

@@ -10,6 +10,7 @@ What a line means is not decided here.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import struct
@@ -32,8 +33,8 @@ SCHEMA = pa.schema([("ordinal", pa.int64()), ("line", pa.string()), ("flaw", pa.
 
 PART_SHIFT = 40
 MAX_LINE = 16 << 20
-SLICE = 16 << 20
-"""Bytes of a slice, about: enough for a task of its own, few enough to share a file evenly."""
+SLICE = 64 << 20
+"""Bytes of a slice, about; a file of more than a quarter of it is two at least."""
 MOST_SLICES = 1_000
 BLOCK = 1 << 20
 """Bytes read at once: what is made of them stays in the processor's cache."""
@@ -84,13 +85,17 @@ def slices_of(part: RawPart, form: Csv | None) -> list[Slice]:
     """
     size = os.stat(part.uri).st_size
     whole = form is not None and (form.multiline or not _is_utf8(form.encoding))
-    shares = 1 if whole else min(MOST_SLICES, max(1, round(size / SLICE)))
+    shares = max(round(size / SLICE), 2 if size > SLICE // 4 else 1)
+    shares = 1 if whole else min(MOST_SLICES, shares)
     bounds = [0]
     with open(part.uri, "rb") as file:
         for offset in (size * share // shares for share in range(1, shares)):
-            # Within a long line there is nothing to look for.
-            if offset > bounds[-1] and (bound := _line_begin(file, offset)) < size:
-                bounds.append(bound)
+            if offset <= bounds[-1]:  # within a line that is longer than a share
+                continue
+            bound = _line_begin(file, offset)
+            if bound >= size:  # no line begins behind
+                break
+            bounds.append(bound)
     return [Slice(begin, end) for begin, end in pairwise([*bounds, size])]
 
 
@@ -196,6 +201,8 @@ class _Window(io.FileIO):
 
     def readinto(self, target: Any) -> int:
         count = super().readinto(memoryview(target)[: self._left]) or 0
+        if not count and self._left:
+            raise OSError(errno.EIO, "the file is shorter than it was", self.name)
         self._left -= count
         return count
 

@@ -8,7 +8,7 @@ whatever its cores and memory. A short day is one piece.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from puntual.ports.engine import RawPart
@@ -54,6 +54,15 @@ class Staged:
     def last(self) -> int:
         """The part's last position."""
         return self.files[-1].until
+
+
+def in_turn(files: Sequence[StagedFile]) -> tuple[StagedFile, ...]:
+    """Give each file of a part its places behind those of the one before."""
+    found: list[StagedFile] = []
+    for file in files:
+        before = found[-1].until if found else 0
+        found.append(replace(file, after=before, until=before + file.until - file.after))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,6 +240,28 @@ def _lock(session: Session, readable: Sequence[str]) -> None:
     session.rows("SET lock_configuration = true")
 
 
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """
+    Translate the fault of a file that we read ourselves, not DuckDB.
+
+    Raises:
+        PermanentError: T1001, T1003 the machine's; T3002 it cannot be read.
+    """
+    try:
+        yield
+    except OSError as exc:
+        fault = machine_fault(str(exc), where)
+        raise fault or PermanentError(
+            "T3002",
+            "The engine could not read a file.",
+            where=where,
+            expected="the object as it was landed",
+            observed=f"{exc.strerror}: {Path(str(exc.filename)).name}",
+            next_step="`puntual verify` says what is missing or altered.",
+        ) from exc
+
+
 def translate(exc: duckdb.Error, *, limits: Limits, code: str, where: str) -> PermanentError:
     """
     Turn a DuckDB error into one of ours; the message never carries a value of the data.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from queue import LifoQueue
@@ -104,10 +104,10 @@ class Workers:
         jobs = [self._pool.submit(work, item) for item in items]
         try:
             return [job.result() for job in jobs]
-        except BaseException:
+        finally:
             for job in jobs:
                 job.cancel()
-            raise
+            wait(jobs)
 
     def close(self) -> None:
         """End the threads, close every instance and remove what they spilled."""

@@ -25,7 +25,7 @@ from puntual.ports.engine import Built, Day
 _PLACE = {("_object", "VARCHAR"), ("_position", "BIGINT")}
 
 SENT = 32 << 20
-"""Bytes of a table's files that are sent to every task, so that what it is joined to stays."""
+"""Bytes of the other tables' files that are sent to every task, so that what joins them stays."""
 
 
 def build(tables: Tables, model: Model, folder: str) -> Built:
@@ -63,7 +63,7 @@ def _stays(spark: SparkSession, model: Model, day: Day) -> bool:
     if model.carries is None or len(source) < 2 or not is_rowwise(model.sql, model.carries):
         return False
     others = [day.tables[n] for n in model.inputs if n in day.tables and n != model.carries]
-    return all(size_of(spark, files) <= SENT for files in others)
+    return size_of(spark, [file for files in others for file in files]) <= SENT
 
 
 def _is_apart(source: DataFrame) -> bool:
@@ -96,15 +96,15 @@ def _sorted(
         return (write_one(rows, folder, model.name, order),)
     # Kept, for it is counted, sampled for its ranges, and written.
     kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    pieces = max(1, round(kept.count() / PIECE))
-    if pieces == 1:
-        paths = [write_one(kept, folder, model.name, order)]
-    else:
+    try:
+        pieces = max(1, round(kept.count() / PIECE))
+        if pieces == 1:
+            return (write_one(kept, folder, model.name, order),)
         keys = ascending(kept, order)
         ranges = kept.repartitionByRange(pieces, *keys).sortWithinPartitions(*keys)
-        paths = [*write(ranges, folder, model.name).values()]
-    kept.unpersist()
-    return tuple(paths)
+        return tuple(write(ranges, folder, model.name).values())
+    finally:
+        kept.unpersist()
 
 
 def _first_order(model: Model, names: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,24 +23,20 @@ def count(staged: Staged) -> Landed:
         PermanentError: Q1002 a sum has more than 38 digits.
     """
     contract, found = staged.raw.contract, runs(staged)
-    days: Counter[date] = Counter()
-    for run in found:
-        if run["day"] is not None:
-            days[run["day"]] += run["n"]
     return Landed(
         records=sum(r["n"] for r in found),
         unreadable=sum(r["unread"] for r in found),
         sums=sums_of(found, contract.measures, contract.file),
-        other_days={day.isoformat(): number for day, number in sorted(days.items())},
+        other_days=_other_days(staged),
     )
 
 
 def runs(staged: Staged) -> list[Row]:
     """
-    Return what each partition holds, apart for each other day that its records name.
+    Return what each partition holds.
 
     Returns:
-        (number of the partition, day, lowest and highest ordinal `low` and `high`, records `n`,
+        (number of the partition, lowest and highest ordinal `low` and `high`, records `n`,
         those without a verdict `good`, those that are `unread`, sums `s<i>`), asked once.
     """
     if staged.runs:
@@ -54,7 +49,7 @@ def runs(staged: Staged) -> list[Row]:
         wide = DecimalType(38, kind.scale if isinstance(kind, DecimalType) else 0)
         sums.append(F.sum(F.when(~F.col("unread"), F.col(name).cast(wide))).alias(f"s{i}"))
     staged.runs[:] = (
-        frame.groupBy(F.spark_partition_id().alias("number"), _other_day(staged).alias("day"))
+        frame.groupBy(F.spark_partition_id().alias("number"))
         .agg(
             F.min("ordinal").alias("low"),
             F.max("ordinal").alias("high"),
@@ -66,6 +61,15 @@ def runs(staged: Staged) -> list[Row]:
         .collect()
     )
     return staged.runs
+
+
+def _other_days(staged: Staged) -> dict[str, int]:
+    """Return how many records name which other day."""
+    if staged.raw.contract.day_column is None:
+        return {}
+    named = staged.frame.select(_other_day(staged).alias("day")).where("day IS NOT NULL")
+    rows = named.groupBy("day").agg(F.count("*").alias("n")).collect()
+    return {r["day"].isoformat(): r["n"] for r in sorted(rows, key=lambda r: r["day"])}
 
 
 def _other_day(staged: Staged) -> Column:

@@ -43,7 +43,7 @@ class _Duplicates:
 def curate(spark: SparkSession, staged: Staged, folder: str) -> Curated:
     """Set aside what does not fit, remove duplicates, write both; see `Curated`."""
     contract = staged.raw.contract
-    lying = runs(staged)
+    lying = sorted(runs(staged), key=lambda r: r["low"])
     good = staged.frame.where("verdict IS NULL")
     found = _duplicates(good, contract)
     wrong = sum(r["n"] - r["good"] for r in lying) + found.number
@@ -55,7 +55,7 @@ def curate(spark: SparkSession, staged: Staged, folder: str) -> Curated:
         kept = good.join(F.broadcast(dropped) if few else dropped, "ordinal", "left_anti")
     values = [F.col(f"v{i}").alias(c.name) for i, c in enumerate(contract.columns)]
     files, totals = _write_data(
-        spark, staged, kept.select("ordinal", *values), folder, _ranges(lying), few=few
+        spark, staged, kept.select("ordinal", *values), folder, lying, few=few
     )
     found.dropped.unpersist()
     return Curated(
@@ -65,33 +65,6 @@ def curate(spark: SparkSession, staged: Staged, folder: str) -> Curated:
         set_aside=set_aside,
         conflicts=found.conflicts,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Range:
-    """What a partition holds: its number, lowest and highest ordinal, and how many stay so far."""
-
-    number: int
-    low: int
-    high: int
-    good: int
-
-
-def _ranges(found: Sequence[Row]) -> list[_Range]:
-    """Return the partitions that hold records, by their lowest ordinal."""
-    by_number: dict[int, list[Row]] = {}
-    for run in found:
-        by_number.setdefault(run["number"], []).append(run)
-    ranges = [
-        _Range(
-            number=number,
-            low=min(r["low"] for r in rows),
-            high=max(r["high"] for r in rows),
-            good=sum(r["good"] for r in rows),
-        )
-        for number, rows in by_number.items()
-    ]
-    return sorted(ranges, key=lambda r: r.low)
 
 
 def _duplicates(good: DataFrame, contract: Contract) -> _Duplicates:
@@ -140,20 +113,20 @@ def _write_data(
     staged: Staged,
     kept: DataFrame,
     folder: str,
-    ranges: Sequence[_Range],
+    ranges: Sequence[Row],
     *,
     few: bool,
 ) -> tuple[tuple[DataFile, ...], Totals]:
     contract = staged.raw.contract
-    apart = few and all(one.high < two.low for one, two in pairwise(ranges))
+    apart = few and all(one["high"] < two["low"] for one, two in pairwise(ranges))
     if not apart:
-        pieces = max(1, round(sum(r.good for r in ranges) / PIECE))
+        pieces = max(1, round(sum(r["good"] for r in ranges) / PIECE))
         moved = kept.repartitionByRange(pieces, "ordinal") if pieces > 1 else kept.repartition(1)
         kept = moved.sortWithinPartitions("ordinal")
     places = [short(staged.raw.parts).alias("_object"), position().alias("_position")]
     frame = kept.select(*(c.name for c in contract.columns), *places)
     made = write(frame, folder, contract.dataset)
-    order = [r.number for r in ranges if apart and r.number in made]
+    order = [r["number"] for r in ranges if apart and r["number"] in made]
     order += [n for n in made if n not in set(order)]
     paths = [made[number] for number in order]
     rows = read_again(spark, frame.schema, paths)
