@@ -2,7 +2,8 @@
 Curate the bench day and build its model with puntual's engine on Spark, in local mode.
 
 `python -m bench.curate_spark ROWS` runs it beside `by_hand_pyspark.py`, which does less (no
-quarantine, no digests) and more (a table of each dataset, the report), and prints both.
+quarantine, no counting before, no digest) and more (a table of each dataset, the report), and
+prints both. The digest is what shows that the model is DuckDB's; a deployed curation makes none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bench.meter import Usage, measure
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
+DIGEST = "digest of every column of the model: "
 
 
 def carry_out(inbox: Path, out: Path) -> None:
@@ -60,11 +62,14 @@ def carry_out(inbox: Path, out: Path) -> None:
     for model in project.models.values():
         began = time.perf_counter()
         built = engine.build(model, day, str(out))
+        took = time.perf_counter() - began
+        print(f"{model.name}: {built.totals.records:,} rows, {took:.1f} s")
+        began = time.perf_counter()
         paths = tuple(f.path for f in built.files)
         columns = tuple(name for name, _ in built.columns)
         found = engine.totals(paths, columns, (), algorithm=ALGORITHM)
         took = time.perf_counter() - began
-        print(f"{model.name}: {built.totals.records:,} rows, {found.key_digest}, {took:.1f} s")
+        print(f"{DIGEST}{took:.1f} s, {found.key_digest}")
     spark.stop()
 
 
@@ -90,7 +95,13 @@ def main(rows: int) -> None:
         print(usage.output[-2000:])
         shutil.rmtree(out, ignore_errors=True)
     ours, theirs = took.values()
+    digest = sum(
+        float(line.removeprefix(DIGEST).split()[0])
+        for line in ours.output.splitlines()
+        if line.startswith(DIGEST)
+    )
     print(f"{ours.seconds / theirs.seconds:.2f} x the time")
+    print(f"{(ours.seconds - digest) / theirs.seconds:.2f} x without the digest, our proof")
 
 
 if __name__ == "__main__":
