@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.generate import DAY, generate, size_of
+from bench.generate import DAY, day_made
 from bench.meter import Usage, measure
 
 HERE = Path(__file__).resolve().parent
@@ -75,10 +75,7 @@ def carry_out(inbox: Path, out: Path) -> None:
 
 def main(rows: int) -> None:
     """Run both on a day of so many events, one after the other."""
-    day = WORK / f"day-{rows}"
-    if not (day / "made").exists():
-        generate(day, size_of(rows))
-        (day / "made").touch()
+    day = day_made(WORK, rows)
     took: dict[str, Usage] = {}
     script = str(HERE / "by_hand_pyspark.py")
     for name, command in {

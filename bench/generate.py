@@ -8,6 +8,7 @@ events take seconds.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -32,6 +33,18 @@ class Size:
 def size_of(events: int) -> Size:
     """Return the day that belongs to so many events: a twentieth in credits, a fiftieth clients."""
     return Size(events=events, credits=max(events // 20, 20), clients=max(events // 50, 20))
+
+
+def day_made(work: Path, events: int) -> Path:
+    """Return the folder of a day of so many events below `work`, made once."""
+    folder = work / f"day-{events}"
+    if not (folder / "made").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        size = size_of(events)
+        print(f"making {events:,} events, {size.credits:,} credits, {size.clients:,} clients")
+        generate(folder, size)
+        (folder / "made").touch()
+    return folder
 
 
 def generate(folder: Path, size: Size) -> None:

@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.generate import DAY, generate, size_of
+from bench.generate import DAY, day_made
 from bench.meter import Usage, measure
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +42,7 @@ class Result:
 def main() -> int:
     """Run everything and return 0 when all ran and the reports agree."""
     asked = _arguments()
-    day = _day(asked.rows)
+    day = day_made(WORK, asked.rows)
     results = [_puntual(day), _by_hand("duckdb", sys.executable, day)]
     spark = _spark_python(install=not asked.no_install)
     if spark:
@@ -61,18 +61,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-install", action="store_true", help="do not install PySpark")
     parser.add_argument("--big-only", action="store_true", help="leave the small figures out")
     return parser.parse_args()
-
-
-def _day(rows: int) -> Path:
-    """Return the folder of a day of this size, made once."""
-    folder = WORK / f"day-{rows}"
-    if not (folder / "made").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        size = size_of(rows)
-        print(f"making {rows:,} events, {size.credits:,} credits, {size.clients:,} clients")
-        generate(folder, size)
-        (folder / "made").touch()
-    return folder
 
 
 def _project(day: Path) -> Path:
@@ -192,7 +180,7 @@ def _agree(results: list[Result]) -> bool:
 
 def _small(*, stream: int, times: int) -> None:
     """Measure a day of 1,000 events and the quick commands so many times, and feed a stream."""
-    day = _day(SMALL)
+    day = day_made(WORK, SMALL)
     print(f"\nSmall things (a day of {SMALL:,} events; medians)\n")
     runs = []
     for _ in range(times):
@@ -205,7 +193,7 @@ def _small(*, stream: int, times: int) -> None:
         command = [str(PUNTUAL), "-C", str(project), *words]
         found = [measure(command, folder=project) for _ in range(3 * times)]
         _median(f"puntual {words[0]}", found, 0.2)
-    _stream(project, _day(stream) / f"inbox/card_events_{DAY:%Y%m%d}_0.jsonl")
+    _stream(project, day_made(WORK, stream) / f"inbox/card_events_{DAY:%Y%m%d}_0.jsonl")
 
 
 def _median(what: str, runs: list[Usage], at_most: float) -> None:

@@ -15,8 +15,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.generate import day_made
 from bench.meter import Usage, measure
-from bench.run import _day, _project, _run_command
+from bench.run import WORK, _project, _run_command
 from puntual.cli import books
 from puntual.cli.packs import open_pack
 from puntual.evidence.ledger import Entry, Event, Told, Upto, encode
@@ -111,7 +112,7 @@ def share(root: Path, day: Usage) -> None:
 
 def a_day(rows: int) -> tuple[Path, Usage]:
     """Make a day of so many events and carry it out; see `bench.run`."""
-    root = _project(_day(rows))
+    root = _project(day_made(WORK, rows))
     took = measure(_run_command(root), folder=root)
     if took.exit != 0:
         raise SystemExit(took.output[-4000:])

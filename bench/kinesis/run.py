@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from bench.generate import DAY, generate, size_of
+from bench.generate import DAY, day_made
 from puntual.aws.clients import client
 from puntual.aws.producer import KinesisProducer
 from puntual.aws.stage import launch
@@ -45,10 +45,7 @@ GOAL = 20_000
 
 def main(records: int) -> int:
     """Put and land so many records; return 1 where one is missing."""
-    day = WORK / f"day-{records}"
-    if not (day / "made").exists():
-        generate(day, size_of(records))
-        (day / "made").touch()
+    day = day_made(WORK, records)
     # PostgreSQL of the stage runs as another user, who may not enter a folder of root's.
     folder = Path(tempfile.mkdtemp(prefix="puntual-bench-"))
     folder.chmod(0o755)

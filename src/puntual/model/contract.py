@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -77,6 +78,16 @@ class Csv:
     group_mark: str | None = None
     null_values: tuple[str, ...] = ("",)
     multiline: bool = False
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the encoding is UTF-8, with or without a byte order mark."""
+        return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
+
+    @property
+    def is_cut_at_line_feeds(self) -> bool:
+        """Whether each line feed's byte ends a line, and with it a record."""
+        return self.is_utf8 and not self.multiline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

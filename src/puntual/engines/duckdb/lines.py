@@ -84,7 +84,7 @@ def slices_of(part: RawPart, form: Csv | None) -> list[Slice]:
     So is text in which a line feed byte need not be the end of a record.
     """
     size = os.stat(part.uri).st_size
-    whole = form is not None and (form.multiline or not _is_utf8(form.encoding))
+    whole = form is not None and not form.is_cut_at_line_feeds
     shares = max(round(size / SLICE), 2 if size > SLICE // 4 else 1)
     shares = 1 if whole else min(MOST_SLICES, shares)
     bounds = [0]
@@ -150,7 +150,7 @@ def _part_batches(
 ) -> Iterator[pa.RecordBatch]:
     joined = form.quote if form is not None and form.multiline else None
     done, carry = 0, b""
-    with _opened(source, form.encoding if form else "utf-8") as file:
+    with _opened(source, form) as file:
         for chunk in _chunks(file, begun=begun):
             if chunk.flaw == "too_long":
                 if carry:
@@ -179,16 +179,12 @@ def _part_batches(
         yield _batch(base + done, [carry], None)
 
 
-def _opened(source: str | BinaryIO, encoding: str) -> BinaryIO:
+def _opened(source: str | BinaryIO, form: Csv | None) -> BinaryIO:
     """Open text as UTF-8 bytes; what cannot be decoded becomes invalid UTF-8."""
     file = open(source, "rb") if isinstance(source, str) else source  # noqa: SIM115
-    if _is_utf8(encoding):
+    if form is None or form.is_utf8:
         return file
-    return io.BufferedReader(_Recoded(file, encoding), BLOCK)
-
-
-def _is_utf8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+    return io.BufferedReader(_Recoded(file, form.encoding), BLOCK)
 
 
 class _Window(io.FileIO):

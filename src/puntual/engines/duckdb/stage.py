@@ -27,7 +27,6 @@ from puntual.ports.engine import RawDay
 _FORM = "(FORMAT parquet, COMPRESSION snappy, PARQUET_VERSION V2, DICTIONARY_SIZE_LIMIT 1000)"
 """Version 2 writes positions, instants and lengths as differences: less to write and to read."""
 
-
 _LINES = "slice_lines"
 
 

@@ -9,7 +9,6 @@ row. Within a partition the records come in the order of their object.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -169,8 +168,7 @@ def _is_lines(contract: Contract) -> bool:
     """Return whether objects are text of which each line feed's byte ends a line, and a record."""
     form = contract.format
     if isinstance(form, Csv):
-        plain = codecs.lookup(form.encoding).name in ("utf-8", "utf-8-sig")
-        return plain and not form.multiline
+        return form.is_cut_at_line_feeds
     return not isinstance(form, Parquet)
 
 
